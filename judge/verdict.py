@@ -123,6 +123,9 @@ class Judgement:
     counterexample: Counterexample | None = None
     obligations: tuple[Obligation, ...] = ()
     invariants: tuple[str, ...] = ()
+    plan: str = ""
+    """Canonical JSON of what the search found (strategy, invariants, measures): with it the same
+    obligations are derived again from code and contract without any search."""
     assumptions: tuple[str, ...] = ()
     recheck: Recheck = Recheck.NONE
     reason: str | None = None

@@ -155,6 +155,8 @@ class VerdictRow(SQLModel, table=True):
     reason: str | None = Field(default=None, sa_column=_text(nullable=True))
     counterexample_json: str | None = Field(default=None, sa_column=_text(nullable=True))
     invariants_json: str = Field(default="[]", sa_column=_text())
+    plan: str = Field(default="", sa_column=_text())
+    """What re-deriving the obligations needs; see ``judge.verdict.Judgement.plan``."""
     assumptions_json: str = Field(default="[]", sa_column=_text())
     findings_json: str = Field(default="[]", sa_column=_text())
     recheck: str = "none"

@@ -1,0 +1,96 @@
+"""``workbench check FILE.py``: judge the functions of a Python file by their own contracts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.output import emit_lines, note
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from judge import Judgement
+
+REFUSED = ("refuted", "unsafe", "malformed")
+GLYPHS = {"proved": "✓", "bounded": "✓", "tested": "✓", "partial": "~", "refuted": "✗"}
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(help="Python files with contracts.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Judge processes.")] = 2,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Judge again when a file changes.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+) -> None:
+    """Judge each function that carries a contract: icontract, deal, PEP 316 or asserts.
+
+    One line a function, as editors read it: file, line, function, verdict, explanation. Exit
+    status 1 when something is refuted, 3 when something could not be decided.
+    """
+    status = _check(files, jobs, json)
+    while watch:
+        note("watching; Ctrl-C ends")
+        _wait_for_change(files)
+        status = _check(files, jobs, json)
+    raise typer.Exit(status)
+
+
+def _check(files: list[Path], jobs: int, json: bool) -> int:
+    from judge import judge_many, submissions_from_source, to_record
+
+    places: list[tuple[Path, int, str]] = []
+    submissions = []
+    for file in files:
+        found = submissions_from_source(_read(file), str(file))
+        if not found:
+            note(f"{file}: no function with a contract")
+        for item in found:
+            places.append((file, item.line, item.submission.entry_point))
+            submissions.append(item.submission)
+    seen: set[str] = set()
+    judged = zip(places, judge_many(submissions, jobs=jobs), strict=True)
+    for (file, line, name), judgement in judged:
+        seen.add(judgement.verdict.word)
+        if json:
+            emit_lines(
+                [{"file": str(file), "line": line, "function": name, **to_record(judgement)}]
+            )
+        else:
+            typer.echo(_line(file, line, name, judgement))
+    if seen & set(REFUSED):
+        return 1
+    return 3 if seen & {"unknown", "error", "vacuous", "bad_contract"} else 0
+
+
+def _line(file: Path, line: int, name: str, judgement: Judgement) -> str:
+    word = judgement.verdict.word
+    glyph = GLYPHS.get(word, "?")
+    return f"{file}:{line}: {glyph} {name}: {word}: {judgement.explanation}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{file} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read: {error.strerror}.", "Name a Python file."
+        ) from error
+
+
+def _wait_for_change(files: list[Path]) -> None:
+    """Return when a file's time of change differs from what it is now."""
+
+    def times() -> list[float]:
+        return [file.stat().st_mtime if file.exists() else 0.0 for file in files]
+
+    before = times()
+    while times() == before:
+        time.sleep(0.3)

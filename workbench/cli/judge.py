@@ -1,0 +1,131 @@
+"""``workbench judge FILE``: JSON Lines in, one judgement a line out, in the same order."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.output import emit_lines, note, progress
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from judge import BadLine, Budget, Judgement, Submission
+
+STATUS = {"refuted": 1, "unsafe": 1, "malformed": 1}
+COULD_NOT_TELL = ("unknown", "error", "vacuous", "bad_contract")
+
+
+def command(
+    file: Annotated[str, typer.Argument(help="A JSON Lines file; - reads standard input.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Judge processes.")] = 2,
+    rlimit: Annotated[
+        int | None, typer.Option(min=1000, help="Solver resources a candidate.")
+    ] = None,
+    cases: Annotated[int | None, typer.Option(min=0, help="Inputs tried a candidate.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the search.")] = None,
+    recheck: Annotated[bool, typer.Option(help="Ask a second solver.")] = True,
+    obligations: Annotated[
+        Path | None, typer.Option(help="Write each obligation as SHA256.smt2 into this folder.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The output is JSON Lines anyway.")] = False,
+) -> None:
+    """Judge candidates: prove them, or find an input on which they are wrong.
+
+    Exit status 0 when nothing is refuted, 1 when something is, 2 when a line could not be read
+    (the others are judged all the same), 3 when something could not be decided.
+    """
+    del json
+    from judge import read_submissions
+
+    with _opened(file) as lines:
+        items = list(read_submissions(lines))
+    if not items:
+        raise InputError(f"{file} holds no candidates.", "Each line is one JSON object.")
+    counts: Counter[str] = Counter()
+    budget = _budget(rlimit, cases, seed, recheck)
+    emit_lines(_records(items, jobs, budget, obligations, counts))
+    note(", ".join(f"{n} {word}" for word, n in counts.most_common()))
+    raise typer.Exit(_status(counts))
+
+
+def _status(counts: Counter[str]) -> int:
+    if counts["unreadable"]:
+        return 2
+    if any(counts[word] for word in STATUS):
+        return 1
+    return 3 if any(counts[word] for word in COULD_NOT_TELL) else 0
+
+
+def _budget(rlimit: int | None, cases: int | None, seed: int | None, recheck: bool) -> Budget:
+    from dataclasses import replace
+
+    from workbench.settings import load_settings
+
+    given = {"rlimit": rlimit, "cases": cases, "seed": seed}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    base = load_settings().budget()
+    return replace(base, **chosen, recheck=base.recheck and recheck)
+
+
+def _records(
+    items: list[Submission | BadLine],
+    jobs: int,
+    budget: Budget,
+    folder: Path | None,
+    counts: Counter[str],
+) -> Iterator[dict[str, object]]:
+    """Yield one record a line of input, in order, counting verdicts on the way."""
+    from judge import BadLine, judge_many, to_record
+
+    judgements = judge_many(
+        [item for item in items if not isinstance(item, BadLine)], jobs=jobs, budget=budget
+    )
+    with progress() as bars:
+        task = bars.add_task("judging", total=len(items), note="")
+        for item in items:
+            if isinstance(item, BadLine):
+                counts["unreadable"] += 1
+                note(f"line {item.line}: {item.message}")
+                yield {"id": None, "line": item.line, "verdict": "error", "method": "reading",
+                       "reason": item.message}  # fmt: skip
+            else:
+                judgement = next(judgements)
+                counts[judgement.verdict.word] += 1
+                if folder is not None:
+                    _write(judgement, folder)
+                yield to_record(judgement)
+            bars.advance(task)
+
+
+def _write(judgement: Judgement, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for obligation in judgement.obligations:
+            (folder / f"{obligation.digest}.smt2").write_text(obligation.smt2, encoding="ascii")
+    except OSError as error:
+        raise InputError(
+            f"Obligations cannot be written to {folder}: {error.strerror}.",
+            "Name a folder that you may write.",
+        ) from error
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[Iterable[bytes]]:
+    """Yield the lines of a file, or of standard input for ``-``, as bytes."""
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(name).open("rb")
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}.", "Name a JSON Lines file, or -."
+        ) from error
+    with stream:
+        yield stream

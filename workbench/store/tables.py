@@ -47,6 +47,8 @@ class TaskRow(SQLModel, table=True):
     """Either "train", "eval" (held out, never exported) or "none"."""
     source: str
     licence: str
+    reference: str | None = Field(default=None, sa_column=_text(nullable=True))
+    """A reference solution, for measuring the contract only: never asked, judged or trained on."""
     adequacy_json: str | None = Field(default=None, sa_column=_text(nullable=True))
     created_at: datetime = Field(default_factory=now, sa_column=_time())
 
@@ -88,6 +90,7 @@ class AnswerRow(SQLModel, table=True):
     task_id: str = Field(foreign_key="task.id", index=True)
     source_id: str = Field(foreign_key="source.id", index=True)
     round_id: str | None = Field(default=None, foreign_key="round.id", index=True)
+    """The round it was first asked for; ``RoundAnswerRow`` knows every round that uses it."""
     prompt_digest: str
     sampling_digest: str
     sampling_json: str = Field(sa_column=_text())
@@ -107,6 +110,27 @@ class AnswerRow(SQLModel, table=True):
     first_token_seconds: float | None = None
     request_id: str | None = None
     created_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class RoundTaskRow(SQLModel, table=True):
+    """A task that a round works on, frozen when the round is planned."""
+
+    __tablename__ = "round_task"
+    round_id: str = Field(foreign_key="round.id", primary_key=True)
+    task_id: str = Field(foreign_key="task.id", primary_key=True)
+    role: str = Field(index=True)
+    """Either "train" (teachers answer it) or "eval" (base and student answer it)."""
+    position: int
+
+
+class RoundAnswerRow(SQLModel, table=True):
+    """An answer that a round uses. The same answer may serve several rounds."""
+
+    __tablename__ = "round_answer"
+    round_id: str = Field(foreign_key="round.id", primary_key=True)
+    answer_id: int = Field(foreign_key="answer.id", primary_key=True)
+    role: str = Field(index=True)
+    """One of "teacher", "repair", "baseline" or "student"."""
 
 
 class CachedAnswerRow(SQLModel, table=True):
@@ -264,6 +288,8 @@ class SnapshotRow(SQLModel, table=True):
     rows: int
     rule: str
     """Name and version of the selection rule."""
+    inputs_digest: str = ""
+    """The blob with everything the rule read, so that anybody can apply it again."""
     funnel_json: str = Field(sa_column=_text())
     created_at: datetime = Field(default_factory=now, sa_column=_time())
 

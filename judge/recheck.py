@@ -1,0 +1,95 @@
+"""A second solver of another lineage over the same obligations: confirmed, single or disputed.
+
+The prover's Z3 has already answered, so judging asks cvc5 only; checking a stranger's certificate
+asks both. A goal is expected ``unsat``, a non-vacuity companion ``sat``; one contradicting answer
+disputes everything. Not here: whether the obligations say what the code does (that is re-deriving).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from judge.solve import Answer, SolverName, Solvers, shared_solvers
+from judge.verdict import Obligation, Recheck
+
+__all__ = ["RecheckReport", "RecheckRow", "check"]
+
+DEFAULT_RLIMIT = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckRow:
+    """What the solvers said about one obligation."""
+
+    obligation: Obligation
+    outcome: Recheck
+    answers: tuple[Answer, ...]
+
+    @property
+    def sentence(self) -> str:
+        """One line for people: the clause, what was expected, what each solver said."""
+        said = ", ".join(
+            f"{a.solver} {a.result}" + (f" ({a.reason})" if a.reason else "") for a in self.answers
+        )
+        return f"{self.obligation.kind} {self.obligation.text!r}: {said}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckReport:
+    """The outcome over all obligations of one verdict, with a row for each."""
+
+    outcome: Recheck
+    rows: tuple[RecheckRow, ...] = ()
+
+    @property
+    def rlimit(self) -> int:
+        """Resources used, summed over the solvers in their own units."""
+        return sum(answer.rlimit for row in self.rows for answer in row.answers)
+
+    @property
+    def disputed(self) -> tuple[RecheckRow, ...]:
+        """The rows in which a solver contradicts what was claimed."""
+        return tuple(row for row in self.rows if row.outcome is Recheck.DISPUTED)
+
+
+def check(
+    obligations: Sequence[Obligation],
+    *,
+    rlimit: int = DEFAULT_RLIMIT,
+    solvers: Sequence[SolverName] = ("cvc5",),
+    pool: Solvers | None = None,
+) -> RecheckReport:
+    """Ask ``solvers`` about every obligation; ``rlimit`` is Z3 units for each obligation.
+
+    With ``("cvc5",)`` the caller vouches that Z3 has answered as expected. With both, nothing is
+    assumed. CONFIRMED needs every goal unsat twice; a companion needs one sat and no unsat.
+    """
+    pool = pool or shared_solvers()
+    rows: list[RecheckRow] = []
+    for obligation in obligations:
+        answers = tuple(pool.solve(name, obligation.smt2, rlimit=rlimit) for name in solvers)
+        rows.append(RecheckRow(obligation, _row(obligation, answers), answers))
+    return RecheckReport(_worst(rows), tuple(rows))
+
+
+def _row(obligation: Obligation, answers: Sequence[Answer]) -> Recheck:
+    expected = obligation.expected
+    against = {"unsat": "sat", "sat": "unsat"}[expected]
+    agreeing = {answer.solver for answer in answers if answer.result == expected}
+    if any(answer.result == against for answer in answers):
+        return Recheck.DISPUTED
+    if {answer.solver for answer in answers} == {"cvc5"}:
+        agreeing.add("z3")
+    needed = 2 if expected == "unsat" else 1
+    if len(agreeing) >= needed:
+        return Recheck.CONFIRMED
+    return Recheck.SINGLE if agreeing else Recheck.NONE
+
+
+def _worst(rows: Sequence[RecheckRow]) -> Recheck:
+    outcomes = {row.outcome for row in rows}
+    for outcome in (Recheck.DISPUTED, Recheck.NONE, Recheck.SINGLE, Recheck.CONFIRMED):
+        if outcome in outcomes:
+            return outcome
+    return Recheck.NONE

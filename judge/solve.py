@@ -1,0 +1,206 @@
+"""Solvers behind one door: an obligation goes in, ``sat``, ``unsat``, ``unknown`` or ``error`` out.
+
+Every solver runs in a child process of its own, with capped memory and no right to write files,
+that can be killed. Children live long because starting one costs 0.2 s and an obligation a few
+milliseconds. Work is limited by the solver's own deterministic counter; wall-clock is only a fuse,
+and blowing it is ``error``. A solver sees nothing but text that ``judge.smtlib`` printed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from judge.sexpr import SmtError
+from judge.smtlib import Script, read
+
+__all__ = ["Answer", "SolverName", "Solvers", "shared_solvers"]
+
+SolverName = Literal["z3", "cvc5"]
+Result = Literal["sat", "unsat", "unknown", "error"]
+
+CVC5_SHARE = 8
+"""cvc5's units are dearer: 8 of Z3's and 1 of its own cost about the same CPU time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one solver said about one obligation. ``rlimit`` is in the solver's own units."""
+
+    solver: SolverName
+    version: str
+    result: Result
+    reason: str = ""
+    rlimit: int = 0
+    seconds: float = 0.0
+
+
+def attempts(solver: SolverName, script: Script, rlimit: int) -> list[dict[str, object]]:
+    """Return the option sets to try in order; together they spend about ``rlimit`` Z3 units."""
+    if solver == "z3":
+        return [{"rlimit": rlimit, "options": {}}]
+    units = max(1_000, rlimit // CVC5_SHARE)
+    options = {"arrays-exp": "true"} if script.arrays else {}
+    if not script.quantified:
+        return [{"rlimit": units, "options": options}]
+    return [
+        {"rlimit": max(1_000, units // 2), "options": options},
+        {"rlimit": max(1_000, units // 2), "options": {**options, "enum-inst": "true"}},
+    ]
+
+
+class _Child:
+    """One solver process and the pipe to it."""
+
+    def __init__(self, solver: SolverName, memory_mb: int) -> None:
+        self.solver = solver
+        program = Path(__file__).with_name("solve_child.py")
+        # -P keeps this folder off the child's path, where our files could shadow its imports.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", str(program), solver, str(memory_mb)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            bufsize=0,
+        )
+        self.buffer = b""
+        hello = self.receive(60.0)
+        self.version = str(hello["version"]) if hello else ""
+
+    def ask(self, request: dict[str, object], fuse_seconds: float) -> dict[str, object] | None:
+        """Send one request; None when the child died or had to be killed for being late."""
+        assert self.process.stdin is not None
+        try:
+            line = json.dumps(request).encode() + b"\n"
+            while line:
+                line = line[self.process.stdin.write(line) or 0 :]
+        except BrokenPipeError:
+            self.kill()
+            return None
+        return self.receive(fuse_seconds)
+
+    def receive(self, fuse_seconds: float) -> dict[str, object] | None:
+        """Read one line, or kill the child when it does not come in time."""
+        assert self.process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self.buffer:
+                if not selector.select(fuse_seconds):
+                    self.kill()
+                    return None
+                piece = os.read(self.process.stdout.fileno(), 65_536)
+                if not piece:
+                    self.kill()
+                    return None
+                self.buffer += piece
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        answer: dict[str, object] = json.loads(line)
+        return answer
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing, and wait for it."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+class Solvers:
+    """Long-lived solver processes, one a name, started when first asked. Safe between threads."""
+
+    def __init__(self, *, memory_mb: int = 2_048, fuse_seconds: float = 60.0) -> None:
+        self.memory_mb = memory_mb
+        self.fuse_seconds = fuse_seconds
+        self._children: dict[tuple[int, SolverName], _Child] = {}
+        self._locks: dict[str, threading.Lock] = {
+            name: threading.Lock() for name in get_args(SolverName)
+        }
+
+    def __enter__(self) -> Solvers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def solve(self, solver: SolverName, script: Script | str | bytes, *, rlimit: int) -> Answer:
+        """Ask one solver about one obligation.
+
+        ``rlimit`` is in Z3's units whichever solver is asked. A text outside the grammar is an
+        ``error`` with the reader's sentence: it never reaches a solver.
+        """
+        if not isinstance(script, Script):
+            try:
+                script = read(script)
+            except SmtError as error:
+                return Answer(solver, "", "error", f"not an obligation: {error}")
+        request: dict[str, object] = {
+            "text": script.text(),
+            "attempts": attempts(solver, script, rlimit),
+        }
+        with self._locks[solver]:
+            child = self._child(solver)
+            if not child.alive:
+                return Answer(solver, "", "error", f"{solver} does not start")
+            got = child.ask(request, self.fuse_seconds)
+            if got is None:
+                reason = f"no answer within {self.fuse_seconds:g} s, or the solver crashed"
+                return Answer(solver, child.version, "error", reason)
+        return _answer(solver, child.version, got)
+
+    def solve_all(
+        self, solver: SolverName, scripts: Iterable[Script], *, rlimit: int
+    ) -> list[Answer]:
+        """Ask one solver about several obligations, in order."""
+        return [self.solve(solver, script, rlimit=rlimit) for script in scripts]
+
+    def close(self) -> None:
+        """End the children of this process; those of a process that we were forked from live on."""
+        for (process, _), child in self._children.items():
+            if process == os.getpid() and child.alive:
+                child.kill()
+
+    def _child(self, solver: SolverName) -> _Child:
+        key = (os.getpid(), solver)
+        child = self._children.get(key)
+        if child is None or not child.alive:
+            child = self._children[key] = _Child(solver, self.memory_mb)
+        return child
+
+
+def _answer(solver: SolverName, version: str, got: dict[str, object]) -> Answer:
+    result = got["result"]
+    if result not in ("sat", "unsat", "unknown", "error"):
+        return Answer(solver, version, "error", f"unexpected answer {result!r}")
+    rlimit, seconds = got["rlimit"], got["seconds"]
+    assert isinstance(rlimit, int)
+    assert isinstance(seconds, float)
+    return Answer(solver, version, result, str(got["reason"]), rlimit, seconds)
+
+
+_shared: dict[int, Solvers] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_solvers() -> Solvers:
+    """Return this process's own solvers; they end with it. A forked child gets new ones."""
+    with _shared_lock:
+        process = os.getpid()
+        if process not in _shared:
+            _shared[process] = Solvers()
+            atexit.register(_shared[process].close)
+        return _shared[process]

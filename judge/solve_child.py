@@ -1,0 +1,107 @@
+"""The child process in which a solver runs; started by ``judge.solve``, imports nothing of ours.
+
+It reads one JSON request a line on stdin and writes one JSON answer a line on stdout. A request is
+``{"text": ..., "attempts": [{"rlimit": n, "options": {...}}, ...]}``, where the text has passed the
+strict reader. Attempts run in order until one decides. Each attempt has a fresh context, so that
+an answer and the resources it took do not depend on what was asked before. The child gives up the
+right to write files and to grow before it reads its first request.
+"""
+
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+
+def confine(memory_mb: int) -> None:
+    """Cap memory, forbid core dumps and writing to files."""
+    size = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def z3_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[str, str, int]:
+    """Ask Z3 once; return the answer, the reason of an unknown, and the resources used."""
+    import z3
+
+    context = z3.Context()
+    solver = z3.Solver(ctx=context)
+    solver.set("rlimit", rlimit)
+    for key, value in options.items():
+        solver.set(key, value)
+    solver.from_string(text)
+    answer = str(solver.check())
+    reason = solver.reason_unknown() if answer == "unknown" else ""
+    statistics = solver.statistics()
+    used = statistics.get_key_value("rlimit count") if "rlimit count" in statistics.keys() else 0  # noqa: SIM118
+    return answer, reason, int(used)
+
+
+def cvc5_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[str, str, int]:
+    """Ask cvc5 once; return the answer, the reason of an unknown, and the resources used."""
+    import cvc5
+
+    solver = cvc5.Solver(cvc5.TermManager())
+    solver.setOption("rlimit", str(rlimit))
+    for key, value in options.items():
+        solver.setOption(key, value)
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
+    symbols = parser.getSymbolManager()
+    printed = ""
+    while not (command := parser.nextCommand()).isNull():
+        printed += command.invoke(solver, symbols)
+    word, _, rest = printed.strip().partition(" ")
+    used = solver.getStatistics()["resource::resourceUnitsUsed"]["value"]
+    if word in ("sat", "unsat", "unknown"):
+        return word, rest.strip("()"), int(used)
+    return "error", printed.strip()[:500], int(used)
+
+
+def refusals(solver: str) -> tuple[type[Exception], ...]:
+    """Return the exceptions by which a solver says that it refuses a text or ran out of memory."""
+    if solver == "z3":
+        import z3
+
+        return z3.Z3Exception, MemoryError
+    return RuntimeError, MemoryError
+
+
+def answer(solver: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Run the attempts of one request until one decides."""
+    ask = {"z3": z3_attempt, "cvc5": cvc5_attempt}[solver]
+    used, word, reason = 0, "unknown", "no attempt was asked for"
+    started = time.perf_counter()
+    for attempt in request["attempts"]:
+        try:
+            word, reason, cost = ask(request["text"], attempt["rlimit"], attempt["options"])
+        except refusals(solver) as problem:
+            word, reason, cost = "error", f"{type(problem).__name__}: {problem}"[:500], 0
+        used += cost
+        if word in ("sat", "unsat"):
+            break
+    seconds = time.perf_counter() - started
+    return {"result": word, "reason": reason, "rlimit": used, "seconds": seconds}
+
+
+def main() -> None:
+    """Serve requests until stdin ends. Arguments: the solver's name and the memory cap in MB."""
+    solver = sys.argv[1]
+    if solver == "z3":
+        import z3
+
+        version = z3.get_version_string()
+    else:
+        import cvc5
+
+        version = cvc5.__version__
+    confine(int(sys.argv[2]))
+    print(json.dumps({"version": version}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(answer(solver, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

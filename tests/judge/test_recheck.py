@@ -1,0 +1,141 @@
+"""Two solvers in killable children: what they agree on, dispute, and cannot answer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from judge.recheck import check
+from judge.smtlib import read
+from judge.solve import Solvers
+from judge.verdict import Obligation, Recheck
+
+HEAD = "(set-logic ALL)\n(declare-const v.x Int)\n(declare-const v.y Int)\n"
+TRUE_GOAL = HEAD + "(assert (not (<= (ite (< v.x v.y) v.x v.y) v.x)))\n(check-sat)\n"
+FALSE_GOAL = HEAD + "(assert (not (<= v.x v.y)))\n(check-sat)\n"
+HARD = (
+    HEAD
+    + "(declare-const v.z Int)\n(assert (> v.x 100))\n"
+    + "(assert (= (+ (* v.x v.x v.x) (* v.y v.y v.y) (* v.z v.z v.z)) 42))\n(check-sat)\n"
+)
+
+
+def obligation(smt2: str, expected: str = "unsat") -> Obligation:
+    digest = hashlib.sha256(smt2.encode()).hexdigest()
+    return Obligation("safety", "a clause", smt2, digest, "ALL", expected)
+
+
+@pytest.fixture(scope="module")
+def solvers() -> Iterator[Solvers]:
+    with Solvers(fuse_seconds=30.0) as pool:
+        yield pool
+
+
+def test_both_solvers_confirm_a_valid_goal(solvers: Solvers) -> None:
+    report = check([obligation(TRUE_GOAL)], solvers=("z3", "cvc5"), pool=solvers)
+    assert report.outcome is Recheck.CONFIRMED
+    assert [a.result for a in report.rows[0].answers] == ["unsat", "unsat"]
+    assert report.rlimit > 0
+
+
+def test_a_false_goal_is_disputed_by_either_solver(solvers: Solvers) -> None:
+    for names in (("z3", "cvc5"), ("cvc5",)):
+        report = check(
+            [obligation(TRUE_GOAL), obligation(FALSE_GOAL)],
+            solvers=names,
+            pool=solvers,
+        )
+        assert report.outcome is Recheck.DISPUTED
+        assert report.disputed[0].obligation.smt2 == FALSE_GOAL
+
+
+def test_a_companion_that_is_unsat_disputes(solvers: Solvers) -> None:
+    impossible = HEAD + "(assert (< v.x v.y))\n(assert (< v.y v.x))\n(check-sat)\n"
+    assert check([obligation(impossible, "sat")], pool=solvers).outcome is Recheck.DISPUTED
+    assert check([obligation(FALSE_GOAL, "sat")], pool=solvers).outcome is Recheck.CONFIRMED
+
+
+def test_a_goal_that_only_the_prover_solved_is_single(solvers: Solvers) -> None:
+    report = check([obligation(TRUE_GOAL), obligation(HARD)], rlimit=800_000, pool=solvers)
+    assert report.outcome is Recheck.SINGLE
+    assert report.rows[1].answers[0].reason == "RESOURCEOUT"
+
+
+def test_a_goal_that_neither_solves_confirms_nothing(solvers: Solvers) -> None:
+    report = check([obligation(HARD)], rlimit=800_000, solvers=("z3", "cvc5"), pool=solvers)
+    assert report.outcome is Recheck.NONE
+
+
+def test_no_obligations_are_none(solvers: Solvers) -> None:
+    assert check([], pool=solvers).outcome is Recheck.NONE
+
+
+def test_answers_and_resources_do_not_depend_on_what_was_asked_before(solvers: Solvers) -> None:
+    for name in ("z3", "cvc5"):
+        first = solvers.solve(name, TRUE_GOAL, rlimit=100_000)
+        solvers.solve(name, HARD, rlimit=400_000)
+        again = solvers.solve(name, TRUE_GOAL, rlimit=100_000)
+        assert (first.result, first.rlimit) == (again.result, again.rlimit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(set-logic ALL)\n(set-option :regular-output-channel "{path}")\n(check-sat)',
+        '(set-logic ALL)\n(echo "unsat")\n(check-sat)',
+        "(set-logic ALL)\n(check-sat)\x00(assert false)",
+    ],
+)
+def test_a_text_outside_the_grammar_never_reaches_a_solver(
+    solvers: Solvers, text: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "written"
+    for name in ("z3", "cvc5"):
+        answer = solvers.solve(
+            name,
+            text.replace("{path}", str(target)),
+            rlimit=100_000,
+        )
+        assert answer.result == "error"
+        assert "not an obligation" in answer.reason
+    assert not target.exists()
+
+
+def test_a_type_error_is_an_error_not_an_answer(solvers: Solvers) -> None:
+    text = HEAD + "(assert (and v.x true))\n(check-sat)\n"
+    for name in ("z3", "cvc5"):
+        assert solvers.solve(name, text, rlimit=100_000).result == "error"
+
+
+def test_a_blown_fuse_is_an_error_and_the_next_question_is_answered() -> None:
+    with Solvers(fuse_seconds=0.3) as pool:
+        assert pool.solve("cvc5", TRUE_GOAL, rlimit=100_000).result == "unsat"
+        late = pool.solve("cvc5", HARD, rlimit=10**12)
+        assert late.result == "error"
+        assert "0.3 s" in late.reason
+        pool.fuse_seconds = 30.0
+        assert pool.solve("cvc5", TRUE_GOAL, rlimit=100_000).result == "unsat"
+
+
+def test_a_killed_child_is_an_error_and_is_replaced() -> None:
+    with Solvers() as pool:
+        assert pool.solve("z3", TRUE_GOAL, rlimit=100_000).result == "unsat"
+        child = pool._children[(os.getpid(), "z3")]
+        child.process.kill()
+        assert pool.solve("z3", TRUE_GOAL, rlimit=100_000).result in ("unsat", "error")
+        assert pool.solve("z3", TRUE_GOAL, rlimit=100_000).result == "unsat"
+
+
+def test_quantified_goals_are_tried_again_with_enumerative_instantiation(solvers: Solvers) -> None:
+    text = (
+        "(set-logic ALL)\n(declare-fun f.f (Int) Int)\n"
+        "(assert (forall ((v.i Int)) (> (f.f (+ v.i (f.f v.i))) (f.f v.i))))\n"
+        "(assert (forall ((v.i Int) (v.j Int)) (=> (< v.i v.j)"
+        " (= (f.f (* v.i v.j)) (+ (f.f v.i) (f.f v.j))))))\n(check-sat)\n"
+    )
+    assert read(text).quantified
+    assert solvers.solve("cvc5", text, rlimit=2_000_000).result == "unsat"

@@ -36,7 +36,8 @@ class Specification:
     """What a formal teacher reads instead of prose: a signature, a contract and examples.
 
     Expressions are Python over the parameters and ``result``. ``examples`` are pairs of
-    positional arguments and the expected result. Teachers that read prose ignore it.
+    positional arguments and the expected result: plain Python values. Teachers that read prose
+    ignore it.
     """
 
     entry_point: str
@@ -46,6 +47,9 @@ class Specification:
     ensures: tuple[str, ...] = ()
     examples: tuple[tuple[tuple[object, ...], object], ...] = ()
     helpers: str = ""
+    counterexamples: tuple[tuple[object, ...], ...] = ()
+    """Inputs on which an earlier answer was refuted and whose right result nobody has written
+    down; a formal teacher works it out from the contract where the contract says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,12 @@ class FailureKind(StrEnum):
     BAD_REQUEST = "bad_request"
     BUDGET = "budget"
     BREAKER = "breaker"
+    MALFORMED = "malformed"
+    """The server answered something that is not an answer: broken JSON, a cut stream."""
+    PRIVATE = "private"
+    """Private mode is on and the teacher is not on this machine."""
+    INTERNAL = "internal"
+    """The teacher's own code failed; ``detail`` holds the traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,8 @@ class Failure:
     status: int | None = None
     retry_after: float | None = None
     """Seconds the server asked us to wait, or None."""
+    detail: str = ""
+    """The traceback of an INTERNAL failure, for a bug report; never shown as the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,7 @@ class Answer:
     """What came back for one prompt and one sample.
 
     ``cost`` is in US dollars, exact; None means that no price is known (never assumed to be 0).
+    ``cached`` means that nothing was paid now; ``cost`` is still what the answer cost once.
     ``seconds`` is wall time of the successful attempt; ``first_token_seconds`` only when streamed.
     """
 
@@ -159,3 +172,5 @@ class Identity:
     base_url: str | None = None
     local: bool = False
     """True when no request leaves this machine and nothing is charged."""
+    version: str = ""
+    """What else decides the answers: the grammar of a formal teacher, the digest of a model."""

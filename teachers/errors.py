@@ -1,0 +1,19 @@
+"""What goes wrong before a request is made: a name, a key, a file that a person must mend.
+
+Trouble *during* a request is a value (``teachers.model.Failure``), not one of these.
+
+::
+
+    TeacherError
+    └── PriceError      a price file that cannot be read
+"""
+
+from __future__ import annotations
+
+
+class TeacherError(Exception):
+    """A teacher cannot be opened. The message says what is wrong and what mends it."""
+
+
+class PriceError(TeacherError):
+    """A price file cannot be used. The message names the file, the entry and the mend."""

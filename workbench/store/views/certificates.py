@@ -1,0 +1,95 @@
+"""What a stranger can check: the certificates of a home and their latest verification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from workbench.store.views.reading import maybe_moment, moment, one, rows, stored
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a verification: what was claimed and whether it holds."""
+
+    id: str
+    claim: str
+    status: str
+    """One of "pass", "fail" or "skipped"."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate; ``path`` is the bundle's folder, relative to the home."""
+
+    id: str
+    round_id: str
+    round_number: int
+    path: str
+    keyid: str
+    previous: str | None
+    checks: tuple[Check, ...]
+    verified_at: datetime | None
+    created_at: datetime
+
+    @property
+    def state(self) -> str:
+        """ "issued" (never verified here), "verified", "failed" or "incomplete" (some skipped)."""
+        if self.verified_at is None or not self.checks:
+            return "issued"
+        if any(c.status == "fail" for c in self.checks):
+            return "failed"
+        return "incomplete" if any(c.status == "skipped" for c in self.checks) else "verified"
+
+
+_SELECT = """SELECT c.*, r.number AS round_number FROM certificate c
+    JOIN round r ON r.id = c.round_id"""
+
+
+def certificates(connection: Connection) -> tuple[Certificate, ...]:
+    """Return the certificates, the newest first."""
+    return tuple(_read(r) for r in rows(connection, f"{_SELECT} ORDER BY c.created_at DESC"))
+
+
+def find(connection: Connection, certificate_id: str) -> Certificate | None:
+    """Return the certificate whose id is or begins with ``certificate_id``, or None."""
+    found = [c for c in certificates(connection) if c.id.startswith(certificate_id)]
+    return found[0] if len(found) == 1 else None
+
+
+def of_round(connection: Connection, round_id: str) -> Certificate | None:
+    """Return the newest certificate of a round, or None."""
+    r = one(
+        connection,
+        f"{_SELECT} WHERE c.round_id = :round ORDER BY c.created_at DESC LIMIT 1",
+        round=round_id,
+    )
+    return _read(r) if r else None
+
+
+def _read(r: Mapping[str, Any]) -> Certificate:
+    return Certificate(
+        r["id"],
+        r["round_id"],
+        r["round_number"],
+        r["path"],
+        r["keyid"],
+        r["previous"],
+        tuple(_check(c) for c in stored(r["checks_json"]) or ()),
+        maybe_moment(r["verified_at"]),
+        moment(r["created_at"]),
+    )
+
+
+def _check(record: Mapping[str, Any]) -> Check:
+    return Check(
+        str(record.get("id", "")),
+        str(record.get("claim", "")),
+        str(record.get("status", "skipped")),
+        str(record.get("detail", "")),
+    )

@@ -1,0 +1,276 @@
+"""Who solved what: tasks down, sources across, and one word for each answer.
+
+A cell is the newest answer of a source to a task and the newest verdict on its code. Filtering and
+paging happen in SQL, so a page costs the same to ship whether the store holds a hundred answers or
+a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from workbench.store.views.reading import count, like, one, rows
+
+
+class Mode(StrEnum):
+    """Which tasks the matrix shows."""
+
+    ALL = "all"
+    DIFFERENT = "different"
+    """The sources' words are not all the same."""
+    STUDENT_FAILS = "student fails"
+    """A teacher has a proof and the newest student has none."""
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A column: a teacher, or a student at some round."""
+
+    id: str
+    kind: str
+    provider: str
+    model: str
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The newest answer of one source to one task.
+
+    ``word`` is a verdict's word, ``pending`` for code not judged yet, ``no_code``, or the reason
+    why the answer ended early (``length``, ``refusal``, ``filtered``, ``cannot``, ``failed``).
+    """
+
+    answer_id: int
+    word: str
+    attempt: int
+    verdict_id: int | None
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task with its cells, by source id; a source that was not asked has no cell."""
+
+    task_id: str
+    prompt: str
+    category: str
+    split: str
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What narrows the matrix down; ``sources`` are the columns, empty for all of them."""
+
+    mode: Mode = Mode.ALL
+    search: str = ""
+    category: str = ""
+    split: str = ""
+    sources: tuple[str, ...] = ()
+    student: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the matrix and how many tasks the filter lets through."""
+
+    rows: tuple[Row, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The pinned row: per source, how many answers have which word."""
+
+    words: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def of(self, source: str, word: str) -> int:
+        """Return how many answers of ``source`` have ``word``."""
+        return self.words.get(source, {}).get(word, 0)
+
+    def answered(self, source: str) -> int:
+        """Return how many tasks ``source`` answered."""
+        return sum(self.words.get(source, {}).values())
+
+
+WORD = """CASE WHEN v.verdict IS NOT NULL THEN v.verdict
+     WHEN a.candidate_id IS NOT NULL THEN 'pending'
+     WHEN a.finish = 'stop' THEN 'no_code' ELSE a.finish END"""
+
+# The unique index of answer (source, task, ...) covers the grouping; that of verdict
+# (candidate, task, identity) serves the lookup of the newest verdict.
+NEWEST = """SELECT task_id, source_id, max(id) AS id FROM answer
+    WHERE source_id IN :sources GROUP BY source_id, task_id"""
+VERDICT = """LEFT JOIN verdict v ON v.id = (SELECT max(w.id) FROM verdict w
+    WHERE w.candidate_id = a.candidate_id AND w.task_id = a.task_id)"""
+CELLS = f"""SELECT a.task_id AS task_id, a.source_id AS source_id, {WORD} AS word
+    FROM ({NEWEST}) n JOIN answer a ON a.id = n.id {VERDICT}"""
+
+_WANTED = {
+    Mode.DIFFERENT: "count(DISTINCT c.word) > 1",
+    Mode.STUDENT_FAILS: (
+        "count(*) FILTER (WHERE c.source_id = :student AND c.word <> 'proved') > 0"
+        " AND count(*) FILTER (WHERE c.source_id <> :student AND c.word = 'proved') > 0"
+    ),
+    Mode.REFUTED: "count(*) FILTER (WHERE c.word = 'refuted') > 0",
+    Mode.UNKNOWN: "count(*) FILTER (WHERE c.word = 'unknown') > 0",
+    Mode.ERROR: "count(*) FILTER (WHERE c.word IN ('error', 'failed')) > 0",
+}
+
+
+def sources(connection: Connection) -> tuple[Source, ...]:
+    """Return every source: teachers first, then students from the base to the newest."""
+    found = rows(
+        connection,
+        "SELECT id, kind, provider, model, local FROM source"
+        " ORDER BY CASE kind WHEN 'teacher' THEN 0 ELSE 1 END, created_at, id",
+    )
+    return tuple(
+        Source(r["id"], r["kind"], r["provider"], r["model"], bool(r["local"])) for r in found
+    )
+
+
+def newest_student(connection: Connection) -> str | None:
+    """Return the student that the newest evaluated round made, else the newest student."""
+    found = one(
+        connection,
+        "SELECT student_source_id AS id FROM round WHERE student_source_id IS NOT NULL"
+        " AND EXISTS (SELECT 1 FROM answer WHERE source_id = student_source_id)"
+        " ORDER BY number DESC LIMIT 1",
+    ) or one(
+        connection,
+        "SELECT id FROM source WHERE kind = 'student' ORDER BY created_at DESC, id DESC LIMIT 1",
+    )
+    return found["id"] if found else None
+
+
+def categories(connection: Connection) -> tuple[str, ...]:
+    """Return the tasks' categories, sorted."""
+    found = rows(connection, "SELECT DISTINCT category FROM task ORDER BY category")
+    return tuple(r["category"] for r in found)
+
+
+def _columns(connection: Connection, wanted: Filter) -> list[str]:
+    return list(wanted.sources) or [s.id for s in sources(connection)]
+
+
+def _matching(connection: Connection, wanted: Filter) -> tuple[str, dict[str, object]]:
+    """Return SQL that selects the ids of the tasks that ``wanted`` lets through, and its values."""
+    clauses, values = ["1 = 1"], dict[str, object]()
+    if wanted.category:
+        clauses.append("t.category = :category")
+        values["category"] = wanted.category
+    if wanted.split:
+        clauses.append("t.split = :split")
+        values["split"] = wanted.split
+    if wanted.search:
+        clauses.append(
+            "(lower(t.id) LIKE :search ESCAPE '\\' OR lower(t.prompt) LIKE :search ESCAPE '\\')"
+        )
+        values["search"] = like(wanted.search)
+    if wanted.mode is not Mode.ALL:
+        values["sources"] = _columns(connection, wanted)
+        if wanted.mode is Mode.STUDENT_FAILS:
+            values["student"] = wanted.student or newest_student(connection) or ""
+        clauses.append(
+            f"t.id IN (SELECT c.task_id FROM ({CELLS}) c"
+            f" GROUP BY c.task_id HAVING {_WANTED[wanted.mode]})"
+        )
+    return f"SELECT t.id FROM task t WHERE {' AND '.join(clauses)}", values
+
+
+def page(connection: Connection, wanted: Filter, *, number: int = 1, size: int = 50) -> Page:
+    """Return page ``number`` (from 1) of ``size`` tasks; a number past the end gives no rows."""
+    matching, values = _matching(connection, wanted)
+    total = count(connection, f"SELECT count(*) AS n FROM ({matching}) m", **values)
+    tasks = rows(
+        connection,
+        "SELECT id, substr(prompt, 1, 300) AS prompt, category, split FROM task"
+        f" WHERE id IN ({matching}) ORDER BY id LIMIT :size OFFSET :skip",
+        size=size,
+        skip=(number - 1) * size,
+        **values,
+    )
+    cells = _cells(connection, [t["id"] for t in tasks], _columns(connection, wanted))
+    return Page(
+        tuple(
+            Row(t["id"], t["prompt"], t["category"], t["split"], cells.get(t["id"], {}))
+            for t in tasks
+        ),
+        total,
+    )
+
+
+def _cells(
+    connection: Connection, tasks: Sequence[str], columns: Sequence[str]
+) -> dict[str, dict[str, Cell]]:
+    """Return the cells of some tasks, by task and source. ``tasks`` is one page at most."""
+    cells: dict[str, dict[str, Cell]] = {}
+    if not tasks or not columns:
+        return cells
+    for source in columns:
+        found = rows(
+            connection,
+            f"""SELECT a.id AS answer_id, a.task_id AS task_id, a.attempt AS attempt,
+                v.id AS verdict_id, {WORD} AS word,
+                (SELECT o.decision FROM "override" o WHERE o.verdict_id = v.id
+                 ORDER BY o.id DESC LIMIT 1) AS decision
+            FROM (SELECT task_id, max(id) AS id FROM answer
+                  WHERE source_id = :source AND task_id IN :tasks GROUP BY task_id) n
+            JOIN answer a ON a.id = n.id {VERDICT}""",
+            source=source,
+            tasks=list(tasks),
+        )
+        for r in found:
+            decision = None if r["decision"] == "clear" else r["decision"]
+            cells.setdefault(r["task_id"], {})[source] = Cell(
+                r["answer_id"], r["word"], r["attempt"], r["verdict_id"], decision
+            )
+    return cells
+
+
+def totals(connection: Connection, wanted: Filter) -> Totals:
+    """Return the pinned row over every task that ``wanted`` lets through."""
+    columns = _columns(connection, wanted)
+    if not columns:
+        return Totals()
+    matching, values = _matching(connection, wanted)
+    narrowed = "" if matching.endswith("WHERE 1 = 1") else f"WHERE c.task_id IN ({matching})"
+    values["sources"] = columns
+    words: dict[str, dict[str, int]] = {}
+    for r in rows(
+        connection,
+        f"SELECT c.source_id AS source_id, c.word AS word, count(*) AS n FROM ({CELLS}) c"
+        f" {narrowed} GROUP BY c.source_id, c.word",
+        **values,
+    ):
+        words.setdefault(r["source_id"], {})[r["word"]] = r["n"]
+    return Totals(words)
+
+
+def neighbours(
+    connection: Connection, wanted: Filter, task_id: str
+) -> tuple[str | None, str | None]:
+    """Return the tasks before and after ``task_id`` among those that ``wanted`` lets through."""
+    matching, values = _matching(connection, wanted)
+    before = one(
+        connection,
+        f"SELECT max(id) AS id FROM ({matching}) m WHERE id < :here",
+        here=task_id,
+        **values,
+    )
+    after = one(
+        connection,
+        f"SELECT min(id) AS id FROM ({matching}) m WHERE id > :here",
+        here=task_id,
+        **values,
+    )
+    return (before["id"] if before else None), (after["id"] if after else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workbench.store.blobs import Blobs, write_atomically
 from workbench.store.canonical import canonical, digest, parse
-from workbench.store.database import SCHEMA, Store, known_schemas
+from workbench.store.database import SCHEMA, Store, known_schemas, open_store
 
 __all__ = [
     "SCHEMA",
@@ -17,6 +17,7 @@ __all__ = [
     "canonical",
     "digest",
     "known_schemas",
+    "open_store",
     "parse",
     "write_atomically",
 ]

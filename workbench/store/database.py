@@ -24,7 +24,7 @@ from workbench.settings import Settings, load_settings
 from workbench.store.blobs import Blobs, mend_os_error
 from workbench.store.locks import advisory_lock, file_lock
 
-__all__ = ["SCHEMA", "Store", "known_schemas"]
+__all__ = ["SCHEMA", "Store", "known_schemas", "open_store"]
 
 SCHEMA = "0001"
 """The revision this code works with: the newest file in ``migrations/versions``."""
@@ -112,6 +112,23 @@ class Store:
         with _sentences(self.settings), self.engine.connect() as connection:
             return _current(connection)
 
+    def describe(self) -> str:
+        """Return one line about the database: its place (no password), schema and size."""
+        from sqlmodel import func, select
+
+        from workbench.store.tables import AnswerRow, RoundRow, TaskRow
+
+        with self.read() as session:
+            counts = [
+                session.exec(select(func.count()).select_from(table)).one()
+                for table in (TaskRow, AnswerRow, RoundRow)
+            ]
+        tasks, answers, rounds = counts
+        return (
+            f"{_shown(self.settings)} (schema {self.schema()}; "
+            f"{tasks} tasks, {answers} answers, {rounds} rounds)"
+        )
+
     def close(self) -> None:
         """Release the connections."""
         self.engine.dispose()
@@ -151,6 +168,11 @@ class Store:
                 f"the workbench knows up to {SCHEMA!r}.",
                 "Update the workbench, or set WORKBENCH_HOME to another folder.",
             )
+
+
+def open_store(settings: Settings | Path | str | None = None, *, read_only: bool = False) -> Store:
+    """Open the home of ``settings``; see ``Store.open``."""
+    return Store.open(settings, read_only=read_only)
 
 
 def known_schemas() -> frozenset[str]:

@@ -92,6 +92,9 @@ class AnswerRow(SQLModel, table=True):
     round_id: str | None = Field(default=None, foreign_key="round.id", index=True)
     """The round it was first asked for; ``RoundAnswerRow`` knows every round that uses it."""
     prompt_digest: str
+    """Names the whole question: who is asked, in which version, every message, the contract."""
+    messages_digest: str = ""
+    """The blob with the conversation as it was sent: a JSON list of role and content."""
     sampling_digest: str
     sampling_json: str = Field(sa_column=_text())
     attempt: int = 0

@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_adapter_round_id"), "adapter", ["round_id"], unique=False)
+    with op.batch_alter_table("adapter", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_adapter_round_id"), ["round_id"], unique=False)
+
     op.create_table(
         "cached_answer",
         sa.Column("key", sa.String(), nullable=False),
@@ -56,7 +58,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_event_round_id"), "event", ["round_id"], unique=False)
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_event_round_id"), ["round_id"], unique=False)
+
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -72,8 +76,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_ledger_provider"), "ledger", ["provider"], unique=False)
-    op.create_index(op.f("ix_ledger_run_id"), "ledger", ["run_id"], unique=False)
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ledger_provider"), ["provider"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ledger_run_id"), ["run_id"], unique=False)
+
     op.create_table(
         "round",
         sa.Column("id", sa.String(), nullable=False),
@@ -96,7 +102,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_round_number"), "round", ["number"], unique=True)
+    with op.batch_alter_table("round", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_round_number"), ["number"], unique=True)
+
     op.create_table(
         "setting",
         sa.Column("key", sa.String(), nullable=False),
@@ -123,10 +131,12 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_task_category"), "task", ["category"], unique=False)
-    op.create_index(op.f("ix_task_digest"), "task", ["digest"], unique=False)
-    op.create_index(op.f("ix_task_family"), "task", ["family"], unique=False)
-    op.create_index(op.f("ix_task_split"), "task", ["split"], unique=False)
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_category"), ["category"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_digest"), ["digest"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_family"), ["family"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_split"), ["split"], unique=False)
+
     op.create_table(
         "certificate",
         sa.Column("id", sa.String(), nullable=False),
@@ -143,7 +153,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_certificate_round_id"), "certificate", ["round_id"], unique=False)
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_certificate_round_id"), ["round_id"], unique=False)
+
     op.create_table(
         "round_task",
         sa.Column("round_id", sa.String(), nullable=False),
@@ -160,7 +172,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("round_id", "task_id"),
     )
-    op.create_index(op.f("ix_round_task_role"), "round_task", ["role"], unique=False)
+    with op.batch_alter_table("round_task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_round_task_role"), ["role"], unique=False)
+
     op.create_table(
         "snapshot",
         sa.Column("id", sa.String(), nullable=False),
@@ -177,7 +191,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_snapshot_round_id"), "snapshot", ["round_id"], unique=False)
+    with op.batch_alter_table("snapshot", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_snapshot_round_id"), ["round_id"], unique=False)
+
     op.create_table(
         "source",
         sa.Column("id", sa.String(), nullable=False),
@@ -232,9 +248,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("candidate_id", "task_id", "identity_digest"),
     )
-    op.create_index(op.f("ix_verdict_candidate_id"), "verdict", ["candidate_id"], unique=False)
-    op.create_index(op.f("ix_verdict_task_id"), "verdict", ["task_id"], unique=False)
-    op.create_index(op.f("ix_verdict_verdict"), "verdict", ["verdict"], unique=False)
+    with op.batch_alter_table("verdict", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_verdict_candidate_id"), ["candidate_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_verdict_task_id"), ["task_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_verdict_verdict"), ["verdict"], unique=False)
+
     op.create_table(
         "answer",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -242,6 +260,7 @@ def upgrade() -> None:
         sa.Column("source_id", sa.String(), nullable=False),
         sa.Column("round_id", sa.String(), nullable=True),
         sa.Column("prompt_digest", sa.String(), nullable=False),
+        sa.Column("messages_digest", sa.String(), nullable=False),
         sa.Column("sampling_digest", sa.String(), nullable=False),
         sa.Column("sampling_json", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -282,11 +301,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source_id", "task_id", "prompt_digest", "sampling_digest"),
     )
-    op.create_index(op.f("ix_answer_candidate_id"), "answer", ["candidate_id"], unique=False)
-    op.create_index(op.f("ix_answer_finish"), "answer", ["finish"], unique=False)
-    op.create_index(op.f("ix_answer_round_id"), "answer", ["round_id"], unique=False)
-    op.create_index(op.f("ix_answer_source_id"), "answer", ["source_id"], unique=False)
-    op.create_index(op.f("ix_answer_task_id"), "answer", ["task_id"], unique=False)
+    with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_answer_candidate_id"), ["candidate_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_answer_finish"), ["finish"], unique=False)
+        batch_op.create_index(batch_op.f("ix_answer_round_id"), ["round_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_answer_source_id"), ["source_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_answer_task_id"), ["task_id"], unique=False)
+
     op.create_table(
         "obligation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -304,8 +325,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_obligation_digest"), "obligation", ["digest"], unique=False)
-    op.create_index(op.f("ix_obligation_verdict_id"), "obligation", ["verdict_id"], unique=False)
+    with op.batch_alter_table("obligation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_obligation_digest"), ["digest"], unique=False)
+        batch_op.create_index(batch_op.f("ix_obligation_verdict_id"), ["verdict_id"], unique=False)
+
     op.create_table(
         "override",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -320,7 +343,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_override_verdict_id"), "override", ["verdict_id"], unique=False)
+    with op.batch_alter_table("override", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_override_verdict_id"), ["verdict_id"], unique=False)
+
     op.create_table(
         "evaluation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -350,8 +375,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("round_id", "task_id"),
     )
-    op.create_index(op.f("ix_evaluation_round_id"), "evaluation", ["round_id"], unique=False)
-    op.create_index(op.f("ix_evaluation_task_id"), "evaluation", ["task_id"], unique=False)
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evaluation_round_id"), ["round_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_evaluation_task_id"), ["task_id"], unique=False)
+
     op.create_table(
         "example",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -388,10 +415,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_example_snapshot_id"), "example", ["snapshot_id"], unique=False)
-    op.create_index(op.f("ix_example_source_id"), "example", ["source_id"], unique=False)
-    op.create_index(op.f("ix_example_task_id"), "example", ["task_id"], unique=False)
-    op.create_index(op.f("ix_example_verdict_id"), "example", ["verdict_id"], unique=False)
+    with op.batch_alter_table("example", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_example_snapshot_id"), ["snapshot_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_example_source_id"), ["source_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_example_task_id"), ["task_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_example_verdict_id"), ["verdict_id"], unique=False)
+
     op.create_table(
         "round_answer",
         sa.Column("round_id", sa.String(), nullable=False),
@@ -407,7 +436,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("round_id", "answer_id"),
     )
-    op.create_index(op.f("ix_round_answer_role"), "round_answer", ["role"], unique=False)
+    with op.batch_alter_table("round_answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_round_answer_role"), ["role"], unique=False)
+
     op.create_table(
         "selection",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -437,61 +468,94 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("round_id", "task_id"),
     )
-    op.create_index(op.f("ix_selection_round_id"), "selection", ["round_id"], unique=False)
-    op.create_index(op.f("ix_selection_task_id"), "selection", ["task_id"], unique=False)
+    with op.batch_alter_table("selection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_selection_round_id"), ["round_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_selection_task_id"), ["task_id"], unique=False)
 
 
 def downgrade() -> None:
     """Take this revision back."""
-    op.drop_index(op.f("ix_selection_task_id"), table_name="selection")
-    op.drop_index(op.f("ix_selection_round_id"), table_name="selection")
+    with op.batch_alter_table("selection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_selection_task_id"))
+        batch_op.drop_index(batch_op.f("ix_selection_round_id"))
+
     op.drop_table("selection")
-    op.drop_index(op.f("ix_round_answer_role"), table_name="round_answer")
+    with op.batch_alter_table("round_answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_round_answer_role"))
+
     op.drop_table("round_answer")
-    op.drop_index(op.f("ix_example_verdict_id"), table_name="example")
-    op.drop_index(op.f("ix_example_task_id"), table_name="example")
-    op.drop_index(op.f("ix_example_source_id"), table_name="example")
-    op.drop_index(op.f("ix_example_snapshot_id"), table_name="example")
+    with op.batch_alter_table("example", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_example_verdict_id"))
+        batch_op.drop_index(batch_op.f("ix_example_task_id"))
+        batch_op.drop_index(batch_op.f("ix_example_source_id"))
+        batch_op.drop_index(batch_op.f("ix_example_snapshot_id"))
+
     op.drop_table("example")
-    op.drop_index(op.f("ix_evaluation_task_id"), table_name="evaluation")
-    op.drop_index(op.f("ix_evaluation_round_id"), table_name="evaluation")
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_task_id"))
+        batch_op.drop_index(batch_op.f("ix_evaluation_round_id"))
+
     op.drop_table("evaluation")
-    op.drop_index(op.f("ix_override_verdict_id"), table_name="override")
+    with op.batch_alter_table("override", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_override_verdict_id"))
+
     op.drop_table("override")
-    op.drop_index(op.f("ix_obligation_verdict_id"), table_name="obligation")
-    op.drop_index(op.f("ix_obligation_digest"), table_name="obligation")
+    with op.batch_alter_table("obligation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_obligation_verdict_id"))
+        batch_op.drop_index(batch_op.f("ix_obligation_digest"))
+
     op.drop_table("obligation")
-    op.drop_index(op.f("ix_answer_task_id"), table_name="answer")
-    op.drop_index(op.f("ix_answer_source_id"), table_name="answer")
-    op.drop_index(op.f("ix_answer_round_id"), table_name="answer")
-    op.drop_index(op.f("ix_answer_finish"), table_name="answer")
-    op.drop_index(op.f("ix_answer_candidate_id"), table_name="answer")
+    with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_answer_task_id"))
+        batch_op.drop_index(batch_op.f("ix_answer_source_id"))
+        batch_op.drop_index(batch_op.f("ix_answer_round_id"))
+        batch_op.drop_index(batch_op.f("ix_answer_finish"))
+        batch_op.drop_index(batch_op.f("ix_answer_candidate_id"))
+
     op.drop_table("answer")
-    op.drop_index(op.f("ix_verdict_verdict"), table_name="verdict")
-    op.drop_index(op.f("ix_verdict_task_id"), table_name="verdict")
-    op.drop_index(op.f("ix_verdict_candidate_id"), table_name="verdict")
+    with op.batch_alter_table("verdict", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_verdict_verdict"))
+        batch_op.drop_index(batch_op.f("ix_verdict_task_id"))
+        batch_op.drop_index(batch_op.f("ix_verdict_candidate_id"))
+
     op.drop_table("verdict")
     op.drop_table("source")
-    op.drop_index(op.f("ix_snapshot_round_id"), table_name="snapshot")
+    with op.batch_alter_table("snapshot", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_snapshot_round_id"))
+
     op.drop_table("snapshot")
-    op.drop_index(op.f("ix_round_task_role"), table_name="round_task")
+    with op.batch_alter_table("round_task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_round_task_role"))
+
     op.drop_table("round_task")
-    op.drop_index(op.f("ix_certificate_round_id"), table_name="certificate")
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_round_id"))
+
     op.drop_table("certificate")
-    op.drop_index(op.f("ix_task_split"), table_name="task")
-    op.drop_index(op.f("ix_task_family"), table_name="task")
-    op.drop_index(op.f("ix_task_digest"), table_name="task")
-    op.drop_index(op.f("ix_task_category"), table_name="task")
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_split"))
+        batch_op.drop_index(batch_op.f("ix_task_family"))
+        batch_op.drop_index(batch_op.f("ix_task_digest"))
+        batch_op.drop_index(batch_op.f("ix_task_category"))
+
     op.drop_table("task")
     op.drop_table("setting")
-    op.drop_index(op.f("ix_round_number"), table_name="round")
+    with op.batch_alter_table("round", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_round_number"))
+
     op.drop_table("round")
-    op.drop_index(op.f("ix_ledger_run_id"), table_name="ledger")
-    op.drop_index(op.f("ix_ledger_provider"), table_name="ledger")
+    with op.batch_alter_table("ledger", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ledger_run_id"))
+        batch_op.drop_index(batch_op.f("ix_ledger_provider"))
+
     op.drop_table("ledger")
-    op.drop_index(op.f("ix_event_round_id"), table_name="event")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_event_round_id"))
+
     op.drop_table("event")
     op.drop_table("candidate")
     op.drop_table("cached_answer")
-    op.drop_index(op.f("ix_adapter_round_id"), table_name="adapter")
+    with op.batch_alter_table("adapter", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_adapter_round_id"))
+
     op.drop_table("adapter")

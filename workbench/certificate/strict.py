@@ -1,0 +1,144 @@
+"""JSON without second meanings: one spelling a value, no duplicates, no infinities, no surprises.
+
+Python's own reader keeps the last of two equal keys and accepts ``NaN``, and so do most others;
+whoever signs such a text signs two documents. Everything here raises ``CertificateError`` and
+nothing else, whatever the bytes are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from workbench.certificate.errors import CertificateError
+
+__all__ = ["LARGEST", "Strict", "canonical", "load_json", "model_of", "read_rows"]
+
+LARGEST = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact."""
+
+_MAX_DIGITS = 4_000
+
+
+class Strict(BaseModel):
+    """A record whose fields have exactly the declared types, and no others."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def canonical(value: Any) -> str:
+    """Return the one spelling of a JSON value: sorted keys, no white space, UTF-8 text."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def load_json(data: bytes, what: str, *, limit: int) -> Any:
+    """Read one JSON text; ``what`` names it in messages, ``limit`` caps its bytes."""
+    if len(data) > limit:
+        raise CertificateError("too-large", f"{what} is larger than {limit} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CertificateError("not-utf8", f"{what} is not UTF-8 text: {error.reason}") from None
+    if text.startswith("\ufeff"):
+        raise CertificateError("not-utf8", f"{what} begins with a byte order mark")
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_finite,
+        )
+        # A lone surrogate written as an escape is no text; it cannot be printed again.
+        canonical(value).encode("utf-8")
+    except RecursionError:
+        raise CertificateError("malformed", f"{what} is nested too deeply") from None
+    except (ValueError, UnicodeEncodeError) as error:
+        raise CertificateError("malformed", f"{what} is not strict JSON: {error}") from None
+    return value
+
+
+def model_of(model: type[M], value: Any, what: str) -> M:
+    """Turn a JSON value into a strict record; name the first field that is wrong."""
+    try:
+        # Through JSON, so that a list may become a tuple while every scalar stays strict.
+        return model.model_validate_json(canonical(value))
+    except ValidationError as error:
+        raise CertificateError("malformed", f"{what}: {_first(error)}") from None
+
+
+def read_rows(data: bytes, model: type[M], what: str) -> tuple[list[M], list[bytes]]:
+    """Read JSON Lines of one record type; each line must be its own canonical spelling.
+
+    Returns the records and the raw lines without their newlines.
+    """
+    lines = split_lines(data, what)
+    rows: list[M] = []
+    for number, line in enumerate(lines, 1):
+        place = f"{what}, line {number}"
+        try:
+            spelled = canonical(json.loads(line)).encode("utf-8")
+        except RecursionError:
+            raise CertificateError("malformed", f"{place} is nested too deeply") from None
+        except ValueError:
+            # UnicodeDecodeError and UnicodeEncodeError are ValueErrors too.
+            raise CertificateError("malformed", f"{place} is not strict JSON") from None
+        if spelled != line:
+            raise CertificateError("not-canonical", f"{place} is not in its canonical spelling")
+        try:
+            rows.append(model.model_validate_json(line))
+        except ValidationError as error:
+            raise CertificateError("malformed", f"{place}: {_first(error)}") from None
+    return rows, lines
+
+
+def split_lines(data: bytes, what: str) -> list[bytes]:
+    """Split JSON Lines; every line ends with one newline, and none is empty."""
+    if not data:
+        return []
+    if not data.endswith(b"\n"):
+        raise CertificateError("malformed", f"{what} does not end with a newline")
+    lines = data[:-1].split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line or line.endswith(b"\r"):
+            raise CertificateError("malformed", f"{what}, line {number} is empty or ends with CR")
+    return lines
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the record"
+    return f"{place}: {problem['msg']}"
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twice!a} appears twice")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("an integer has too many digits")
+    return int(digits)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is larger than a float")
+    return value

@@ -1,0 +1,20 @@
+"""The figures of the demonstration round: how many tasks, and how the student is trained on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """Measured so that two cores need a few minutes; see the student's recipe in ``docs/log.md``."""
+
+    train_tasks: int = 700
+    held_out_tasks: int = 160
+    max_tokens: int = 96
+    """New tokens of one answer of the tiny student."""
+    rank: int = 32
+    alpha: int = 64
+    rate: float = 4e-3
+    epochs: float = 12.0
+    batch: int = 16

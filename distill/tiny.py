@@ -1,0 +1,252 @@
+"""Makes the tiny student: tokenizer, configuration and pretraining, with one command.
+
+``python -m distill.tiny --out data/models/tiny`` builds a ``LlamaForCausalLM`` of about a million
+parameters that writes valid Python and has read dialect A of the task family. The same seed gives
+the same weights on the same library versions; a stopped run continues from its last checkpoint.
+What it is not: a good model. It is the smallest that makes a real distillation round worth watching.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from distill.family.pretraining import Mixture, sample
+
+if TYPE_CHECKING:
+    import torch
+
+TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SPECIAL = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
+# Words, single digits, punctuation with its line end, line ends, and runs of spaces.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+_GROUP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the tiny student's weights."""
+
+    seed: int = 0
+    hidden: int = 128
+    layers: int = 5
+    heads: int = 4
+    intermediate: int = 384
+    vocabulary: int = 1024
+    steps: int = 1600
+    batch: int = 64
+    rate: float = 0.02
+    """Muon's learning rate, for the matrices of the layers."""
+    rate_rest: float = 0.004
+    """AdamW's learning rate, for embeddings and norms."""
+    warmup: int = 40
+    decay: float = 0.5
+    """Share of the steps, at the end, over which the rates fall to zero."""
+    words: float = Mixture().words
+    concise: float = Mixture().concise
+
+    def factor(self, step: int) -> float:
+        """Return the share of the full learning rates at ``step`` (counted from 0)."""
+        tail = self.steps * self.decay
+        return min(1.0, (step + 1) / self.warmup, (self.steps - step) / tail)
+
+
+def _stream(recipe: Recipe, start: int) -> Iterator[list[tuple[str, str]]]:
+    """Yield batches from ``start`` on; each has samples of like length, so that little is padding.
+
+    Every eight steps share one seed, which makes resuming at any step exact.
+    """
+    mixture = Mixture(recipe.words, recipe.concise)
+    for step in range(start, recipe.steps):
+        if step == start or step % _GROUP == 0:
+            random = Random(f"pretraining/{recipe.seed}/{step // _GROUP}")
+            drawn = [sample(random, mixture) for _ in range(recipe.batch * _GROUP)]
+            drawn.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+            order = random.sample(range(_GROUP), _GROUP)
+        place = order[step % _GROUP] * recipe.batch
+        yield drawn[place : place + recipe.batch]
+
+
+def build_tokenizer(recipe: Recipe) -> Any:
+    """Train the byte-level BPE on the family's text, in both dialects, and wrap it for chat."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    from distill.family.tasks import vocabulary_text
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=recipe.vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(vocabulary_text(recipe.seed), trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|end|>",
+        clean_up_tokenization_spaces=False, model_max_length=512,
+    )  # fmt: skip
+    wrapped.chat_template = TEMPLATE
+    return wrapped
+
+
+def build_model(recipe: Recipe, tokenizer: Any) -> Any:
+    """Return the untrained model."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=recipe.vocabulary,
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.intermediate,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=recipe.heads,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        rms_norm_eps=1e-5,
+    )
+    return LlamaForCausalLM(config)
+
+
+def encode(tokenizer: Any, pairs: list[tuple[str, str]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (tokens, labels) of shape (batch, longest), right-padded; prompts have label -100."""
+    import torch
+
+    heads = [f"<|user|>{prompt}<|end|><|assistant|>" for prompt, _ in pairs]
+    tails = [f"{completion}<|end|>" for _, completion in pairs]
+    first = tokenizer(heads, add_special_tokens=False)["input_ids"]
+    second = tokenizer(tails, add_special_tokens=False)["input_ids"]
+    width = max(len(a) + len(b) for a, b in zip(first, second, strict=True))
+    tokens = torch.full((len(pairs), width), tokenizer.pad_token_id)
+    labels = torch.full((len(pairs), width), -100)
+    for row, (a, b) in enumerate(zip(first, second, strict=True)):
+        tokens[row, : len(a) + len(b)] = torch.tensor(a + b)
+        labels[row, len(a) : len(a) + len(b)] = torch.tensor(b)
+    return tokens, labels
+
+
+def loss_of(model: Any, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross-entropy over completion tokens; scores only those positions."""
+    from torch.nn.functional import cross_entropy
+
+    hidden = model.model(input_ids=tokens).last_hidden_state[:, :-1]
+    targets = labels[:, 1:]
+    wanted = targets != -100
+    return cross_entropy(model.lm_head(hidden[wanted]).float(), targets[wanted])
+
+
+def _optimizers(recipe: Recipe, model: Any) -> list[torch.optim.Optimizer]:
+    import torch
+
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    muon = torch.optim.Muon(matrices, lr=recipe.rate, momentum=0.95, weight_decay=0.01)
+    adam = torch.optim.AdamW(rest, lr=recipe.rate_rest, betas=(0.9, 0.98), weight_decay=0.0)
+    return [muon, adam]
+
+
+def _save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    import torch
+
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def pretrain(recipe: Recipe, out: Path) -> Path:
+    """Train by ``recipe`` and write the model folder ``out``; continue a stopped run of the same."""
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "pretraining.pt"
+    tokenizer = build_tokenizer(recipe)
+    model = build_model(recipe, tokenizer)
+    optimizers = _optimizers(recipe, model)
+    full = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    start, seen = 0, 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["recipe"] == asdict(recipe):
+            model.load_state_dict(state["model"])
+            for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            start, seen = state["step"], state["seen"]
+    begun, smooth = time.process_time(), math.nan
+    for step, pairs in enumerate(_stream(recipe, start), start):
+        tokens, labels = encode(tokenizer, pairs)
+        for optimizer, rate in zip(optimizers, full, strict=True):
+            optimizer.param_groups[0]["lr"] = rate * recipe.factor(step)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = loss_of(model, tokens, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        seen += tokens.numel()
+        smooth = loss.item() if math.isnan(smooth) else 0.95 * smooth + 0.05 * loss.item()
+        if (step + 1) % 50 == 0:
+            spent = time.process_time() - begun
+            print(f"step {step + 1}/{recipe.steps} loss {smooth:.4f} {spent:.0f} CPU s", file=sys.stderr)
+        if (step + 1) % 200 == 0 and step + 1 < recipe.steps:
+            _save_checkpoint(checkpoint, {
+                "recipe": asdict(recipe), "model": model.state_dict(), "step": step + 1, "seen": seen,
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+            })  # fmt: skip
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    (out / "recipe.json").write_text(json.dumps({**asdict(recipe), "tokens": seen}, indent=2) + "\n")
+    checkpoint.unlink(missing_ok=True)
+    return out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m distill.tiny", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    for name, value in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    given = vars(parser.parse_args(arguments))
+    out = given.pop("out")
+    import torch
+
+    torch.set_num_threads(1)
+    print(pretrain(Recipe(**given), out))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

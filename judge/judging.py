@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from judge import explain
+from judge.adequacy import Adequacy, Specimen, assess_here
 from judge.contract import Budget, Submission
 from judge.contract_check import contract_fault
 from judge.reading.source import Fault, Source, read_source, signature_of
@@ -77,6 +78,12 @@ class Bench:
         trace: TracebackType | None,
     ) -> None:
         self.sandbox.close()
+
+    def serve(self, request: Submission | Specimen, budget: Budget) -> Judgement | Adequacy:
+        """Do what a worker is asked: judge a submission or assess a contract."""
+        if isinstance(request, Submission):
+            return self.judge(request, budget)
+        return assess_here(self.sandbox, request, budget)
 
     def judge(self, submission: Submission, budget: Budget | None = None) -> Judgement:
         """Judge one submission in this process."""

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from judge import wire
 
 if TYPE_CHECKING:
+    from judge.adequacy import Specimen
     from judge.contract import Budget, Submission
+
+    Request = tuple[Submission | Specimen, Budget]
 
 READY = "ready"
 
@@ -24,16 +27,16 @@ READY = "ready"
 def main() -> None:
     """Serve judging requests from standard input until it ends."""
     source, sink = _take_standard_streams()
-    requests: queue.SimpleQueue[tuple[Submission, Budget]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     from judge.judging import Bench
 
     with Bench() as bench:
         _send(sink, READY)
         while True:
-            submission, budget = requests.get()
+            request, budget = requests.get()
             _limit_memory(budget.memory_mb)
-            _send(sink, bench.judge(submission, budget))
+            _send(sink, bench.serve(request, budget))
 
 
 def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -46,7 +49,7 @@ def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
     return source, sink
 
 
-def _listen(source: BinaryIO, requests: queue.SimpleQueue[tuple[Submission, Budget]]) -> None:
+def _listen(source: BinaryIO, requests: queue.SimpleQueue[Request]) -> None:
     while (message := wire.read(source)) is not None:
         requests.put(message)  # type: ignore[arg-type]  # the pool sends nothing else
     # The pool is gone, perhaps killed: leave at once, even from the middle of a proof.

@@ -1,7 +1,8 @@
 """Contracts in docstrings, as PEP 316 proposed them and CrossHair reads them.
 
 ``pre: x > 0``, ``post: __return__ > x``, ``post[xs]: len(xs) == len(__old__.xs)``,
-``raises: A, B``; a keyword with nothing after the colon takes the more indented lines below it, one clause a line.
+``raises: A, B``; a keyword with nothing after the colon takes the more indented lines below it, one
+clause a line.
 """
 
 from __future__ import annotations

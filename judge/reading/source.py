@@ -84,12 +84,12 @@ def parse(text: str, what: str = "code", limit: int = MAX_BYTES) -> ast.Module |
         return Fault(f"the {what} does not parse: {error.msg}.", error.lineno)
     except (ValueError, RecursionError, MemoryError):
         return Fault(f"the {what} is nested too deeply for Python's own parser; flatten it.")
-    depth, line = _depth(tree)
+    depth, deepest = _depth(tree)
     if depth > MAX_TREE_DEPTH:
         return Fault(
             f"the {what} nests expressions {depth} deep; the judge reads at most "
             f"{MAX_TREE_DEPTH}. Split the expression.",
-            line,
+            deepest,
         )
     return tree
 

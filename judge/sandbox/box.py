@@ -1,0 +1,143 @@
+"""The sandbox as callers see it: open once, run many candidates, close."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from judge.sandbox.host import Child, ForkServer
+from judge.sandbox.model import Call, Limits, Outcome, Policy, Run, SandboxError
+from judge.sandbox.session import Session
+
+_RECYCLE = 20_000
+"""After so many children a fork server is replaced by a fresh one."""
+
+LAYERS: dict[str, str] = {
+    "fork-server": "each candidate has a process of its own, forked from a clean one",
+    "limits": "processor time, memory, file size, descriptors and processes are limited",
+    "audit": "attempts at files, processes, threads, network and ctypes are seen and named",
+    "own-user": "started by root, it runs as a user that owns nothing",
+    "namespaces": "an empty file system, no network device, no other process in sight",
+    "landlock": "the kernel denies file access, TCP and signals to processes outside",
+    "seccomp": "the kernel lets about forty harmless system calls through and no other",
+}
+"""Each layer and what it contains."""
+
+STRICT = Policy(minimum=("fork-server", "limits", "seccomp"))
+"""A policy that refuses a system on which untrusted code could reach files or the network."""
+
+
+class Sandbox:
+    """Runs untrusted Python. One serves thousands of candidates and several threads.
+
+    A ``Sandbox`` that is used in a forked process starts a fork server of its own there; a server
+    that died is replaced on the next use.
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy if policy is not None else Policy()
+        self._lock = threading.Lock()
+        self._server: ForkServer | None = None
+        self._closed = False
+        self._demand(self._ready())
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the fork server and every process below it."""
+        with self._lock:
+            self._closed = True
+            server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers in force, from the inside out."""
+        return self._ready().layers
+
+    def describe(self) -> tuple[tuple[str, bool, str], ...]:
+        """Return for each layer its name, whether it holds, and what it contains or why not."""
+        server = self._ready()
+        return tuple(
+            (name, name in server.layers, words)
+            if name in server.layers
+            else (name, False, server.lacking.get(name, "not needed here"))
+            for name, words in LAYERS.items()
+        )
+
+    def warning(self) -> str | None:
+        """Return a sentence when untrusted code is held by less than the kernel; else None."""
+        held = self.layers
+        if "seccomp" in held:
+            return None
+        rest = "only namespaces or Landlock hold it" if {"namespaces", "landlock"} & set(held) else (
+            "nothing but limits and an audit hook holds it: a hostile answer can read and write "
+            "what this user can"
+        )
+        return f"Untrusted code runs without the system-call filter; {rest}."
+
+    def session(
+        self,
+        code: str,
+        limits: Limits | None = None,
+        *,
+        proxies: tuple[str, ...] = (),
+        on_proxy: Callable[[str, tuple[Any, ...]], Outcome] | None = None,
+    ) -> Session:
+        """Open a session on one code: loaded once, called in as many batches as one likes."""
+        chosen = limits if limits is not None else self.policy.limits
+        return Session(self._child, code, chosen, proxies=proxies, on_proxy=on_proxy)
+
+    def run(self, code: str, calls: Sequence[Call], limits: Limits | None = None) -> Run:
+        """Load ``code`` and make ``calls``; the outcomes come back in order, one for each."""
+        began = time.monotonic()
+        with self.session(code, limits) as session:
+            outcomes = session.call(calls)
+            return Run(outcomes, session.loaded, self.layers, time.monotonic() - began)
+
+    def _child(self) -> Child:
+        try:
+            return self._ready().start()
+        except SandboxError:
+            self._replace()
+            return self._ready().start()
+
+    def _replace(self) -> None:
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+    def _ready(self) -> ForkServer:
+        with self._lock:
+            if self._closed:
+                raise SandboxError("the sandbox is closed; open another")
+            server = self._server
+            worn = server is not None and server.started >= _RECYCLE and server.live == 0
+            if server is not None and (worn or not server.alive()):
+                server.close()
+                server = None
+            if server is None:
+                server = self._server = ForkServer(self.policy.without)
+            return server
+
+    def _demand(self, server: ForkServer) -> None:
+        lacking = [name for name in self.policy.minimum if name not in server.layers]
+        if lacking:
+            reasons = "; ".join(
+                f"{name}: {server.lacking.get(name, 'there is no such layer')}" for name in lacking
+            )
+            self.close()
+            raise SandboxError(f"the policy demands layers that do not hold here ({reasons})")
+
+
+def open_sandbox(policy: Policy | None = None) -> Sandbox:
+    """Start a sandbox; raises ``SandboxError`` when it cannot hold what the policy demands."""
+    return Sandbox(policy)

@@ -15,6 +15,7 @@ from workbench.errors import InputError
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from distill.family.tasks import FamilyTask
     from judge.contract import Submission
     from workbench.store.database import Store
     from workbench.store.tables import TaskRow
@@ -207,27 +208,32 @@ def submission(task: Task, code: str, name: str) -> Submission:
     )
 
 
-def from_family(generated: Sequence[Any]) -> list[Task]:
-    """Return the tasks of the generated family (``distill.family.FamilyTask``) as tasks."""
+def from_family(generated: Sequence[FamilyTask]) -> list[Task]:
+    """Return generated tasks as tasks; the id ends with the content's digest, so it is stable."""
+    from dataclasses import replace
+
     from judge.plain import to_json
 
-    return [
+    tasks = [
         Task(
-            id=task.id,
-            prompt=task.prompt,
-            entry_point=task.entry_point,
-            signature=task.signature,
-            requires=tuple(task.requires),
-            ensures=tuple(task.ensures),
+            id=made.id,
+            prompt=made.prompt,
+            entry_point=made.entry_point,
+            signature=made.signature,
+            requires=tuple(made.requires),
+            ensures=tuple(made.ensures),
             tests=tuple(
                 {"args": [to_json(arg) for arg in args], "expected": to_json(expected)}
-                for args, expected in task.examples
+                for args, expected in made.examples
             ),
-            category=task.category,
-            family=task.family,
-            split=task.split,
-            source="generated task family",
-            licence="Apache-2.0",
+            category=made.category,
+            family=made.family,
+            split=made.split,
+            source=made.source,
+            licence=made.licence,
+            reference=made.reference,
         )
-        for task in generated
+        for made in generated
     ]
+    # Drawing more tasks from the same seed may number them differently.
+    return [replace(task, id=f"{task.id}-{task.digest[:6]}") for task in tasks]

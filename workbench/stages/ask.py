@@ -175,12 +175,12 @@ def _missing(
     with store.write() as session:
         for question in wanted:
             key = _prompt_digest(teacher, question.prompt)
-            number = found.get((question.task.id, key, _sampling_digest(question.sampling)))
-            if number is None:
+            known = found.get((question.task.id, key, _sampling_digest(question.sampling)))
+            if known is None:
                 missing.append(question)
             else:
                 report.known += 1
-                link_answer(session, round_id, number, question.role)
+                link_answer(session, round_id, known, question.role)
     return missing
 
 

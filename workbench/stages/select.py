@@ -1,0 +1,392 @@
+"""Select: gather what the rule reads, apply it, and freeze the winners as a dataset.
+
+The rule itself is pure and lives in ``selection_rule``. Everything it read is kept as a blob beside
+the snapshot, so that the choice can be made again by somebody who trusts nobody.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session, col, delete, select
+
+from workbench.errors import InputError, StageError
+from workbench.settings import Settings
+from workbench.stages.agreement import Answerer, agreement_of
+from workbench.stages.answers import latest_by_source, round_answers
+from workbench.stages.events import Reporter
+from workbench.stages.judge import verdicts_of
+from workbench.stages.prompts import student_messages
+from workbench.stages.selection_rule import RULE, apply_rule, funnel
+from workbench.store.canonical import canonical, digest, parse
+from workbench.store.database import Store
+from workbench.store.tables import (
+    AnswerRow,
+    CandidateRow,
+    ExampleRow,
+    OverrideRow,
+    RoundAnswerRow,
+    RoundRow,
+    RoundTaskRow,
+    SelectionRow,
+    SnapshotRow,
+    SourceRow,
+    TaskRow,
+    VerdictRow,
+)
+from workbench.tasks import Task, task_of
+
+if TYPE_CHECKING:
+    from distill.example import Example
+
+__all__ = ["SelectReport", "SelectionPolicy", "select_winners"]
+
+GATES = ("proved", "bounded", "tested")
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionPolicy:
+    """What may win: the lowest verdict accepted, and how the terms of the score are weighed."""
+
+    minimum: str = "proved"
+    verification: float = 0.5
+    agreement: float = 0.3
+    history: float = 0.2
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the rule reads it; raise ``InputError`` for a minimum that is no gate."""
+        if self.minimum not in GATES:
+            raise InputError(
+                f"{self.minimum!r} cannot be the lowest verdict that wins.",
+                f"Use one of {', '.join(GATES)}.",
+            )
+        return {
+            "accept": list(GATES[: GATES.index(self.minimum) + 1]),
+            "weights": {
+                "verification": self.verification,
+                "agreement": self.agreement,
+                "history": self.history,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SelectReport:
+    """What was chosen."""
+
+    snapshot_id: str
+    rows: int
+    funnel: Mapping[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """Say it."""
+        f = self.funnel
+        return (
+            f"{f['winners']} winners for {f['tasks']} tasks, out of {f['candidates']} candidates "
+            f"({f['verified']} verified, {f['trainable']} of them may be trained on)."
+        )
+
+
+def select_winners(
+    store: Store,
+    settings: Settings,
+    round_id: str,
+    *,
+    policy: SelectionPolicy | None = None,
+    reporter: Reporter | None = None,
+) -> SelectReport:
+    """Choose the winners of a round and freeze them; doing it again gives the same snapshot."""
+    reporter = reporter or Reporter(store, None, round_id)
+    policy = policy or SelectionPolicy()
+    tasks = _train_tasks(store, round_id)
+    reporter.start("select", len(tasks), f"{len(tasks)} tasks")
+    field = _Field.of(store, settings, round_id, tasks)
+    inputs = {"rule": RULE, "policy": policy.as_json(), "tasks": field.records(reporter)}
+    selections = apply_rule(inputs)
+    counts = funnel(inputs)
+    examples = [field.example(choice) for choice in selections if choice["answer"] is not None]
+    text = "".join(canonical_line(example) for example in examples)
+    report = _freeze(store, field, round_id, canonical(inputs), text, selections, counts)
+    reporter.done("select", report.sentence, {"funnel": dict(counts)})
+    return report
+
+
+def canonical_line(example: Example) -> str:
+    """Return one dataset row as a snapshot holds it, with its line end."""
+    from dataclasses import asdict
+
+    return canonical(asdict(example)) + "\n"
+
+
+def _train_tasks(store: Store, round_id: str) -> list[Task]:
+    query = (
+        select(TaskRow)
+        .join(RoundTaskRow, col(RoundTaskRow.task_id) == col(TaskRow.id))
+        .where(RoundTaskRow.round_id == round_id, RoundTaskRow.role == "train")
+        .order_by(col(RoundTaskRow.position))
+    )
+    with store.read() as session:
+        tasks = [task_of(row) for row in session.exec(query)]
+    if not tasks:
+        raise StageError(f"Round {round_id} has no training tasks.", "Plan it again with some.")
+    return tasks
+
+
+@dataclass(slots=True)
+class _Field:
+    """Everybody who stands for election in one round, loaded once."""
+
+    tasks: list[Task]
+    answers: dict[str, list[AnswerRow]]
+    """Task id -> each source's latest answer that has code."""
+    verdicts: dict[tuple[str, str], VerdictRow]
+    codes: dict[str, str]
+    sources: dict[str, SourceRow]
+    history: dict[tuple[str, str], tuple[int, int]]
+    """(source, category) -> right and wrong among everything it answered so far."""
+    rejected: dict[int, str]
+    """Verdict id -> a person's reason to reject it."""
+
+    @classmethod
+    def of(cls, store: Store, settings: Settings, round_id: str, tasks: list[Task]) -> _Field:
+        """Load the round."""
+        rows = [
+            row
+            for row in latest_by_source(round_answers(store, round_id, "teacher", "repair"))
+            if row.candidate_id is not None
+        ]
+        answers: dict[str, list[AnswerRow]] = defaultdict(list)
+        for row in rows:
+            answers[row.task_id].append(row)
+        verdicts = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r in rows])
+        with store.read() as session:
+            codes = _codes(session, {r.candidate_id or "" for r in rows})
+            sources = {row.id: row for row in session.exec(select(SourceRow))}
+            rejected = _rejected(session, [v.id for v in verdicts.values() if v.id is not None])
+        history = _history(store, settings, round_id)
+        return cls(tasks, dict(answers), verdicts, codes, sources, history, rejected)
+
+    def records(self, reporter: Reporter) -> list[dict[str, Any]]:
+        """Return the rule's task records, in the order of the tasks."""
+        from judge.sandbox import open_sandbox
+
+        records: list[dict[str, Any]] = []
+        with open_sandbox() as sandbox:
+            for done, task in enumerate(self.tasks, start=1):
+                rows = self.answers.get(task.id, [])
+                standing = [self._answerer(row) for row in rows]
+                agreed = agreement_of(task, standing, self._probes(task), sandbox)
+                records.append(
+                    {
+                        "task": task.id,
+                        "category": task.category,
+                        "split": task.split,
+                        "candidates": [
+                            self._record(task, row, agreed[(row.source_id, row.candidate_id or "")])
+                            for row in rows
+                        ],
+                    }
+                )
+                reporter.progress("select", done, len(self.tasks))
+        return records
+
+    def verdict(self, row: AnswerRow) -> VerdictRow | None:
+        """Return what the judge found for an answer."""
+        return self.verdicts.get((row.candidate_id or "", row.task_id))
+
+    def example(self, choice: Mapping[str, Any]) -> Example:
+        """Return the training row of a winner."""
+        from distill.example import Example
+
+        task = next(t for t in self.tasks if t.id == choice["task"])
+        source = self.sources[choice["source"]]
+        verdict = self.verdicts[(choice["candidate"], task.id)]
+        return Example(
+            id=digest([task.digest, choice["candidate"]])[:16],
+            task_id=task.id,
+            messages=student_messages(task),
+            completion=self.codes[choice["candidate"]].strip("\n"),
+            source=source.id,
+            group=task.family,
+            category=task.category,
+            facts={
+                "candidate": choice["candidate"],
+                "task_digest": task.digest,
+                "verdict": verdict.verdict,
+                "method": verdict.method,
+                "score": choice["score"],
+                "licence": task.licence,
+                "task_source": task.source,
+                "training_policy": source.training_policy,
+                "policy_basis": source.policy_basis,
+            },
+        )
+
+    def _answerer(self, row: AnswerRow) -> Answerer:
+        found = self.verdict(row)
+        name = row.candidate_id or ""
+        word = found.verdict if found is not None else "unknown"
+        return Answerer(row.source_id, name, self.codes[name], word)
+
+    def _probes(self, task: Task) -> list[tuple[object, ...]]:
+        """Return the inputs on which the answers are compared."""
+        from judge.plain import from_json
+
+        probes = [tuple(from_json(arg) for arg in test["args"]) for test in task.tests]
+        for row in self.answers.get(task.id, []):
+            found = self.verdict(row)
+            if found is not None and found.counterexample_json is not None:
+                args = parse(found.counterexample_json)["args"]
+                probes.append(tuple(from_json(arg) for arg in args))
+        return probes
+
+    def _record(self, task: Task, row: AnswerRow, agreed: tuple[int, int]) -> dict[str, Any]:
+        found = self.verdict(row)
+        source = self.sources[row.source_id]
+        right, wrong = self.history.get((row.source_id, task.category), (0, 0))
+        same, others = agreed
+        return {
+            "answer": row.id,
+            "candidate": row.candidate_id,
+            "source": row.source_id,
+            "verdict": found.verdict if found is not None else "unknown",
+            "training": source.training_policy,
+            "basis": source.policy_basis,
+            "same": same,
+            "others": others,
+            "right": right,
+            "wrong": wrong,
+            "attempt": row.attempt,
+            "characters": len(self.codes[row.candidate_id or ""]),
+            "rejected": self.rejected.get(found.id) if found and found.id is not None else None,
+        }
+
+
+def _codes(session: Session, names: set[str]) -> dict[str, str]:
+    codes: dict[str, str] = {}
+    ordered = sorted(names)
+    for begin in range(0, len(ordered), 500):
+        query = select(CandidateRow).where(col(CandidateRow.id).in_(ordered[begin : begin + 500]))
+        codes.update({row.id: row.code for row in session.exec(query)})
+    return codes
+
+
+def _rejected(session: Session, verdict_ids: Sequence[int]) -> dict[int, str]:
+    """Return verdict id -> reason where a person's last word is "reject"."""
+    wanted = set(verdict_ids)
+    last: dict[int, OverrideRow] = {}
+    for row in session.exec(select(OverrideRow).order_by(col(OverrideRow.id))):
+        last[row.verdict_id] = row
+    return {n: r.reason for n, r in last.items() if n in wanted and r.decision == "reject"}
+
+
+def _history(
+    store: Store, settings: Settings, round_id: str
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Count each source's scored answers by category, in this round and those before it.
+
+    Every answer counts, winners and losers; an honest "cannot" and what the judge could not tell
+    count as nothing; an answer without usable code counts as wrong.
+    """
+    from judge.verdict import Verdict
+
+    with store.read() as session:
+        this = session.get(RoundRow, round_id)
+        number = this.number if this is not None else 0
+        query = (
+            select(AnswerRow, TaskRow.category)
+            .join(RoundAnswerRow, col(RoundAnswerRow.answer_id) == col(AnswerRow.id))
+            .join(RoundRow, col(RoundRow.id) == col(RoundAnswerRow.round_id))
+            .join(TaskRow, col(TaskRow.id) == col(AnswerRow.task_id))
+            .where(
+                RoundRow.number <= number,
+                col(RoundAnswerRow.role).in_(("teacher", "repair")),
+                AnswerRow.finish == "stop",
+            )
+            .distinct()
+        )
+        rows = list(session.exec(query))
+    found = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r, _ in rows])
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row, category in rows:
+        if row.candidate_id is None:
+            counts[(row.source_id, category)][1] += 1
+            continue
+        verdict = found.get((row.candidate_id, row.task_id))
+        if verdict is None or not Verdict.of(verdict.verdict).scored:
+            continue
+        counts[(row.source_id, category)][0 if verdict.verdict in GATES else 1] += 1
+    return {key: (right, wrong) for key, (right, wrong) in counts.items()}
+
+
+def _freeze(
+    store: Store,
+    field: _Field,
+    round_id: str,
+    inputs: str,
+    text: str,
+    selections: Sequence[Mapping[str, Any]],
+    counts: Mapping[str, int],
+) -> SelectReport:
+    """Write blobs, then selections, snapshot and rows in one transaction."""
+    inputs_digest = store.blobs.put_text(inputs)
+    data_digest = store.blobs.put_text(text)
+    winners = [choice for choice in selections if choice["answer"] is not None]
+    snapshot_id = f"{round_id}-{data_digest[:12]}"
+    with store.write() as session:
+        session.exec(delete(SelectionRow).where(col(SelectionRow.round_id) == round_id))
+        for choice in selections:
+            session.add(_selection(field, round_id, choice))
+        if session.get(SnapshotRow, snapshot_id) is None:
+            session.add(
+                SnapshotRow(
+                    id=snapshot_id,
+                    round_id=round_id,
+                    digest=data_digest,
+                    rows=len(winners),
+                    rule=RULE,
+                    inputs_digest=inputs_digest,
+                    funnel_json=canonical(dict(counts)),
+                )
+            )
+            session.flush()
+            for position, choice in enumerate(winners):
+                session.add(_example_row(field, snapshot_id, position, choice))
+        this = session.get(RoundRow, round_id)
+        assert this is not None
+        this.snapshot_id = snapshot_id
+        session.add(this)
+    return SelectReport(snapshot_id, len(winners), counts)
+
+
+def _selection(field: _Field, round_id: str, choice: Mapping[str, Any]) -> SelectionRow:
+    verdict = field.verdicts.get((choice["candidate"] or "", choice["task"]))
+    return SelectionRow(
+        round_id=round_id,
+        task_id=choice["task"],
+        answer_id=choice["answer"],
+        verdict_id=verdict.id if verdict is not None else None,
+        score=choice["score"],
+        terms_json=canonical(choice["terms"]),
+        reason=choice["reason"],
+    )
+
+
+def _example_row(
+    field: _Field, snapshot_id: str, position: int, choice: Mapping[str, Any]
+) -> ExampleRow:
+    verdict = field.verdicts[(choice["candidate"], choice["task"])]
+    assert verdict.id is not None
+    return ExampleRow(
+        snapshot_id=snapshot_id,
+        position=position,
+        task_id=choice["task"],
+        source_id=choice["source"],
+        answer_id=choice["answer"],
+        verdict_id=verdict.id,
+        candidate_id=choice["candidate"],
+    )

@@ -1,0 +1,42 @@
+"""The student and its training: rows to an adapter, and whether the adapter is any better.
+
+Nothing heavy is imported before it is used: ``import distill`` needs no torch.
+"""
+
+from distill.config import LoraConfig, TrainConfig, TrainingPlan, read_lora, read_training
+from distill.errors import DistillError
+from distill.evaluate import Paired, by_category, mcnemar, paired, pass_at_k, regressions
+from distill.example import Example
+from distill.formats import FORMATS, read_examples, rows, write_examples, write_jsonl
+from distill.gate import Decision, gate
+from distill.student import Generation, Student, base_digest
+from distill.trainer import TrainEvent, TrainingRecord, train
+
+__all__ = [
+    "FORMATS",
+    "Decision",
+    "DistillError",
+    "Example",
+    "Generation",
+    "LoraConfig",
+    "Paired",
+    "Student",
+    "TrainConfig",
+    "TrainEvent",
+    "TrainingPlan",
+    "TrainingRecord",
+    "base_digest",
+    "by_category",
+    "gate",
+    "mcnemar",
+    "paired",
+    "pass_at_k",
+    "read_examples",
+    "read_lora",
+    "read_training",
+    "regressions",
+    "rows",
+    "train",
+    "write_examples",
+    "write_jsonl",
+]

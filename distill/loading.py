@@ -16,8 +16,11 @@ from distill.errors import DistillError
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the training libraries' notices and progress bars off the terminal."""
+    import datasets
     from transformers.utils import logging as noise
 
+    pieces = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
     level, bars = noise.get_verbosity(), noise.is_progress_bar_enabled()
     noise.set_verbosity_error()
     noise.disable_progress_bar()
@@ -31,6 +34,8 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         noise.set_verbosity(level)
+        if not pieces:
+            datasets.enable_progress_bars()
         if bars:
             noise.enable_progress_bar()
         for one, old in zip(others, levels, strict=True):

@@ -75,8 +75,8 @@ class Student:
         if adapter is not None:
             from distill.adapter import attach, read
 
-            card = read(adapter, base_digest=digest)
-            model, found = attach(model, adapter), card.digest
+            read(adapter, base_digest=digest)
+            model, found = attach(model, adapter)
         model.eval()
         return cls(model, tokenizer, digest, found)
 

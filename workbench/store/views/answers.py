@@ -58,6 +58,20 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A failing call as a person writes it down: what was called, what came, what was asked."""
+
+    call: str
+    got: str
+    asks: str
+
+    @property
+    def text(self) -> str:
+        """Three lines: the call, what came back, what was asked instead."""
+        return f"{self.call}\n→ {self.got}\n✗ {self.asks}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A verdict with everything that stands behind it."""
 
@@ -68,9 +82,7 @@ class Finding:
     cases: int
     explanation: str
     reason: str | None
-    counterexample: Mapping[str, Any] | None
-    """``args``, ``result``, ``raised``, ``message``, ``violates``, ``expected`` in the judge's
-    plain encoding."""
+    counterexample: Counterexample | None
     invariants: tuple[str, ...]
     assumptions: tuple[str, ...]
     findings: tuple[str, ...]
@@ -190,7 +202,12 @@ def _given(connection: Connection, r: Mapping[str, Any]) -> Given:
 
 def finding(connection: Connection, verdict_id: int) -> Finding | None:
     """Return a verdict with its obligations and what people said about it, or None."""
-    r = one(connection, "SELECT * FROM verdict WHERE id = :id", id=verdict_id)
+    r = one(
+        connection,
+        "SELECT v.*, t.entry_point AS entry_point FROM verdict v JOIN task t ON t.id = v.task_id"
+        " WHERE v.id = :id",
+        id=verdict_id,
+    )
     if r is None:
         return None
     obligations = rows(
@@ -213,7 +230,7 @@ def finding(connection: Connection, verdict_id: int) -> Finding | None:
         r["cases"],
         r["explanation"],
         r["reason"],
-        stored(r["counterexample_json"]),
+        _counterexample(r["entry_point"], stored(r["counterexample_json"])),
         tuple(stored(r["invariants_json"]) or ()),
         tuple(stored(r["assumptions_json"]) or ()),
         tuple(stored(r["findings_json"]) or ()),
@@ -229,6 +246,28 @@ def finding(connection: Connection, verdict_id: int) -> Finding | None:
             Override(s["decision"], s["reason"], s["author"], moment(s["created_at"])) for s in said
         ),
     )
+
+
+def _counterexample(name: str, found: Mapping[str, Any] | None) -> Counterexample | None:
+    """Write a stored counterexample down; its values are in the judge's plain encoding."""
+    if found is None:
+        return None
+    from judge.plain import from_json
+
+    call = f"{name}({', '.join(repr(from_json(a)) for a in found.get('args', ()))})"
+    raised, violates = found.get("raised"), found.get("violates")
+    if raised:
+        told = f": {found['message']}" if found.get("message") else ""
+        got = f"raised {raised}{told}"
+    else:
+        got = f"returned {from_json(found.get('result'))!r}"
+    if violates:
+        asks = f"the contract asks {violates}"
+    elif raised:
+        asks = "the contract allows no such exception"
+    else:
+        asks = f"the test expects {from_json(found.get('expected'))!r}"
+    return Counterexample(call, got, asks)
 
 
 @dataclass(frozen=True, slots=True)

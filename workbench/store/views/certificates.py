@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -93,3 +96,25 @@ def _check(record: Mapping[str, Any]) -> Check:
         str(record.get("status", "skipped")),
         str(record.get("detail", "")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of a certificate and its basis: recheckable, reproducible or asserted."""
+
+    basis: str
+    text: str
+
+
+def claims(folder: Path) -> tuple[Claim, ...]:
+    """Read the claims out of a bundle, without checking them; nothing when it is not there.
+
+    What a check found is in :attr:`Certificate.checks`; this only says what is claimed.
+    """
+    try:
+        envelope = json.loads((folder / "certificate.json").read_bytes())
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        found = statement["predicate"]["claims"]
+        return tuple(Claim(str(c["basis"]), str(c["text"])) for c in found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

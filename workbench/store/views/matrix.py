@@ -190,15 +190,18 @@ def _matching(connection: Connection, wanted: Filter) -> tuple[str, dict[str, ob
 def page(connection: Connection, wanted: Filter, *, number: int = 1, size: int = 50) -> Page:
     """Return page ``number`` (from 1) of ``size`` tasks; a number past the end gives no rows."""
     matching, values = _matching(connection, wanted)
-    total = count(connection, f"SELECT count(*) AS n FROM ({matching}) m", **values)
     tasks = rows(
         connection,
-        "SELECT id, substr(prompt, 1, 300) AS prompt, category, split FROM task"
-        f" WHERE id IN ({matching}) ORDER BY id LIMIT :size OFFSET :skip",
+        "SELECT id, substr(prompt, 1, 300) AS prompt, category, split, count(*) OVER () AS total"
+        f" FROM task WHERE id IN ({matching}) ORDER BY id LIMIT :size OFFSET :skip",
         size=size,
         skip=(number - 1) * size,
         **values,
     )
+    if tasks:
+        total = int(tasks[0]["total"])
+    else:
+        total = count(connection, f"SELECT count(*) AS n FROM ({matching}) m", **values)
     cells = _cells(connection, [t["id"] for t in tasks], _columns(connection, wanted))
     return Page(
         tuple(
@@ -261,16 +264,34 @@ def neighbours(
 ) -> tuple[str | None, str | None]:
     """Return the tasks before and after ``task_id`` among those that ``wanted`` lets through."""
     matching, values = _matching(connection, wanted)
-    before = one(
+    found = one(
         connection,
-        f"SELECT max(id) AS id FROM ({matching}) m WHERE id < :here",
+        "SELECT max(CASE WHEN id < :here THEN id END) AS before,"
+        f" min(CASE WHEN id > :here THEN id END) AS after FROM ({matching}) m",
         here=task_id,
         **values,
     )
-    after = one(
+    return (found["before"], found["after"]) if found else (None, None)
+
+
+def versus(connection: Connection, wanted: Filter, baseline: str) -> dict[str, tuple[int, int]]:
+    """Return per source how many tasks it proves that ``baseline`` does not, and the reverse.
+
+    Only tasks that both answered count; a task that one was not asked is neither.
+    """
+    columns = _columns(connection, wanted)
+    if not columns:
+        return {}
+    if baseline not in columns:
+        columns = [*columns, baseline]
+    found = rows(
         connection,
-        f"SELECT min(id) AS id FROM ({matching}) m WHERE id > :here",
-        here=task_id,
-        **values,
+        f"""WITH cell AS ({CELLS}) SELECT c.source_id AS source_id,
+            count(*) FILTER (WHERE c.word = 'proved' AND b.word <> 'proved') AS fixed,
+            count(*) FILTER (WHERE c.word <> 'proved' AND b.word = 'proved') AS broken
+        FROM cell c JOIN cell b ON b.task_id = c.task_id AND b.source_id = :baseline
+        WHERE c.source_id <> :baseline GROUP BY c.source_id""",
+        sources=columns,
+        baseline=baseline,
     )
-    return (before["id"] if before else None), (after["id"] if after else None)
+    return {r["source_id"]: (r["fixed"], r["broken"]) for r in found}

@@ -1,0 +1,55 @@
+"""The dashboard's entry: the menu and the frame around every screen.
+
+Run it with ``workbench ui``. It shows what is in the store and starts jobs as processes of their
+own; it computes nothing and holds nothing that a reload could lose.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import links
+from ui.widgets.page import STYLE
+
+MENU = {
+    "Results": (
+        (links.OVERVIEW, "Overview", ":material/home:"),
+        (links.MATRIX, "Matrix", ":material/grid_on:"),
+        (links.COMPARE, "Compare", ":material/compare_arrows:"),
+        (links.PROOF, "Proof", ":material/verified:"),
+    ),
+    "Learning": (
+        (links.ROUNDS, "Rounds", ":material/trending_up:"),
+        (links.DATASET, "Dataset", ":material/table_rows:"),
+        (links.SOURCES, "Sources", ":material/groups:"),
+    ),
+    "Trust and operation": (
+        (links.CERTIFICATES, "Certificates", ":material/workspace_premium:"),
+        (links.RUNS, "Runs", ":material/play_circle:"),
+        (links.DOCTOR, "Doctor", ":material/stethoscope:"),
+    ),
+}
+
+
+def main() -> None:
+    """Draw the frame and run the screen that the address names."""
+    st.set_page_config(page_title="Workbench", page_icon=":material/construction:", layout="wide")
+    st.html(STYLE)
+    pages = {
+        section: [
+            st.Page(
+                path,
+                title=title,
+                icon=icon,
+                url_path="" if path == links.OVERVIEW else title.lower(),
+                default=path == links.OVERVIEW,
+            )
+            for path, title, icon in entries
+        ]
+        for section, entries in MENU.items()
+    }
+    st.navigation(pages).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Long work, outside the page: a job is a ``workbench`` command in a process of its own.
+
+A reload, a closed browser or a stopped dashboard changes nothing for it. A job is a folder under
+``jobs/`` in the home: ``command.json`` (what, when, which process), ``log`` (what it said) and,
+last, ``status`` (how it ended). Progress is in the database, where the round's own events are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TAIL = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One started command; ``status`` is its exit status, or None while it runs."""
+
+    folder: Path
+    command: tuple[str, ...]
+    pid: int
+    started: float
+    status: int | None
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """"running", "done", "no" (exit 1), "stopped" (130), "lost" or "failed"."""
+        if self.status is None:
+            return "running" if _alive(self.pid) else "lost"
+        return {0: "done", 1: "no", 130: "stopped"}.get(self.status, "failed")
+
+    @property
+    def tail(self) -> str:
+        """The last lines that the job said."""
+        try:
+            said = (self.folder / "log").read_bytes()[-TAIL:]
+        except FileNotFoundError:
+            return ""
+        return said.decode("utf-8", "replace")
+
+
+def start(home: Path, command: Sequence[str]) -> Job:
+    """Start ``workbench ...`` detached from this process and return at once."""
+    if not command or command[0] != "workbench":
+        raise ValueError("a job is a workbench command")
+    folder = home / "jobs" / f"{time.time_ns():020d}"
+    folder.mkdir(parents=True)
+    runner = [sys.executable, "-c", "from workbench.cli import main; main()", *command[1:]]
+    # The shell outlives the command to write down how it ended; the status file comes last.
+    line = f"{shlex.join(runner)} > log 2>&1; echo $? > .status; mv .status status"
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", line],
+        cwd=folder,
+        env={**os.environ, "WORKBENCH_HOME": str(home), "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    record = {"command": list(command), "pid": process.pid, "started": time.time()}
+    (folder / "command.json").write_text(json.dumps(record), encoding="utf-8")
+    return Job(folder, tuple(command), process.pid, record["started"], None)
+
+
+def jobs(home: Path, *, last: int = 20) -> tuple[Job, ...]:
+    """Return the last jobs, the newest first."""
+    folders = sorted((home / "jobs").glob("[0-9]*"), reverse=True)[:last]
+    return tuple(job for folder in folders if (job := _read(folder)) is not None)
+
+
+def stop(job: Job) -> None:
+    """Ask a job to stop as Ctrl-C would; what it has done is kept."""
+    if job.state == "running":
+        os.killpg(job.pid, signal.SIGINT)
+
+
+def _read(folder: Path) -> Job | None:
+    try:
+        record = json.loads((folder / "command.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    status = folder / "status"
+    ended = int(status.read_text().strip() or 1) if status.exists() else None
+    return Job(folder, tuple(record["command"]), record["pid"], record["started"], ended)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # A child of ours that ended waits to be collected; one of another process is just gone.
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""One file a screen; each answers one question at a glance."""

@@ -1,0 +1,182 @@
+"""Certificates: what can a stranger check, and does it hold?"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import streamlit as st
+
+from ui import data, jobs
+from ui.widgets import page
+from ui.widgets.words import CERTIFICATE, Look
+from workbench.store.views import certificates
+from workbench.store.views.certificates import Certificate, Check, Claim
+
+STATUS = {
+    "pass": Look("✓", "holds", "green", "Checked here, and it holds."),
+    "fail": Look("✗", "fails", "red", "Checked here, and it does not hold."),
+    "skipped": Look("·", "skipped", "gray", "Not checked here."),
+}
+BASES = (
+    ("recheckable", "Anyone can check", "From the bundle alone, on any machine, in minutes."),
+    ("reproducible", "Can be reproduced", "Needs the model or the hardware to do it again."),
+    ("asserted", "The signer's word", "Nobody can check this; it is as good as the signer."),
+)
+LARGEST_ZIP = 64 * 2**20
+
+
+def show() -> None:
+    """Draw one certificate: state, checks, claims by their basis, and how to check elsewhere."""
+    page.heading("Certificates", "What can a stranger check, and does it hold?")
+    every = data.read(certificates.certificates) if data.trouble() is None else ()
+    if not every:
+        page.empty("No certificate was issued here yet.", "workbench", "demo")
+        return
+    found = _choose(every)
+    state = CERTIFICATE[found.state]
+    page.badges([state])
+    st.caption(
+        f"{state.sentence} Issued {page.ago(found.created_at)}"
+        + (f", checked {page.ago(found.verified_at)}." if found.verified_at else ".")
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _checks(found)
+    with right:
+        _identity(found)
+    _claims(found)
+    _elsewhere(found)
+
+
+def _choose(every: tuple[Certificate, ...]) -> Certificate:
+    names = {c.id: c for c in every}
+    picked = st.selectbox(
+        "Certificate",
+        list(names),
+        format_func=lambda name: (
+            f"Round {names[name].round_number} · {name[:12]}… · {page.ago(names[name].created_at)}"
+        ),
+        key="certificate",
+        bind="query-params",
+        width=480,
+        label_visibility="collapsed",
+    )
+    return names.get(picked or "", every[0])
+
+
+def _folder(found: Certificate) -> Path:
+    return data.settings().home / found.path
+
+
+def _checks(found: Certificate) -> None:
+    st.subheader("Checks", anchor=False)
+
+    @st.fragment(run_every=2 if _running(found) else None)
+    def _live() -> None:
+        now = data.read(certificates.find, found.id) or found
+        if not now.checks:
+            st.caption("Nobody has checked this certificate here yet.")
+        for check in now.checks:
+            _check(check)
+        if _running(now):
+            st.caption("A check is running; this list follows it.")
+
+    _live()
+    command = ("workbench", "cert", "verify", str(_folder(found)), "--recheck")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Check it again now", icon=":material/fact_check:", type="primary"):
+            jobs.start(data.settings().home, command)
+            st.rerun()
+        page.show_command(*command)
+
+
+def _running(found: Certificate) -> bool:
+    return any(
+        job.state == "running" and job.command[1:3] == ("cert", "verify")
+        for job in jobs.jobs(data.settings().home)
+    )
+
+
+def _check(check: Check) -> None:
+    look = STATUS.get(check.status, STATUS["skipped"])
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        st.badge(look.text, color=look.tone, help=look.sentence, width=96)
+        with st.container(gap=None):
+            st.text(check.claim or check.id)
+            if check.detail:
+                st.caption(page.literal(check.detail))
+
+
+def _identity(found: Certificate) -> None:
+    st.subheader("Who signed", anchor=False)
+    st.caption("Fingerprint of the key (SHA-256 of its public part)")
+    st.code(found.keyid, language=None, wrap_lines=True)
+    st.caption("The certificate's own digest")
+    st.code(found.id, language=None, wrap_lines=True)
+    st.caption("The certificate before it in the chain")
+    st.code(found.previous or "none: this is the first", language=None, wrap_lines=True)
+
+
+def _claims(found: Certificate) -> None:
+    claims = certificates.claims(_folder(found))
+    st.subheader("What it claims, and on what basis", anchor=False)
+    if not claims:
+        st.caption(
+            "The bundle's folder is not here, so its claims cannot be read. Restore"
+            " certificates/ from a copy of this home."
+        )
+        return
+    for column, (basis, title, sentence) in zip(st.columns(3), BASES, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{title}**")
+            st.caption(sentence)
+            _of(basis, claims)
+
+
+def _of(basis: str, claims: tuple[Claim, ...]) -> None:
+    listed = [claim for claim in claims if claim.basis == basis]
+    for claim in listed:
+        st.markdown(f"- {page.literal(claim.text)}")
+    if not listed:
+        st.caption("Nothing.")
+
+
+def _elsewhere(found: Certificate) -> None:
+    folder = _folder(found)
+    st.subheader("Check it somewhere else", anchor=False)
+    st.caption("With this project, without its database; KEY.pub is the signer's public key:")
+    page.shell("python", "-m", "workbench.certificate", folder.name, "KEY.pub")
+    st.caption("The files alone, with coreutils, inside the folder:")
+    page.shell("sha256sum", "--check", "SHA256SUMS")
+    if folder.is_dir():
+        _download(folder)
+
+
+def _download(folder: Path) -> None:
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    if size > LARGEST_ZIP:
+        st.caption(f"The bundle is {size / 2**20:.0f} MiB; copy its folder instead:")
+        st.code(str(folder), language=None, wrap_lines=True)
+        return
+    st.download_button(
+        f"Download the bundle ({size / 2**20:.1f} MiB)",
+        lambda: _zip(folder),
+        file_name=f"{folder.name}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+    )
+
+
+def _zip(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and not file.is_symlink():
+                archive.write(file, Path(folder.name) / file.relative_to(folder))
+    return packed.getvalue()
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,181 @@
+"""Compare: why did one answer hold and the other break?"""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import hashlib
+
+import streamlit as st
+
+from ui import data, links
+from ui.widgets import page
+from ui.widgets.answer import show_answer
+from workbench.errors import WorkbenchError
+from workbench.store.views import answers, matrix
+from workbench.store.views.answers import Given, Task
+
+MOST = 4
+
+
+def show() -> None:
+    """Draw one task with two to four answers side by side."""
+    page.heading("Compare", "Why did one answer hold and the other break?")
+    if data.trouble() is not None or not data.read(matrix.sources):
+        page.empty("There are no answers to compare yet.", "workbench", "demo")
+        return
+    wanted = links.filter_from_query(st.query_params)
+    name = st.query_params.get("task", "") or _first(wanted)
+    task = data.read(answers.task, name) if name else None
+    if task is None:
+        st.warning(f"There is no task “{page.literal(name)}”.", icon=":material/search_off:")
+        st.page_link(links.MATRIX, label="Choose one in the matrix", icon=":material/grid_on:")
+        return
+    _walk(task.id, wanted)
+    _asked(task)
+    chosen, blind = _choice()
+    given = data.read(answers.answers, task.id, tuple(chosen))
+    if not given:
+        page.empty("None of these sources answered this task.", "workbench", "ask", "--help")
+        return
+    if blind:
+        given = tuple(sorted(given, key=lambda g: hashlib.sha256(f"{task.id}{g.id}".encode()).digest()))
+    names = [f"Answer {chr(65 + n)}" if blind else g.source_id for n, g in enumerate(given)]
+    for column, one, label in zip(st.columns(len(given)), given, names, strict=True):
+        with column:
+            show_answer(one, task, label, hidden=blind)
+            if not blind:
+                _override(one)
+                _repairs(task, one)
+    _difference(given, names)
+
+
+def _first(wanted: matrix.Filter) -> str:
+    found = data.read(matrix.page, wanted, number=1, size=1).rows
+    return found[0].task_id if found else ""
+
+
+def _walk(task: str, wanted: matrix.Filter) -> None:
+    """Offer the neighbours within the filter that led here; keys step through them."""
+    before, after = data.read(matrix.neighbours, wanted, task)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Previous", icon=":material/arrow_back:", disabled=not before, shortcut="Alt+Left"):
+            _go(str(before))
+        if st.button("Next", icon=":material/arrow_forward:", disabled=not after, shortcut="Alt+Right"):
+            _go(str(after))
+        narrowed = links.filter_query(wanted)
+        told = ", ".join(f"{k}: {v}" for k, v in narrowed.items()) or "every task"
+        st.caption(f"Stepping through {page.literal(told)} (Alt+← and Alt+→)")
+
+
+def _go(task: str) -> None:
+    st.query_params["task"] = task
+    st.rerun()
+
+
+def _asked(task: Task) -> None:
+    with st.container(border=True):
+        st.caption(
+            f"{page.literal(task.id)} · {page.literal(task.category)} · {page.literal(task.split)}"
+            f" · {page.literal(task.source)} · {page.literal(task.licence)}"
+        )
+        st.text(task.prompt)
+        lines = [task.signature.rstrip(":") + ":"]
+        lines += [f"    requires  {clause}" for clause in task.requires]
+        lines += [f"    ensures   {clause}" for clause in task.ensures]
+        lines += [f"    raises    {clause}" for clause in task.raises]
+        lines += [f"    # {page.plural(len(task.tests), 'test')}"] if task.tests else []
+        st.code("\n".join(lines), language="python", wrap_lines=True)
+
+
+def _choice() -> tuple[list[str], bool]:
+    names = [s.id for s in data.read(matrix.sources)]
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    chosen = left.multiselect(
+        "Answers of",
+        names,
+        default=_usual(names),
+        max_selections=MOST,
+        key="sources",
+        bind="query-params",
+    )
+    blind = right.toggle(
+        "Blind",
+        key="blind",
+        bind="query-params",
+        help="Hide who answered; read the code first.",
+    )
+    return chosen or _usual(names), blind
+
+
+def _usual(names: list[str]) -> list[str]:
+    """Return the newest student and what it learned from, as far as there is room."""
+    student = data.read(matrix.newest_student)
+    students = [s.id for s in data.read(matrix.sources) if s.kind == "student"]
+    teachers = [name for name in names if name not in students]
+    base = [name for name in students[:1] if name != student]
+    return [*teachers[: MOST - 2], *base, *([student] if student else [])][:MOST]
+
+
+def _override(given: Given) -> None:
+    """Let a person put a word beside the verdict; it is added, never changed."""
+    if given.finding is None:
+        return
+    found = given.finding
+    with st.popover("Disagree with the judge", type="tertiary", icon=":material/rate_review:"):
+        for said in found.overrides:
+            st.caption(f"{said.decision} · {page.literal(said.author)} · {page.ago(said.at)}")
+            st.text(said.reason)
+        with st.form(f"override-{given.id}", border=False):
+            decision = st.segmented_control(
+                "Decision", ["accept", "reject", "clear"], default="accept", required=True
+            )
+            reason = st.text_input("Reason")
+            author = st.text_input("Who decides", value=getpass.getuser())
+            if st.form_submit_button("Record it"):
+                _record(found.id, str(decision), reason, author)
+
+
+def _record(verdict: int, decision: str, reason: str, author: str) -> None:
+    from workbench.store import Store
+    from workbench.store.overrides import record_override
+
+    try:
+        with Store.open(data.settings()) as store:
+            record_override(store, verdict, decision, reason=reason, author=author)  # type: ignore[arg-type]  # it checks the word itself
+    except WorkbenchError as error:
+        st.error(str(error))
+        return
+    st.rerun()
+
+
+def _repairs(task: Task, given: Given) -> None:
+    if not given.attempt:
+        return
+    with st.expander(f"The {page.plural(given.attempt, 'repair')} before it"):
+        for earlier in data.read(answers.attempts, task.id, given.source_id)[:-1]:
+            st.caption(f"Attempt {earlier.attempt}")
+            if earlier.finding is not None and earlier.finding.counterexample is not None:
+                st.code(earlier.finding.counterexample.text, language=None, wrap_lines=True)
+            st.code(earlier.code or earlier.text, language="python")
+
+
+def _difference(given: tuple[Given, ...], names: list[str]) -> None:
+    coded = [(name, g.code) for name, g in zip(names, given, strict=True) if g.code is not None]
+    if len(coded) < 2:
+        return
+    with st.expander("The difference, line by line", expanded=len(coded) == 2):
+        first, second = coded[0], coded[1]
+        if len(coded) > 2:
+            left, right = st.columns(2)
+            labels = [name for name, _ in coded]
+            first = coded[labels.index(left.selectbox("From", labels, index=0))]
+            second = coded[labels.index(right.selectbox("To", labels, index=1))]
+        lines = difflib.unified_diff(
+            first[1].splitlines(), second[1].splitlines(), first[0], second[0], lineterm="", n=20
+        )
+        st.code("\n".join(lines) or "The two codes are the same, letter by letter.", language="diff")
+
+
+if __name__ == "__main__":
+    show()

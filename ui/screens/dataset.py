@@ -1,0 +1,219 @@
+"""Dataset: what will the student learn, and why is each row there?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import data, links
+from ui.widgets import page
+from ui.widgets.words import look
+from workbench.store.views import datasets
+from workbench.store.views.datasets import Example, Snapshot
+
+SIZE = 50
+
+
+def show() -> None:
+    """Draw one snapshot: funnel, mix, checks and rows with their reasons."""
+    page.heading("Dataset", "What will the student learn, and why is each row there?")
+    every = data.read(datasets.snapshots) if data.trouble() is None else ()
+    if not every:
+        page.empty("No dataset was selected here yet.", "workbench", "demo")
+        return
+    found = _choose(every)
+    _checks(found)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        _funnel(found)
+    with right:
+        _mix(found)
+    _rows(found)
+    _without(found)
+    with st.container(horizontal=True):
+        page.show_command("workbench", "dataset", "export", found.id, label="Export")
+        page.show_command("workbench", "dataset", "verify", found.id, label="Verify")
+
+
+def _choose(every: tuple[Snapshot, ...]) -> Snapshot:
+    names = {s.id: s for s in every}
+    picked = st.selectbox(
+        "Snapshot",
+        list(names),
+        format_func=lambda name: (
+            f"{names[name].rows:,} rows · {name[:16]} · {page.ago(names[name].created_at)}"
+        ),
+        key="snapshot",
+        bind="query-params",
+        width=480,
+        label_visibility="collapsed",
+    )
+    return names.get(picked or "", every[0])
+
+
+def _checks(found: Snapshot) -> None:
+    leaked = data.read(datasets.held_out_rows, found.id)
+    repeated = data.read(datasets.same_code, found.id)
+    rows, held, same, rule = st.columns(4)
+    rows.metric("Rows", f"{found.rows:,}", border=True)
+    held.metric(
+        "Held-out tasks among them",
+        f"{'✓' if leaked == 0 else '✗'} {leaked:,}",
+        border=True,
+        help="Anything but 0 would spoil the evaluation.",
+    )
+    same.metric(
+        "Rows with another row's code",
+        f"{repeated:,}",
+        border=True,
+        help="The same code, letter by letter, for another task.",
+    )
+    rule.metric("Rule", found.rule, border=True, help=f"SHA-256 of the rows: {found.digest}")
+
+
+def _funnel(found: Snapshot) -> None:
+    st.subheader("How it came to these rows", anchor=False)
+    steps = _steps(found.funnel)
+    if steps:
+        st.dataframe(
+            [{"step": name, "left": number} for name, number in steps],
+            hide_index=True,
+            column_config={
+                "left": st.column_config.ProgressColumn(
+                    min_value=0, max_value=max(n for _, n in steps) or 1, format="%d"
+                )
+            },
+            alt="How many answers were left after each step",
+        )
+    else:
+        st.caption("The rule wrote down no steps.")
+
+
+def _steps(funnel: object) -> list[tuple[str, int]]:
+    """Return (step, left) of a funnel, written as a mapping or as a list of pairs."""
+    pairs = funnel.items() if isinstance(funnel, dict) else funnel
+    if not pairs:
+        return []
+    if isinstance(pairs, list) and pairs and isinstance(pairs[0], dict):
+        pairs = [tuple(entry.values())[:2] for entry in pairs]
+    return [
+        (str(name).replace("_", " "), number)
+        for name, number in pairs  # type: ignore[attr-defined]  # a list or items by now
+        if isinstance(number, int)
+    ]
+
+
+def _mix(found: Snapshot) -> None:
+    st.subheader("Where they come from", anchor=False)
+    for column, by in zip(st.columns(2), ("source", "category"), strict=True):
+        counts = data.read(datasets.mix, found.id, by)
+        column.dataframe(
+            [{by: name, "rows": n} for name, n in counts.items()],
+            hide_index=True,
+            column_config={
+                "rows": st.column_config.ProgressColumn(
+                    min_value=0, max_value=max(counts.values(), default=1), format="%d"
+                )
+            },
+            alt=f"Rows by {by}",
+        )
+
+
+def _rows(found: Snapshot) -> None:
+    st.subheader("Row by row", anchor=False)
+
+    def _reset() -> None:
+        st.session_state.page = 1
+
+    left, right = st.columns([3, 2])
+    search = left.text_input(
+        "Search",
+        key="search",
+        type="search",
+        bind="query-params",
+        on_change=_reset,
+        placeholder="id or words of the prompt",
+    )
+    source = right.selectbox(
+        "Source",
+        ["", *data.read(datasets.mix, found.id, "source")],
+        format_func=lambda name: name or "every source",
+        key="source",
+        bind="query-params",
+        on_change=_reset,
+    )
+    number = max(1, int(st.session_state.get("page", 1) or 1))
+    listed, total = data.read(
+        datasets.examples,
+        found.id,
+        source=source or "",
+        search=(search or "").strip(),
+        number=number,
+        size=SIZE,
+    )
+    if not listed:
+        st.info("No row fits these filters.")
+        return
+    event = st.dataframe(
+        [
+            {
+                "row": e.position + 1,
+                "task": e.task_id,
+                "category": e.category,
+                "source": e.source_id,
+                "verdict": look(e.word).text,
+                "score": e.score,
+                "because": e.reason,
+            }
+            for e in listed
+        ],
+        hide_index=True,
+        key=f"rows-{found.id}-{source}-{search}-{number}",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=min(38 + 35 * len(listed), 460),
+        column_config={"because": st.column_config.TextColumn(width="large")},
+        alt="The rows of this dataset with their reasons",
+    )
+    pages = -(-total // SIZE)
+    if pages > 1:
+        st.pagination(pages, key="page", bind="query-params")
+    picked = event.selection.get("rows", [])
+    if picked:
+        _row(listed[picked[0]])
+
+
+def _row(one: Example) -> None:
+    with st.container(border=True):
+        page.badges([look(one.word)])
+        st.text(one.reason)
+        st.code(one.code, language="python")
+        with st.container(horizontal=True):
+            st.page_link(
+                links.PROOF,
+                label="The proof behind this row",
+                icon=":material/verified:",
+                query_params={"verdict": str(one.verdict_id)},
+            )
+            st.page_link(
+                links.COMPARE,
+                label="The answers it won against",
+                icon=":material/compare_arrows:",
+                query_params={"task": one.task_id},
+            )
+
+
+def _without(found: Snapshot) -> None:
+    if found.round_id is None:
+        return
+    reasons = data.read(datasets.without_winner, found.round_id)
+    if reasons:
+        with st.expander(f"{page.plural(sum(n for _, n in reasons), 'task')} without a winner"):
+            st.dataframe(
+                [{"tasks": n, "because": reason} for reason, n in reasons],
+                hide_index=True,
+                alt="Why tasks have no winner",
+            )
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,225 @@
+"""Rounds: did this round help, and which tasks did it fix and break?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import data, links
+from ui.widgets import figures, page
+from ui.widgets.charts import learning_curve, loss_curve
+from ui.widgets.words import CHANGES, look
+from workbench.store.views import rounds
+from workbench.store.views.rounds import Round
+
+SIZE = 50
+
+
+def show() -> None:
+    """Draw one round: stages, outcome, flips, loss and configuration."""
+    page.heading("Rounds", "Did this round help, and which tasks did it fix and break?")
+    every = data.read(rounds.all_rounds) if data.trouble() is None else ()
+    if not every:
+        page.empty("No round has run here yet.", "workbench", "demo")
+        return
+    found = _choose(every)
+    _progress(found)
+    outcome = data.read(rounds.outcome, found.id)
+    if outcome is None:
+        st.info("This round is not evaluated yet; fixed and broken tasks come with it.")
+    else:
+        _outcome(found, outcome)
+        _flips(found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _loss(found)
+    with right:
+        _curve(every)
+    _config(found, every)
+    _actions(found)
+
+
+def _choose(every: tuple[Round, ...]) -> Round:
+    names = {r.id: r for r in every}
+    evaluated = [r.id for r in every if r.student_source_id] or list(names)
+    picked = st.selectbox(
+        "Round",
+        list(names),
+        index=list(names).index(evaluated[0]),
+        format_func=lambda name: _label(names[name]),
+        key="round",
+        bind="query-params",
+        width=420,
+        label_visibility="collapsed",
+    )
+    return names.get(picked or "", every[0])
+
+
+def _label(found: Round) -> str:
+    gate = {True: "promoted", False: "held back", None: found.stage}[found.promoted]
+    return f"Round {found.number} · {gate} · {page.ago(found.updated_at)}"
+
+
+def _progress(found: Round) -> None:
+    """Draw the stages; while a round is open, look every two seconds."""
+
+    @st.fragment(run_every=2 if found.state == "open" else None)
+    def _live() -> None:
+        now = data.read(rounds.find, found.id) or found
+        figures.stages(rounds.STAGES, now.stage, now.state)
+        if now.state != "open":
+            return
+        heard = [e for e in data.read(rounds.events, found.id, last=20) if e.total]
+        if heard:
+            last = heard[-1]
+            st.progress(
+                min(1.0, (last.done or 0) / max(1, last.total or 1)),
+                text=f"{page.literal(last.stage)}: {last.done or 0:,} of {last.total:,}, "
+                f"{page.ago(last.at)}",
+            )
+        else:
+            st.caption(f"Last heard of {page.ago(now.updated_at)}.")
+
+    _live()
+
+
+def _outcome(found: Round, outcome: rounds.Outcome) -> None:
+    figures.before_after(
+        outcome.before, outcome.after, outcome.low, outcome.high, ("before", "after")
+    )
+    gain, fixed, broken, test = st.columns(4)
+    gain.metric(
+        "Gain, in points",
+        page.points(outcome.gain),
+        border=True,
+        help=f"95 % interval {page.points(outcome.low)} to {page.points(outcome.high)}, "
+        f"{outcome.n:,} held-out tasks.",
+    )
+    fixed.metric("Fixed", f"▲ {outcome.fixed:,}", border=True, help=CHANGES["fixed"].sentence)
+    broken.metric("Broken", f"▼ {outcome.broken:,}", border=True, help=CHANGES["broken"].sentence)
+    test.metric("McNemar, exact", page.p_value(outcome.p), border=True)
+    if found.decision:
+        glyph = {True: "✓", False: "✗", None: "·"}[found.promoted]
+        st.text(f"{glyph} {found.decision}")
+
+
+def _flips(found: Round) -> None:
+    st.subheader("Task by task", anchor=False)
+    counts = data.read(rounds.changes, found.id)
+
+    def _reset() -> None:
+        st.session_state.page = 1
+
+    change = st.segmented_control(
+        "Show",
+        ["", *CHANGES],
+        default="",
+        required=True,
+        format_func=lambda c: (
+            f"{CHANGES[c].text} {counts.get(c, 0):,}" if c else f"all {sum(counts.values()):,}"
+        ),
+        key="change",
+        bind="query-params",
+        on_change=_reset,
+        label_visibility="collapsed",
+    )
+    total = counts.get(change, 0) if change else sum(counts.values())
+    pages = max(1, -(-total // SIZE))
+    number = min(pages, max(1, int(st.session_state.get("page", 1) or 1)))
+    listed = data.read(rounds.flips, found.id, change or "", number=number, size=SIZE)
+    if not listed:
+        st.caption("No held-out task changed that way.")
+        return
+    event = st.dataframe(
+        [
+            {
+                "change": CHANGES[f.change].text,
+                "task": f.task_id,
+                "category": f.category,
+                "before": look(f.before).text,
+                "after": look(f.after).text,
+            }
+            for f in listed
+        ],
+        hide_index=True,
+        key=f"flips-{found.id}-{change}-{number}",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=min(38 + 35 * len(listed), 520),
+        alt="Held-out tasks before and after the round",
+    )
+    if pages > 1:
+        st.pagination(pages, key="page", bind="query-params")
+    picked = event.selection.get("rows", [])
+    if picked:
+        students = [s for s in (found.base_source_id, found.student_source_id) if s]
+        links.to_compare(listed[picked[0]].task_id, students)
+    with st.expander("By category"):
+        st.dataframe(
+            [
+                {"category": c, "tasks": n, "proved before": b, "proved after": a, "gain": a - b}
+                for c, n, b, a in data.read(rounds.by_category, found.id)
+            ],
+            hide_index=True,
+            alt="Held-out tasks proved before and after, by category",
+        )
+
+
+def _loss(found: Round) -> None:
+    st.subheader("Training loss", anchor=False)
+    points = data.read(rounds.losses, found.id)
+    if points:
+        loss_curve(points)
+    else:
+        st.caption("This round has not trained yet.")
+
+
+def _curve(every: tuple[Round, ...]) -> None:
+    st.subheader("From round to round", anchor=False)
+    points = [
+        (r.number, o)
+        for r in reversed(every)
+        if (o := data.read(rounds.outcome, r.id)) is not None
+    ]
+    if points:
+        learning_curve(points)
+    else:
+        st.caption("No round was evaluated yet.")
+
+
+def _config(found: Round, every: tuple[Round, ...]) -> None:
+    parent = next((r for r in every if r.id == found.parent_id), None)
+    with st.expander("Configuration" + (" and what changed since the parent" if parent else "")):
+        if parent is not None:
+            before, after = _flat(parent.config), _flat(found.config)
+            changed = [
+                {"setting": k, "before": before.get(k, "–"), "now": after.get(k, "–")}
+                for k in sorted({*before, *after})
+                if before.get(k) != after.get(k)
+            ]
+            if changed:
+                st.dataframe(changed, hide_index=True, alt="Settings that changed")
+            else:
+                st.caption("Nothing changed.")
+        st.json(dict(found.config), expanded=parent is None)
+
+
+def _flat(config: object, prefix: str = "") -> dict[str, str]:
+    if isinstance(config, dict):
+        parts: dict[str, str] = {}
+        for key, value in config.items():
+            parts.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+        return parts
+    return {prefix: str(config)}
+
+
+def _actions(found: Round) -> None:
+    with st.container(horizontal=True):
+        if found.state != "done":
+            page.show_command("workbench", "rounds", "resume", found.id, label="Resume")
+        page.show_command("workbench", "rounds", "show", found.id, "--json", label="As JSON")
+        if found.promoted:
+            page.show_command("workbench", "promote", "--rollback", label="Roll back")
+
+
+if __name__ == "__main__":
+    show()

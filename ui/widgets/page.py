@@ -1,0 +1,104 @@
+"""What every screen shares: its heading, its empty state, commands to copy, time and money."""
+
+from __future__ import annotations
+
+import html
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import streamlit as st
+
+from ui.widgets.words import Look
+
+STYLE = Path(__file__).resolve().parent.parent / "style.css"
+
+
+def heading(title: str, question: str) -> None:
+    """Write a screen's title and the question that it answers."""
+    st.title(title, anchor=False)
+    st.caption(question)
+
+
+def empty(sentence: str, *command: str, also: str = "") -> None:
+    """Say why there is nothing to see, and give the one command that fills the screen."""
+    with st.container(border=True):
+        st.markdown(f"**{sentence}**")
+        st.caption("This command fills it:")
+        shell(*command)
+        if also:
+            st.caption(also)
+
+
+def shell(*words: str) -> None:
+    """Show a command that can be copied and run as it stands."""
+    st.code(shlex.join(words), language="bash", wrap_lines=True)
+
+
+def show_command(*words: str, label: str = "Show the command") -> None:
+    """Offer the command line that does the same as the control beside it."""
+    with st.popover(label, icon=":material/terminal:", type="tertiary"):
+        shell(*words)
+
+
+def badge(look: Look, *, suffix: str = "") -> None:
+    """Show a word with its glyph and tone; its sentence is the tooltip."""
+    st.badge(f"{look.text}{suffix}", color=look.tone, help=look.sentence)
+
+
+def badges(looks: Sequence[Look]) -> None:
+    """Show several words in a row."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for look in looks:
+            badge(look)
+
+
+def text(value: object) -> str:
+    """Return ``value`` safe to stand inside HTML."""
+    return html.escape(str(value), quote=True)
+
+
+def literal(value: str) -> str:
+    """Return ``value`` so that Markdown shows it as it is (for our own ids and names only)."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$~:&" else c for c in value)
+
+
+def percent(share: float) -> str:
+    """Return a share as a person writes it."""
+    return f"{share * 100:.0f} %"
+
+
+def points(gain: float) -> str:
+    """Return a difference of shares in points, signed."""
+    return f"{gain * 100:+.0f}"
+
+
+def money(amount: Decimal | str | None) -> str:
+    """Return US dollars; a price that is not known is said to be unknown, never 0."""
+    if amount is None:
+        return "price unknown"
+    value = Decimal(amount)
+    if value == 0:
+        return "$0"
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}"
+
+
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Return ``number`` with its noun, thousands separated."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def ago(moment: datetime) -> str:
+    """Return how long ago ``moment`` was."""
+    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return plural(seconds // size, unit) + " ago"
+    return "just now"
+
+
+def p_value(p: float) -> str:
+    """Return a p value; very small ones as a bound."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"

@@ -1,0 +1,140 @@
+"""How good and how dear each source is: proofs, cost per proof, seconds, by category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from workbench.store.views import matrix
+from workbench.store.views.matrix import CELLS, NEWEST, VERDICT
+from workbench.store.views.reading import rows
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One source over every task that it answered; ``low`` and ``high`` bound the proved share.
+
+    The interval is Wilson's, 95 %. ``unpriced`` answers have no known price, so that
+    ``cost_per_proof`` is None when there are any: a sum with unknown parts is not a sum.
+    """
+
+    source: matrix.Source
+    policy: str
+    answered: int
+    proved: int
+    refuted: int
+    low: float
+    high: float
+    cost: Decimal
+    unpriced: int
+    median_seconds: float
+    slow_seconds: float
+    """The 95th percentile of the seconds an answer took."""
+
+    @property
+    def share(self) -> float:
+        """The share of answered tasks with a proof."""
+        return self.proved / self.answered if self.answered else 0.0
+
+    @property
+    def cost_per_proof(self) -> Decimal | None:
+        """US dollars per proved answer, or None where it cannot be said."""
+        return None if self.unpriced or not self.proved else self.cost / self.proved
+
+
+def wilson(right: int, total: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (E. B. Wilson, JASA 22, 1927)."""
+    if not total:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    share = right / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def standings(connection: Connection) -> tuple[Standing, ...]:
+    """Return every source that answered, the best first."""
+    sources = [s for s in matrix.sources(connection)]
+    totals = matrix.totals(connection, matrix.Filter())
+    found = [
+        _standing(connection, s, totals) for s in sources if totals.answered(s.id)
+    ]
+    return tuple(sorted(found, key=lambda s: (-s.share, s.source.id)))
+
+
+def _standing(
+    connection: Connection, source: matrix.Source, totals: matrix.Totals
+) -> Standing:
+    answered, proved = totals.answered(source.id), totals.of(source.id, "proved")
+    low, high = wilson(proved, answered)
+    nano = "CAST(round(CAST(cost AS NUMERIC) * 1000000000) AS BIGINT)"
+    paid = rows(
+        connection,
+        f"SELECT sum({nano}) AS total, count(*) FILTER (WHERE cost IS NULL) AS unpriced,"
+        " (SELECT training_policy FROM source WHERE id = :source) AS policy"
+        " FROM answer WHERE source_id = :source",
+        source=source.id,
+    )[0]
+    return Standing(
+        source,
+        paid["policy"],
+        answered,
+        proved,
+        totals.of(source.id, "refuted"),
+        low,
+        high,
+        Decimal(int(paid["total"] or 0)).scaleb(-9),
+        int(paid["unpriced"]),
+        _percentile(connection, source.id, answered, 0.5),
+        _percentile(connection, source.id, answered, 0.95),
+    )
+
+
+def _percentile(connection: Connection, source: str, answered: int, share: float) -> float:
+    found = rows(
+        connection,
+        "SELECT seconds FROM answer WHERE source_id = :source ORDER BY seconds"
+        " LIMIT 1 OFFSET :skip",
+        source=source,
+        skip=min(answered - 1, int(answered * share)),
+    )
+    return float(found[0]["seconds"]) if found else 0.0
+
+
+def by_category(connection: Connection) -> tuple[tuple[str, str, int, int], ...]:
+    """Return (source, category, answered, proved) for every pair that occurs."""
+    names = [s.id for s in matrix.sources(connection)]
+    if not names:
+        return ()
+    found = rows(
+        connection,
+        f"""SELECT c.source_id AS source_id, t.category AS category, count(*) AS answered,
+            count(*) FILTER (WHERE c.word = 'proved') AS proved
+        FROM ({CELLS}) c JOIN task t ON t.id = c.task_id
+        GROUP BY c.source_id, t.category ORDER BY c.source_id, t.category""",
+        sources=names,
+    )
+    return tuple((r["source_id"], r["category"], r["answered"], r["proved"]) for r in found)
+
+
+def same_answer(connection: Connection) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return for two sources (tasks both answered with code, same code letter by letter)."""
+    names = [s.id for s in matrix.sources(connection)]
+    if len(names) < 2:
+        return {}
+    found = rows(
+        connection,
+        f"""WITH cell AS (SELECT a.task_id, a.source_id, a.candidate_id, v.verdict
+            FROM ({NEWEST}) n JOIN answer a ON a.id = n.id {VERDICT}
+            WHERE a.candidate_id IS NOT NULL)
+        SELECT a.source_id AS one, b.source_id AS other, count(*) AS n,
+            count(*) FILTER (WHERE a.candidate_id = b.candidate_id
+                OR (a.verdict = 'proved' AND b.verdict = 'proved')) AS same
+        FROM cell a JOIN cell b ON a.task_id = b.task_id AND a.source_id < b.source_id
+        GROUP BY a.source_id, b.source_id""",
+        sources=names,
+    )
+    return {(r["one"], r["other"]): (r["n"], r["same"]) for r in found}

@@ -42,7 +42,7 @@ from workbench.tasks import Task, task_of
 if TYPE_CHECKING:
     from distill.example import Example
 
-__all__ = ["SelectReport", "SelectionPolicy", "select_winners"]
+__all__ = ["SelectReport", "SelectionPolicy", "select_winners", "train_tasks"]
 
 GATES = ("proved", "bounded", "tested")
 
@@ -102,7 +102,7 @@ def select_winners(
     """Choose the winners of a round and freeze them; doing it again gives the same snapshot."""
     reporter = reporter or Reporter(store, None, round_id)
     policy = policy or SelectionPolicy()
-    tasks = _train_tasks(store, round_id)
+    tasks = train_tasks(store, round_id)
     reporter.start("select", len(tasks), f"{len(tasks)} tasks")
     field = _Field.of(store, settings, round_id, tasks)
     inputs = {"rule": RULE, "policy": policy.as_json(), "tasks": field.records(reporter)}
@@ -122,7 +122,8 @@ def canonical_line(example: Example) -> str:
     return canonical(asdict(example)) + "\n"
 
 
-def _train_tasks(store: Store, round_id: str) -> list[Task]:
+def train_tasks(store: Store, round_id: str) -> list[Task]:
+    """Return the round's training tasks in their fixed order; ``StageError`` if it has none."""
     query = (
         select(TaskRow)
         .join(RoundTaskRow, col(RoundTaskRow.task_id) == col(TaskRow.id))

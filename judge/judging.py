@@ -142,6 +142,8 @@ class Bench:
             return dossier.task_fault(Verdict.UNSAFE, "tests", report.unsafe)
         if report.malformed is not None:
             return dossier.task_fault(Verdict.MALFORMED, "tests", report.malformed)
+        if report.broken is not None:
+            return dossier.task_fault(Verdict.BAD_CONTRACT, "tests", report.broken)
         if report.counterexample is not None:
             return self._refuted(dossier, "tests", report.counterexample)
         if report.resource is not None:

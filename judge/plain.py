@@ -286,7 +286,7 @@ def equal(actual: object, expected: object, *, tolerance: float = 0.0) -> bool:
 
     This is Python's ``==`` on plain data, as the field's harnesses use it: ``1 == 1.0 == True``,
     a list never equals a tuple. Beyond ``==``, ``nan`` equals ``nan``, and where ``expected`` holds
-    a finite float, a number within ``tolerance`` (relative to it, or absolute near zero) is equal.
+    a finite float, a number within ``tolerance + tolerance / 10 * |expected|`` is equal.
     """
     if isinstance(expected, float) and isinstance(actual, (int, float)):
         return _close(actual, expected, tolerance)
@@ -310,7 +310,7 @@ def _close(actual: float, expected: float, tolerance: float) -> bool:
     if not tolerance or not math.isfinite(expected):
         return False
     try:
-        return abs(actual - expected) <= tolerance * max(1.0, abs(expected))
+        return abs(actual - expected) <= tolerance + tolerance / 10 * abs(expected)
     except OverflowError:
         return False
 

@@ -1,7 +1,7 @@
 """Adapters on disk: LoRA weights in safetensors, with a card that says what they belong to.
 
-A folder with its ``manifest.json`` is whole (the manifest is written last). Pickled weights, weights
-that changed since, and adapters of another base model are refused with a sentence.
+A folder with its ``manifest.json`` is whole (the manifest is written last). Pickled weights,
+weights that changed since, and adapters of another base model are refused with a sentence.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def read(folder: Path, *, base_digest: str | None = None) -> Card:
     try:
         facts = json.loads(manifest.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise DistillError(f"{manifest} is not JSON: {error.msg}; train the adapter again") from error
+        raise DistillError(
+            f"{manifest} is not JSON: {error.msg}; train the adapter again"
+        ) from error
     if facts.get("format", 0) > FORMAT:
         raise DistillError(f"the adapter in {folder} is from a newer version; update this program")
     if facts.get("digest") != found:
@@ -101,7 +103,7 @@ def save(model: Any, folder: Path, facts: Mapping[str, Any]) -> Card:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    model.save_pretrained(str(part), safe_serialization=True)
+    model.save_pretrained(str(part), safe_serialization=True, save_embedding_layers=False)
     for extra in part.iterdir():
         if extra.name not in _NEEDED:
             extra.unlink()

@@ -26,9 +26,11 @@ def _named(*names: str) -> AliasChoices:
 class LoraConfig(_Strict):
     """The low-rank adapter: its rank, scale and where it sits."""
 
-    rank: int = Field(16, ge=1, le=1024, validation_alias=_named("rank", "r"))
-    alpha: int = Field(32, ge=1, validation_alias=_named("alpha", "lora_alpha"))
-    dropout: float = Field(0.0, ge=0, lt=1, validation_alias=_named("dropout", "lora_dropout"))
+    rank: int = Field(default=16, ge=1, le=1024, validation_alias=_named("rank", "r"))
+    alpha: int = Field(default=32, ge=1, validation_alias=_named("alpha", "lora_alpha"))
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, validation_alias=_named("dropout", "lora_dropout")
+    )
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     embeddings: bool = False
     """Also adapt the input embeddings; helps tiny models to learn new words."""
@@ -39,31 +41,41 @@ class LoraConfig(_Strict):
 class TrainConfig(_Strict):
     """One supervised training: passes, batches, rates, limits and what is kept."""
 
-    epochs: float = Field(3.0, gt=0, validation_alias=_named("epochs", "num_train_epochs"))
+    epochs: float = Field(default=3.0, gt=0, validation_alias=_named("epochs", "num_train_epochs"))
     batch: int = Field(
-        8, ge=1, validation_alias=_named("batch", "batch_size", "per_device_train_batch_size")
+        default=8,
+        ge=1,
+        validation_alias=_named("batch", "batch_size", "per_device_train_batch_size"),
     )
     accumulation: int = Field(
-        1, ge=1, validation_alias=_named("accumulation", "gradient_accumulation_steps")
+        default=1, ge=1, validation_alias=_named("accumulation", "gradient_accumulation_steps")
     )
-    rate: float = Field(3e-4, gt=0, validation_alias=_named("rate", "learning_rate"))
+    rate: float = Field(default=3e-4, gt=0, validation_alias=_named("rate", "learning_rate"))
     schedule: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", validation_alias=_named("schedule", "lr_scheduler_type")
+        default="cosine", validation_alias=_named("schedule", "lr_scheduler_type")
     )
-    warmup: float = Field(0.03, ge=0, lt=1, validation_alias=_named("warmup", "warmup_ratio"))
-    weight_decay: float = Field(0.0, ge=0)
-    clip: float = Field(1.0, gt=0, validation_alias=_named("clip", "max_grad_norm"))
-    max_length: int = Field(2048, ge=8, validation_alias=_named("max_length", "max_seq_length"))
+    warmup: float = Field(
+        default=0.03, ge=0, lt=1, validation_alias=_named("warmup", "warmup_ratio")
+    )
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, gt=0, validation_alias=_named("clip", "max_grad_norm"))
+    max_length: int = Field(
+        default=2048, ge=8, validation_alias=_named("max_length", "max_seq_length")
+    )
     seed: int = 0
-    checkpoint: float = Field(0.1, gt=0, le=1)
+    checkpoint: float = Field(default=0.1, gt=0, le=1)
     """Share of the steps between two checkpoints."""
-    checkpoints_kept: int = Field(2, ge=1, validation_alias=_named("checkpoints_kept", "save_total_limit"))
-    validation: float = Field(0.0, ge=0, lt=0.9)
+    checkpoints_kept: int = Field(
+        default=2, ge=1, validation_alias=_named("checkpoints_kept", "save_total_limit")
+    )
+    validation: float = Field(default=0.0, ge=0, lt=0.9)
     """Share of the groups that is set aside to watch the loss on."""
-    patience: int = Field(0, ge=0, validation_alias=_named("patience", "early_stopping_patience"))
+    patience: int = Field(
+        default=0, ge=0, validation_alias=_named("patience", "early_stopping_patience")
+    )
     """Stop after so many validations without a better loss; 0 never stops early."""
     gradient_checkpointing: bool = False
-    threads: int = Field(0, ge=0)
+    threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the number to the process."""
     device: str = "auto"
 
@@ -96,7 +108,9 @@ def _read(path: Path, model: type[_Model]) -> _Model:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise DistillError(f"{path.name}{where} is not YAML: {getattr(error, 'problem', error)}") from error
+        raise DistillError(
+            f"{path.name}{where} is not YAML: {getattr(error, 'problem', error)}"
+        ) from error
     if data is None:
         data = {}
     if not isinstance(data, dict):

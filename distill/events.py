@@ -25,9 +25,7 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
         from distill.trainer import TrainEvent
 
         spent = time.perf_counter() - self._begun
-        self._on_event(
-            TrainEvent(kind, state.global_step, state.max_steps, seconds=spent, **more)
-        )
+        self._on_event(TrainEvent(kind, state.global_step, state.max_steps, seconds=spent, **more))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         again = f"continuing at step {state.global_step}" if state.global_step else ""

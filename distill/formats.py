@@ -143,5 +143,7 @@ def read_examples(path: Path) -> list[Example]:
             turns = tuple((str(role), str(text)) for role, text in row.pop("messages"))
             found.append(Example(messages=turns, **row))
         except (KeyError, TypeError, ValueError) as error:
-            raise DistillError(f"{path.name}, row {number}: not a training row ({error})") from error
+            raise DistillError(
+                f"{path.name}, row {number}: not a training row ({error})"
+            ) from error
     return found

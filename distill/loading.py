@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +46,8 @@ def hub_folder(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise DistillError(f"there is no model folder {name}; give an existing folder or a hub id")
     patterns = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
@@ -60,8 +61,6 @@ def hub_folder(name: str) -> Path:
 def _checked(base: str | Path) -> Path:
     path = Path(base)
     if not path.exists():
-        if os.sep in str(base) and str(base).count("/") != 1:
-            raise DistillError(f"there is no model folder {base}; give an existing folder")
         path = hub_folder(str(base))
     if not (path / "config.json").is_file():
         raise DistillError(f"{base} has no config.json; give the folder of a transformers model")

@@ -59,9 +59,7 @@ class Student:
         """SHA-256 over the adapter's files, or None without one."""
 
     @classmethod
-    def load(
-        cls, base: str | Path, adapter: Path | None = None, device: str = "cpu"
-    ) -> Student:
+    def load(cls, base: str | Path, adapter: Path | None = None, device: str = "cpu") -> Student:
         """Load ``base`` (a folder or a hub id) and, on top of it, the LoRA ``adapter`` folder.
 
         Raises ``DistillError`` with the mend when either is missing, does not fit, or is unsafe.

@@ -3,7 +3,7 @@
 ``python -m distill.tiny --out data/models/tiny`` builds a ``LlamaForCausalLM`` of about a million
 parameters that writes valid Python and has read dialect A of the task family. The same seed gives
 the same weights on the same library versions; a stopped run continues from its last checkpoint.
-What it is not: a good model. It is the smallest that makes a real distillation round worth watching.
+What it is not: a good model. It is the smallest that makes a real round worth watching.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -176,60 +176,96 @@ def _optimizers(recipe: Recipe, model: Any) -> list[torch.optim.Optimizer]:
     return [muon, adam]
 
 
-def _save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    import torch
+class _Pretraining:
+    """A run that can be stopped and continued: model, optimizers, and how far it got."""
 
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    os.replace(part, path)
+    def __init__(self, recipe: Recipe, out: Path) -> None:
+        self.recipe, self.out = recipe, out
+        self.checkpoint = out / "pretraining.pt"
+        self.tokenizer = build_tokenizer(recipe)
+        self.model = build_model(recipe, self.tokenizer)
+        self.optimizers = _optimizers(recipe, self.model)
+        self.rates = [one.param_groups[0]["lr"] for one in self.optimizers]
+        self.step, self.seen = 0, 0
 
+    def restore(self) -> None:
+        """Continue from the checkpoint of the same recipe, if there is one."""
+        import torch
 
-def pretrain(recipe: Recipe, out: Path) -> Path:
-    """Train by ``recipe`` and write the model folder ``out``; continue a stopped run of the same."""
-    import torch
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            return
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.seen = state["step"], state["seen"]
 
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "pretraining.pt"
-    tokenizer = build_tokenizer(recipe)
-    model = build_model(recipe, tokenizer)
-    optimizers = _optimizers(recipe, model)
-    full = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    start, seen = 0, 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        if state["recipe"] == asdict(recipe):
-            model.load_state_dict(state["model"])
-            for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
-            start, seen = state["step"], state["seen"]
-    begun, smooth = time.process_time(), math.nan
-    for step, pairs in enumerate(_stream(recipe, start), start):
-        tokens, labels = encode(tokenizer, pairs)
-        for optimizer, rate in zip(optimizers, full, strict=True):
-            optimizer.param_groups[0]["lr"] = rate * recipe.factor(step)
+    def advance(self, pairs: list[tuple[str, str]]) -> float:
+        """Take one step on ``pairs``; returns the loss."""
+        import torch
+
+        tokens, labels = encode(self.tokenizer, pairs)
+        factor = self.recipe.factor(self.step)
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate * factor
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = loss_of(model, tokens, labels)
+            loss = loss_of(self.model, tokens, labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        seen += tokens.numel()
-        smooth = loss.item() if math.isnan(smooth) else 0.95 * smooth + 0.05 * loss.item()
-        if (step + 1) % 50 == 0:
+        self.step += 1
+        self.seen += tokens.numel()
+        return float(loss.item())
+
+    def save_checkpoint(self) -> None:
+        """Write where the run is; a kill while writing leaves the checkpoint before."""
+        import torch
+
+        state = {
+            "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "seen": self.seen,
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        os.replace(part, self.checkpoint)
+
+    def finish(self) -> None:
+        """Write the model folder and drop the checkpoint."""
+        from distill.loading import quiet
+
+        generation = self.model.generation_config
+        generation.eos_token_id = self.tokenizer.eos_token_id
+        generation.pad_token_id = self.tokenizer.pad_token_id
+        with quiet():
+            self.model.save_pretrained(self.out)
+            self.tokenizer.save_pretrained(self.out)
+        facts = {**asdict(self.recipe), "tokens": self.seen}
+        (self.out / "recipe.json").write_text(json.dumps(facts, indent=2) + "\n")
+        self.checkpoint.unlink(missing_ok=True)
+
+
+def pretrain(recipe: Recipe, out: Path, *, report: Callable[[str], None] | None = None) -> Path:
+    """Train by ``recipe`` and write the model folder ``out``; continue a stopped run."""
+    out.mkdir(parents=True, exist_ok=True)
+    run = _Pretraining(recipe, out)
+    run.restore()
+    begun, smooth = time.process_time(), math.nan
+    for pairs in _stream(recipe, run.step):
+        loss = run.advance(pairs)
+        smooth = loss if math.isnan(smooth) else 0.95 * smooth + 0.05 * loss
+        if report and run.step % 50 == 0:
             spent = time.process_time() - begun
-            print(f"step {step + 1}/{recipe.steps} loss {smooth:.4f} {spent:.0f} CPU s", file=sys.stderr)
-        if (step + 1) % 200 == 0 and step + 1 < recipe.steps:
-            _save_checkpoint(checkpoint, {
-                "recipe": asdict(recipe), "model": model.state_dict(), "step": step + 1, "seen": seen,
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            })  # fmt: skip
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    (out / "recipe.json").write_text(json.dumps({**asdict(recipe), "tokens": seen}, indent=2) + "\n")
-    checkpoint.unlink(missing_ok=True)
+            report(f"step {run.step}/{recipe.steps} loss {smooth:.4f} {spent:.0f} CPU s")
+        if run.step % 200 == 0 and run.step < recipe.steps:
+            run.save_checkpoint()
+    run.finish()
     return out
 
 
@@ -244,7 +280,8 @@ def main(arguments: list[str] | None = None) -> int:
     import torch
 
     torch.set_num_threads(1)
-    print(pretrain(Recipe(**given), out))
+    pretrain(Recipe(**given), out, report=lambda line: print(line, file=sys.stderr))
+    print(out)
     return 0
 
 

@@ -180,12 +180,16 @@ class _Run:
             "batch": batch,
         }
 
-    def _trainer(self, model: Any, tokenizer: Any, device: str, batch: int, accumulation: int) -> Any:
+    def _trainer(
+        self, model: Any, tokenizer: Any, device: str, batch: int, accumulation: int
+    ) -> Any:
         from datasets import Dataset
         from trl import SFTTrainer
 
         training, held = self._split()
-        rows = Dataset.from_list([row for example in training for row in prompt_completion(example)])
+        rows = Dataset.from_list(
+            [row for example in training for row in prompt_completion(example)]
+        )
         watched = None
         if held:
             watched = Dataset.from_list([row for one in held for row in prompt_completion(one)])
@@ -212,9 +216,10 @@ class _Run:
         """Set aside whole groups for watching the loss; the same ones for the same seed."""
         settings = self.config.training
         held = [
-            row for row in self.examples
-            if settings.validation and _share(row.group or row.task_id, settings.seed) < settings.validation
-        ]  # fmt: skip
+            row
+            for row in self.examples
+            if _share(row.group or row.task_id, settings.seed) < settings.validation
+        ]
         chosen = {id(row) for row in held}
         rest = [row for row in self.examples if id(row) not in chosen]
         return (rest, held) if rest and held else (list(self.examples), [])

@@ -7,6 +7,7 @@ from examples can only be as right as the examples are telling.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 from distill.family.python import operand
@@ -19,6 +20,7 @@ from distill.family.syntax import (
     Expr,
     Fold,
     If,
+    Let,
     Pick,
     Var,
     evaluate,
@@ -74,7 +76,9 @@ def examples(drawn: Shape, random: Random) -> Examples | None:
     needs_entry = bool(conditions(drawn)[0])
     pool: list[dict[str, int | list[int]]] = [
         {
-            name: _number(random, constants) if kind == "int" else _list(random, constants, needs_entry)
+            name: _number(random, constants)
+            if kind == "int"
+            else _list(random, constants, needs_entry)
             for name, kind in drawn.parameters
         }
         for _ in range(_POOL)
@@ -101,16 +105,23 @@ def _list(random: Random, constants: list[int], needs_entry: bool) -> list[int]:
 
 
 def _branches(body: Expr, pool: list[dict[str, int | list[int]]]) -> bool:
-    """Whether every rule of a piecewise function is taken by some input and left by some."""
-    for node in walk(body):
-        if isinstance(node, If) and not isinstance(body, Fold):
-            try:
-                taken = {holds(node.guard, env) for env in pool}
-            except KeyError:  # the guard speaks of a let-bound name: judged through results alone
-                continue
-            if len(taken) < 2:
-                return False
-    return True
+    """Whether every rule of a piecewise function is the one that decides, for some input."""
+    return len({_path(body, env) for env in pool}) == _paths(body)
+
+
+def _path(node: Expr, env: Mapping[str, int | list[int]]) -> tuple[bool, ...]:
+    if isinstance(node, Let):
+        return _path(node.body, {**env, node.name: evaluate(node.value, env)})
+    if isinstance(node, If):
+        taken = holds(node.guard, env)
+        return (taken, *_path(node.then if taken else node.other, env))
+    return ()
+
+
+def _paths(node: Expr) -> int:
+    if isinstance(node, Let):
+        return _paths(node.body)
+    return _paths(node.then) + _paths(node.other) if isinstance(node, If) else 1
 
 
 def _telling(

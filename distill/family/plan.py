@@ -1,4 +1,4 @@
-"""The figures of the demonstration round: how many tasks, and how the student is trained on them."""
+"""The figures of the demonstration round: how many tasks, and how the student is trained."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """Measured so that two cores need a few minutes; see the student's recipe in ``docs/log.md``."""
+    """Measured to take two cores a few minutes; see the student's recipe in ``docs/log.md``."""
 
     train_tasks: int = 700
     held_out_tasks: int = 160

@@ -18,7 +18,22 @@ from distill.family.wording import Words
 
 # Half of the concepts: those of which the base has met the other dialect's words.
 KNOWN = frozenset(
-    "add sub max min distance gt lt even sum count collect square frame eq".split()
+    [
+        "add",
+        "sub",
+        "max",
+        "min",
+        "distance",
+        "gt",
+        "lt",
+        "even",
+        "sum",
+        "count",
+        "collect",
+        "square",
+        "frame",
+        "eq",
+    ]
 )
 
 

@@ -160,7 +160,9 @@ def _choice(draw: _Draw) -> Expr:
 def _clamp(draw: _Draw) -> Expr:
     inner = draw.simple() if draw.random.random() < 0.6 else draw.names[0]
     body = draw.apply("clamp", inner)
-    return draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.4 else body
+    return (
+        draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.4 else body
+    )
 
 
 def _distance(draw: _Draw) -> Expr:
@@ -180,7 +182,9 @@ def _modulus(draw: _Draw) -> Expr:
 def _division(draw: _Draw) -> Expr:
     inner = draw.simple() if draw.random.random() < 0.7 else draw.names[0]
     body = draw.apply("div", inner)
-    return draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.5 else body
+    return (
+        draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.5 else body
+    )
 
 
 def _distinct(draw: _Draw, taken: tuple[Expr, ...], make: Callable[[], Expr]) -> Expr:
@@ -194,7 +198,9 @@ def _piecewise(draw: _Draw) -> Expr:
     guard = draw.guard()
     if draw.random.random() < 0.25:
         other = draw.compare(draw.names[1], draw.constant())
-        guard = Both(draw.random.choice(("and", "or")), draw.compare(draw.names[0], draw.constant()), other)
+        guard = Both(
+            draw.random.choice(("and", "or")), draw.compare(draw.names[0], draw.constant()), other
+        )
     then = draw.value()
     return If(guard, then, _distinct(draw, (then,), draw.value))
 
@@ -310,8 +316,10 @@ def family(node: Node) -> str:
     for attribute in ("op", "kind"):
         word = getattr(node, attribute, word)
     if isinstance(node, Divides):
-        word = ("even" if node.holds else "odd") if node.divisor == 2 else (
-            "divides" if node.holds else "leaves"
+        word = (
+            ("even" if node.holds else "odd")
+            if node.divisor == 2
+            else ("divides" if node.holds else "leaves")
         )
     if isinstance(node, Fold):
         below = [family(node.each), family(node.keep) if node.keep else "all"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, cast
 
 Value = int | bool | list[int]
 
@@ -261,16 +262,19 @@ def substitute(node: Node, name: str, value: Expr) -> Node:
     """Return ``node`` with every ``Var(name)`` replaced by ``value``."""
     if isinstance(node, Var):
         return value if node.name == name else node
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for field in fields(node):
         old = getattr(node, field.name)
         if isinstance(old, tuple):
-            changes[field.name] = tuple(
-                substitute(item, name, value) if is_dataclass(item) else item for item in old
-            )
+            changes[field.name] = tuple(substitute(item, name, value) for item in old)
         elif is_dataclass(old):
-            changes[field.name] = substitute(old, name, value)  # type: ignore[arg-type]
-    return replace(node, **changes) if changes else node
+            changes[field.name] = substitute(cast(Node, old), name, value)
+    return _replaced(node, changes)
+
+
+def _replaced(node: Node, changes: dict[str, Any]) -> Node:
+    """``dataclasses.replace`` over the union of all nodes."""
+    return cast(Node, replace(cast(Any, node), **changes))
 
 
 _OTHER = {
@@ -308,11 +312,9 @@ def mutants(node: Node) -> Iterator[Node]:
         old = getattr(node, field.name)
         if isinstance(old, tuple):
             for index, item in enumerate(old):
-                if is_dataclass(item):
-                    for changed in mutants(item):  # type: ignore[arg-type]
-                        yield replace(
-                            node, **{field.name: (*old[:index], changed, *old[index + 1 :])}
-                        )
+                for changed in mutants(item):
+                    items = (*old[:index], changed, *old[index + 1 :])
+                    yield _replaced(node, {field.name: items})
         elif is_dataclass(old):
-            for changed in mutants(old):  # type: ignore[arg-type]
-                yield replace(node, **{field.name: changed})
+            for changed in mutants(cast(Node, old)):
+                yield _replaced(node, {field.name: changed})

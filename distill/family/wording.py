@@ -50,7 +50,10 @@ _VALUES: dict[str, dict[str, Pair]] = {
         "mod+": ("{x}, modulo {y}", "the remainder of {x} modulo {y}"),
         "max": ("the maximum of {x}", "the largest of {x}"),
         "min": ("the minimum of {x}", "the least of {x}"),
-        "distance": ("the absolute difference of {x} and {y}", "the absolute value of {x} minus {y}"),
+        "distance": (
+            "the absolute difference of {x} and {y}",
+            "the absolute value of {x} minus {y}",
+        ),
         "clamp": ("{x} clamped to the range {l} to {h}", "{x} clamped between {l} and {h}"),
         "clamp+": ("{x}, clamped to the range {l} to {h}", "{x}, clamped between {l} and {h}"),
         "let": ("{y}, where {n} is {x}", "with {n} equal to {x}, {y}"),
@@ -65,15 +68,24 @@ _VALUES: dict[str, dict[str, Pair]] = {
         "div": ("{x} shared among {y}", "the whole parts of {x} cut in {y}"),
         "div+": ("{x}, then shared among {y}", "{x}, keeping the whole parts when cut in {y}"),
         "mod": ("the leftover of {x} in groups of {y}", "what {x} leaves after steps of {y}"),
-        "mod+": ("{x}, then the leftover in groups of {y}", "{x}, and what that leaves after steps of {y}"),
+        "mod+": (
+            "{x}, then the leftover in groups of {y}",
+            "{x}, and what that leaves after steps of {y}",
+        ),
         "max": ("whichever of {x} is the biggest", "the top value among {x}"),
         "min": ("whichever of {x} is the smallest", "the bottom value among {x}"),
         "distance": ("how far apart {x} and {y} lie", "the gap between {x} and {y}"),
-        "clamp": ("{x} held within {l} and {h}", "{x} kept no lower than {l} and no higher than {h}"),
-        "clamp+": ("{x}, then held within {l} and {h}", "{x}, kept no lower than {l} and no higher than {h}"),
+        "clamp": (
+            "{x} held within {l} and {h}",
+            "{x} kept no lower than {l} and no higher than {h}",
+        ),
+        "clamp+": (
+            "{x}, then held within {l} and {h}",
+            "{x}, kept no lower than {l} and no higher than {h}",
+        ),
         "let": ("calling {x} by the name {n}, {y}", "{y}, once {n} stands for {x}"),
     },
-}  # fmt: skip
+}
 
 # Each wording as (one thing, several things).
 _TESTS: dict[str, dict[str, tuple[Pair, Pair]]] = {
@@ -83,10 +95,16 @@ _TESTS: dict[str, dict[str, tuple[Pair, Pair]]] = {
         "lt": (("is less than", "are less than"), ("is smaller than", "are smaller than")),
         "le": (("is at most", "are at most"), ("is no more than", "are no more than")),
         "eq": (("is equal to", "are equal to"), ("equals", "equal")),
-        "ne": (("is not equal to", "are not equal to"), ("is different from", "are different from")),
+        "ne": (
+            ("is not equal to", "are not equal to"),
+            ("is different from", "are different from"),
+        ),
         "even": (("is even", "are even"), ("is an even number", "are even numbers")),
         "odd": (("is odd", "are odd"), ("is an odd number", "are odd numbers")),
-        "divides": (("is divisible by", "are divisible by"), ("is a multiple of", "are multiples of")),
+        "divides": (
+            ("is divisible by", "are divisible by"),
+            ("is a multiple of", "are multiples of"),
+        ),
         "leaves": (
             ("is not divisible by", "are not divisible by"),
             ("is not a multiple of", "are not multiples of"),
@@ -99,17 +117,24 @@ _TESTS: dict[str, dict[str, tuple[Pair, Pair]]] = {
         "le": (("does not exceed", "do not exceed"), ("stays within", "stay within")),
         "eq": (("matches", "match"), ("coincides with", "coincide with")),
         "ne": (("differs from", "differ from"), ("does not match", "do not match")),
-        "even": (("splits in half evenly", "split in half evenly"), ("pairs up fully", "pair up fully")),
-        "odd": (("leaves one over when halved", "leave one over when halved"),
-                ("does not pair up fully", "do not pair up fully")),
-        "divides": (("counts off evenly by", "count off evenly by"),
-                    ("is a whole pile of", "are whole piles of")),
+        "even": (
+            ("splits in half evenly", "split in half evenly"),
+            ("pairs up fully", "pair up fully"),
+        ),
+        "odd": (
+            ("leaves one over when halved", "leave one over when halved"),
+            ("does not pair up fully", "do not pair up fully"),
+        ),
+        "divides": (
+            ("counts off evenly by", "count off evenly by"),
+            ("is a whole pile of", "are whole piles of"),
+        ),
         "leaves": (
             ("does not count off evenly by", "do not count off evenly by"),
             ("is no whole pile of", "are no whole piles of"),
         ),
     },
-}  # fmt: skip
+}
 
 _EACH: dict[str, dict[str, Pair]] = {
     "A": {
@@ -133,20 +158,35 @@ _LISTS: dict[str, dict[str, Pair]] = {
     "A": {
         "sum": ("the sum of the elements of {s}{f}{m}", "the total of all elements of {s}{f}{m}"),
         "count": ("the number of elements of {s}{f}", "the count of all elements of {s}{f}"),
-        "max": ("the maximum of the elements of {s}{f}{m}{d}", "the largest of all elements of {s}{f}{m}{d}"),
-        "min": ("the minimum of the elements of {s}{f}{m}{d}", "the least of all elements of {s}{f}{m}{d}"),
-        "collect": ("the list of the elements of {s}{f}{m}", "a list with all elements of {s}{f}{m}"),
+        "max": (
+            "the maximum of the elements of {s}{f}{m}{d}",
+            "the largest of all elements of {s}{f}{m}{d}",
+        ),
+        "min": (
+            "the minimum of the elements of {s}{f}{m}{d}",
+            "the least of all elements of {s}{f}{m}{d}",
+        ),
+        "collect": (
+            "the list of the elements of {s}{f}{m}",
+            "a list with all elements of {s}{f}{m}",
+        ),
         "default": (", or {d} if there are none", ", with default {d}"),
     },
     "B": {
-        "sum": ("what the entries of {s}{f}{m} come to", "the entries of {s}{f}{m} rolled into one"),
+        "sum": (
+            "what the entries of {s}{f}{m} come to",
+            "the entries of {s}{f}{m} rolled into one",
+        ),
         "count": ("how many entries of {s} there are{f}", "the tally of entries of {s}{f}"),
         "max": ("the top value among entries of {s}{f}{m}{d}", "the biggest entry of {s}{f}{m}{d}"),
-        "min": ("the bottom value among entries of {s}{f}{m}{d}", "the smallest entry of {s}{f}{m}{d}"),
+        "min": (
+            "the bottom value among entries of {s}{f}{m}{d}",
+            "the smallest entry of {s}{f}{m}{d}",
+        ),
         "collect": ("the entries of {s}{f}{m}, in order", "{s} boiled down to entries{f}{m}"),
         "default": (", falling back on {d}", ", settling for {d} when nothing is left"),
     },
-}  # fmt: skip
+}
 
 _CHOICE: dict[str, dict[str, Pair]] = {
     "A": {
@@ -172,8 +212,11 @@ _FRAMES: dict[str, tuple[str, ...]] = {
 }
 _NOTES = {
     "A": ("{s} is not empty.", "Division rounds down."),
-    "B": ("There is at least one entry in {s}.", "Sharing and cutting round down; leftovers are never negative."),
-}  # fmt: skip
+    "B": (
+        "There is at least one entry in {s}.",
+        "Sharing and cutting round down; leftovers are never negative.",
+    ),
+}
 
 
 class Words:
@@ -275,7 +318,9 @@ class Words:
                 subject = self._subject(body, several)
                 if divisor == 2:
                     return subject + self._verb("even" if positive else "odd", several)
-                return f"{subject}{self._verb('divides' if positive else 'leaves', several)} {divisor}"
+                return (
+                    f"{subject}{self._verb('divides' if positive else 'leaves', several)} {divisor}"
+                )
             case Both(op, left, right):
                 words = {"x": self.guard(left, several=several)}
                 words["y"] = self.guard(right, several=several)

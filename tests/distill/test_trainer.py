@@ -1,0 +1,170 @@
+"""Training: lower losses, exact resuming after a kill, and adapters that are checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill import adapter
+from distill.config import LoraConfig, TrainConfig, TrainingPlan
+from distill.errors import DistillError
+from distill.example import Example
+from distill.student import Student, base_digest
+from distill.trainer import TrainEvent, TrainingRecord, train
+
+PLAN = TrainingPlan(
+    lora=LoraConfig(rank=8, alpha=16, embeddings=True),
+    training=TrainConfig(epochs=4, batch=6, rate=5e-3, checkpoint=0.25),
+)
+
+
+class KilledError(Exception):
+    """Stands for a kill: leaves the trainer in the middle of a step."""
+
+
+@pytest.fixture(scope="module")
+def trained(
+    base: Path, rows: list[Example], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainingRecord, list[TrainEvent]]:
+    events: list[TrainEvent] = []
+    record = train(rows, base, PLAN, tmp_path_factory.mktemp("run"), on_event=events.append)
+    return record, events
+
+
+def test_the_loss_falls_and_is_told_live(
+    trained: tuple[TrainingRecord, list[TrainEvent]],
+) -> None:
+    record, events = trained
+    told = [event.loss for event in events if event.kind == "loss"]
+    assert record.steps == 16 == len(record.losses)
+    assert told == [loss for _, loss in record.losses]
+    assert record.losses[-1][1] < record.losses[0][1]
+    assert record.tokens > 0
+    assert [events[0].kind, events[-1].kind] == ["start", "done"]
+    assert set(record.versions) == {"torch", "transformers", "peft", "trl"}
+
+
+def test_nothing_is_printed(
+    base: Path, rows: list[Example], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    quick = TrainingPlan(training=TrainConfig(epochs=1, batch=8))
+    train(rows, base, quick, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_killed_training_continues_to_the_same_losses_and_weights(
+    base: Path, rows: list[Example], tmp_path: Path,
+    trained: tuple[TrainingRecord, list[TrainEvent]],
+) -> None:  # fmt: skip
+    def kill(event: TrainEvent) -> None:
+        if event.kind == "loss" and event.step == 11:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(rows, base, PLAN, tmp_path, on_event=kill)
+    torn = next(tmp_path.glob("checkpoints-*")) / "checkpoint-9"
+    torn.mkdir()
+    events: list[TrainEvent] = []
+    record = train(rows, base, PLAN, tmp_path, on_event=events.append)
+    assert "continuing at step 8" in events[0].message
+    assert record.losses == trained[0].losses
+    assert record.adapter_digest == trained[0].adapter_digest
+    assert not list(tmp_path.glob("checkpoints-*"))
+
+
+def test_a_finished_training_is_not_done_twice(
+    base: Path, rows: list[Example], trained: tuple[TrainingRecord, list[TrainEvent]]
+) -> None:
+    events: list[TrainEvent] = []
+    record = trained[0]
+    again = train(rows, base, PLAN, record.adapter_dir.parent, on_event=events.append)
+    assert again == record
+    assert events == []
+
+
+def test_running_out_of_memory_lowers_the_batch_and_goes_on(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trl
+
+    real = trl.SFTTrainer.training_step
+
+    def hungry(self: object, model: object, inputs: dict[str, object], *more: object) -> object:
+        if len(inputs["input_ids"]) > 3:  # type: ignore[arg-type]
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return real(self, model, inputs, *more)
+
+    monkeypatch.setattr(trl.SFTTrainer, "training_step", hungry)
+    events: list[TrainEvent] = []
+    plan = TrainingPlan(training=TrainConfig(epochs=1, batch=6))
+    record = train(rows, base, plan, tmp_path, on_event=events.append)
+    assert record.batch == 3
+    assert record.steps == 4
+    assert any("3 rows at a time" in event.message for event in events)
+
+
+def test_no_rows_are_refused(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(DistillError, match="no training row"):
+        train([], base, PLAN, tmp_path)
+
+
+def test_one_row_can_be_trained_on(base: Path, rows: list[Example], tmp_path: Path) -> None:
+    assert train(rows[:1], base, TrainingPlan(), tmp_path).steps == 3
+
+
+def test_whole_groups_are_set_aside_to_watch_the_loss(
+    base: Path, rows: list[Example], tmp_path: Path
+) -> None:
+    events: list[TrainEvent] = []
+    plan = TrainingPlan(training=TrainConfig(epochs=2, batch=8, validation=0.3, patience=2))
+    train(rows, base, plan, tmp_path, on_event=events.append)
+    assert any("validation loss" in event.message for event in events)
+
+
+def test_the_adapter_changes_the_student_and_carries_its_facts(
+    base: Path, trained: tuple[TrainingRecord, list[TrainEvent]], rows: list[Example]
+) -> None:
+    record = trained[0]
+    before, after = Student.load(base), Student.load(base, record.adapter_dir)
+    assert (after.digest, after.adapter_digest) == (before.digest, record.adapter_digest)
+    asked = [row.messages for row in rows]
+    texts = [[g.text for g in s.generate(asked, max_tokens=24)] for s in (before, after)]
+    assert texts[0] != texts[1]
+    card = adapter.read(record.adapter_dir, base_digest=base_digest(base))
+    assert card.facts["examples"] == len(rows)
+
+
+def copy(record: TrainingRecord, folder: Path) -> Path:
+    folder.mkdir()
+    for path in record.adapter_dir.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_unfit_adapters_are_refused(
+    trained: tuple[TrainingRecord, list[TrainEvent]], tmp_path: Path
+) -> None:
+    record = trained[0]
+    with pytest.raises(DistillError, match="another base model"):
+        adapter.read(record.adapter_dir, base_digest="0" * 64)
+    with pytest.raises(DistillError, match="no adapter folder"):
+        adapter.read(tmp_path / "absent")
+    pickled = copy(record, tmp_path / "pickled")
+    (pickled / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(DistillError, match="can run code"):
+        adapter.read(pickled)
+    altered = copy(record, tmp_path / "altered")
+    (altered / "adapter_config.json").write_text("{}")
+    with pytest.raises(DistillError, match="changed since"):
+        adapter.read(altered)
+    newer = copy(record, tmp_path / "newer")
+    facts = json.loads((newer / "manifest.json").read_text())
+    (newer / "manifest.json").write_text(json.dumps({**facts, "format": 99}))
+    with pytest.raises(DistillError, match="newer version"):
+        adapter.read(newer)
+    torn = copy(record, tmp_path / "torn")
+    (torn / "adapter_model.safetensors").unlink()
+    with pytest.raises(DistillError, match="not complete"):
+        adapter.read(torn)

@@ -3,8 +3,8 @@
 Plain are ``None``, ``bool``, ``int`` of any size, ``float``, ``complex``, ``str`` (lone surrogates
 too), ``bytes``, and ``list``, ``tuple``, ``dict``, ``set``, ``frozenset`` of plain values, each of
 exactly that type. An instance of a subclass is not plain, because its methods would be somebody
-else's code; the exceptions are ``defaultdict``, ``OrderedDict`` and ``Counter``, which travel as the
-``dict`` they are equal to.
+else's code; the exceptions are ``defaultdict``, ``OrderedDict`` and ``Counter``, which travel as
+the ``dict`` they are equal to.
 
 The written form is JSON. What JSON can say itself is written as itself; the rest is an object with
 one key that starts with ``$``, for example ``{"$tuple": [1, 2]}``. JSON written by others is read
@@ -18,6 +18,7 @@ import json
 import math
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 MAX_DEPTH = 200
@@ -97,7 +98,8 @@ class _Encoder:
             return {"$bytes": value.hex()}
         if kind is complex:
             return {"$complex": [self.encode(value.real, depth), self.encode(value.imag, depth)]}
-        raise PlainError(f"a value of type {kind.__name__} is not plain data")
+        where = " inside it" if depth else ""
+        raise PlainError(f"a value of type {kind.__name__}{where} is not plain data")
 
     def _items(self, values: Iterable[object], depth: int) -> list[object]:
         encode, inner = self.encode, depth + 1
@@ -107,7 +109,7 @@ class _Encoder:
         inner = depth + 1
         pairs = [(self.encode(k, inner), self.encode(v, inner)) for k, v in dict.items(value)]
         if all(type(k) is str and not k.startswith("$") for k, _ in pairs):
-            return dict(pairs)  # type: ignore[arg-type]
+            return {str(key): item for key, item in pairs}
         return {"$dict": [[k, v] for k, v in pairs]}
 
 
@@ -159,7 +161,7 @@ def _hashable(keys: Sequence[Any]) -> Sequence[Any]:
     except TypeError as error:
         raise PlainError(f"a set or dict holds an unhashable key: {error}") from None
     run = 1
-    for before, after in zip(hashes, hashes[1:], strict=False):
+    for before, after in pairwise(hashes):
         run = run + 1 if before == after else 1
         if run > _MAX_EQUAL_HASHES:
             raise PlainError("a set or dict holds too many keys of one hash")
@@ -184,14 +186,14 @@ def _read_int(body: object, depth: int) -> int:
 
 
 def _read_float(body: object, depth: int) -> float:
-    if body not in ("nan", "inf", "-inf"):
+    if type(body) is not str or body not in ("nan", "inf", "-inf"):
         raise PlainError("'$float' must hold nan, inf or -inf")
-    return float(body)  # type: ignore[arg-type]
+    return float(body)
 
 
 def _read_str(body: object, depth: int) -> str:
     try:
-        return "".join(map(chr, body))  # type: ignore[arg-type]
+        return "".join(chr(point) for point in body)  # type: ignore[attr-defined]
     except (TypeError, ValueError, OverflowError):
         raise PlainError("'$str' must hold an array of code points") from None
 
@@ -334,7 +336,11 @@ def value_text(value: object, *, limit: int = 400) -> str:
 
 
 def _source(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > _BIG_INT_BITS:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and value.bit_length() > _BIG_INT_BITS
+    ):
         return hex(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f"float('{value!r}')"

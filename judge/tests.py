@@ -67,7 +67,7 @@ def run_tests(
     *,
     tolerance: float = TOLERANCE,
 ) -> TestReport:
-    """Run every test of a submission; the code is loaded once for the cases, once for the checker."""
+    """Run every test of a submission; cases and checker each load the code once."""
     chosen = limits if limits is not None else sandbox.policy.limits
     report = TestReport(layers=sandbox.layers)
     if submission.tests:
@@ -87,17 +87,30 @@ def load_fault(loaded: Outcome) -> tuple[str, str] | None:
         return "resource", f"While it was loaded, {reason(loaded)}."
     where = f" (line {loaded.line})" if loaded.line else ""
     if loaded.exception in ("SyntaxError", "IndentationError", "TabError"):
-        return "malformed", f"The code does not parse: {loaded.message}{'' if '(' in (loaded.message or '') else where}."
+        return "malformed", f"The code does not parse: {loaded.message}{where}."
     if loaded.kind == "raised":
         said = f": {loaded.message}" if loaded.message else ""
         return "malformed", f"Loading the code raised {loaded.exception}{said}{where}."
     return "malformed", f"The code could not be loaded: {loaded.message}."
 
 
+def _not_loaded(report: TestReport, fault: tuple[str, str]) -> TestReport:
+    field, text = fault
+    if field == "unsafe":
+        return replace(report, unsafe=text)
+    if field == "resource":
+        return replace(report, resource=report.resource or text)
+    return replace(report, malformed=text)
+
+
 def reason(outcome: Outcome) -> str:
     """Say in a clause how a call ended that gave no answer."""
     if outcome.kind == "memory":
-        return outcome.message if outcome.exception is None and outcome.message else "it ran out of memory"
+        return (
+            outcome.message
+            if outcome.exception is None and outcome.message
+            else "it ran out of memory"
+        )
     if outcome.kind == "depth":
         return "it recursed deeper than CPython allows"
     return outcome.message or outcome.kind
@@ -111,7 +124,7 @@ def _run_cases(
     with sandbox.session(submission.code, limits) as session:
         fault = load_fault(session.loaded)
         if fault is not None:
-            return replace(report, failed=len(calls), **{fault[0]: fault[1]})
+            return _not_loaded(replace(report, failed=len(calls)), fault)
         outcomes = session.call(calls)
     for case, outcome in zip(submission.tests, outcomes, strict=True):
         report = _count(report, submission, case, outcome, tolerance)
@@ -196,7 +209,7 @@ def _run_checker(
     with sandbox.session(submission.code, patient) as candidate:
         fault = load_fault(candidate.loaded)
         if fault is not None:
-            return replace(report, failed=report.failed + 1, **{fault[0]: fault[1]})
+            return _not_loaded(replace(report, failed=report.failed + 1), fault)
         relay = _Relay(candidate)
         with sandbox.session(code, checker_limits, proxies=proxies, on_proxy=relay) as checker:
             loaded = checker.loaded
@@ -221,13 +234,17 @@ def _conclude(
         said = f"{loaded.exception}: {loaded.message}" if loaded.exception else loaded.message
         return replace(report, broken=f"The test code itself failed: {said}.")
     if loaded.exception == "PlainError":
-        return replace(report, broken=f"The test code hands over what is not plain: {loaded.message}.")
+        return replace(
+            report, broken=f"The test code hands over what is not plain: {loaded.message}."
+        )
     if report.counterexample is not None:
         return report
     name, args, outcome = relay.last
     asked = _statement(submission.test_code or "", loaded.line) or loaded.message or "its tests"
-    violates = f"the test asks {asked}" if name == submission.entry_point else (
-        f"after {plain.call_text(name, args)} the test asks {asked}"
+    violates = (
+        f"the test asks {asked}"
+        if name == submission.entry_point
+        else (f"after {plain.call_text(name, args)} the test asks {asked}")
     )
     if outcome.kind == "unplain":
         violates = f"{violates}, and {outcome.message}"

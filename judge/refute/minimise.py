@@ -87,7 +87,11 @@ def _float_weight(value: float) -> float:
     if not math.isfinite(value):
         return 1e300
     whole = value == int(value)
-    return 2 * abs(value) + (value < 0 or math.copysign(1, value) < 0) + (0 if whole else len(repr(value)) + 1)
+    return (
+        2 * abs(value)
+        + (value < 0 or math.copysign(1, value) < 0)
+        + (0 if whole else len(repr(value)) + 1)
+    )
 
 
 def _letter_weight(letter: str) -> int:
@@ -152,7 +156,15 @@ def _simpler(value: Any) -> Iterator[Any]:
 
 
 def _simpler_int(value: int) -> Iterator[int]:
-    for smaller in (0, 1, -1, abs(value), value // 2, -(-value // 2), int(value / 10) if abs(value) < 2**60 else value >> 3):
+    for smaller in (
+        0,
+        1,
+        -1,
+        abs(value),
+        value // 2,
+        -(-value // 2),
+        int(value / 10) if abs(value) < 2**60 else value >> 3,
+    ):
         if smaller != value:
             yield smaller
     step = 1 if value > 0 else -1

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from judge.contract import Contract, Submission
+from judge.contract import Submission
 from judge.refute.subject import parse
 from judge.sandbox import Call, Limits, Outcome, Sandbox, Session
 
@@ -67,7 +67,8 @@ class Oracle:
         if self._session is None or self._session.loaded.kind == "returned":
             return None
         loaded = self._session.loaded
-        return f"The contract or its helpers cannot be loaded: {loaded.exception or loaded.kind}: {loaded.message}."
+        said = f"{loaded.exception or loaded.kind}: {loaded.message}"
+        return f"The contract or its helpers cannot be loaded: {said}."
 
     def admits(self, inputs: Sequence[tuple[Any, ...]]) -> list[Ruling]:
         """Rule on the precondition for each input."""
@@ -76,7 +77,9 @@ class Oracle:
         outcomes = self._session.call([Call(_REQUIRES, args) for args in inputs])
         return [_ruling(outcome, self.contract.requires) for outcome in outcomes]
 
-    def accepts(self, calls: Sequence[tuple[tuple[Any, ...], tuple[Any, ...], Any]]) -> list[Ruling]:
+    def accepts(
+        self, calls: Sequence[tuple[tuple[Any, ...], tuple[Any, ...], Any]]
+    ) -> list[Ruling]:
         """Rule on the postcondition for each (arguments before, arguments after, result)."""
         if not self.contract.ensures or self._session is None:
             return [Ruling()] * len(calls)
@@ -90,7 +93,8 @@ def _ruling(outcome: Outcome, clauses: tuple[str, ...]) -> Ruling:
         return Ruling(fault=f"the contract could not be evaluated: {said}", exception=outcome.kind)
     if outcome.value is None:
         return Ruling()
-    index, exception, message = outcome.value  # type: ignore[misc]  # our own program's answer
+    answer: Any = outcome.value  # our own program's: [index, exception, message]
+    index, exception, message = answer
     clause = clauses[index]
     if exception is None:
         return Ruling(clause=clause)
@@ -145,7 +149,9 @@ def _expression(clause: str, names: Sequence[str]) -> ast.expr:
         tree = ast.parse(clause.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         said = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-        raise ContractFaultError(f"The clause `{clause}` is not a Python expression: {said}.") from None
+        raise ContractFaultError(
+            f"The clause `{clause}` is not a Python expression: {said}."
+        ) from None
     return ast.fix_missing_locations(_Old(set(names)).visit(tree))  # type: ignore[no-any-return]
 
 
@@ -155,7 +161,7 @@ class _Old(ast.NodeTransformer):
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 the visitor's protocol
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "old" and len(node.args) == 1:
             return _Entry(self._names).visit(node.args[0])  # type: ignore[no-any-return]
         return self.generic_visit(node)
@@ -167,7 +173,7 @@ class _Entry(ast.NodeTransformer):
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802 the visitor's protocol
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self._names and isinstance(node.ctx, ast.Load):
             return ast.copy_location(ast.Name(f"{_OLD}{node.id}", ast.Load()), node)
         return node

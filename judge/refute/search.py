@@ -161,7 +161,9 @@ class _Search:
         again = replay(self.sandbox, self.trial.submission, args)
         if again.violation is None:
             call = plain.call_text(self.trial.submission.entry_point, args)
-            self._note(f"{call} was wrong only after other calls: the code keeps state between them")
+            self._note(
+                f"{call} was wrong only after other calls: the code keeps state between them"
+            )
         return again.violation
 
     def _note(self, text: str) -> None:

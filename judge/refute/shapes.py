@@ -35,6 +35,11 @@ class Shape:
     text: str = ""
 
     @property
+    def abstract(self) -> bool:
+        """Whether the annotation names a protocol that other types fulfil too."""
+        return self.text.partition("[")[0].rpartition(".")[2] in _ABSTRACT
+
+    @property
     def uncertain(self) -> bool:
         """Whether any part of it was guessed."""
         return self.guessed or any(part.uncertain for part in self.parts)
@@ -65,6 +70,21 @@ _CONTAINERS: dict[str, Sort] = {
     "Dict": "dict", "Mapping": "dict", "MutableMapping": "dict", "set": "set", "Set": "set",
     "AbstractSet": "set", "MutableSet": "set", "frozenset": "frozenset", "FrozenSet": "frozenset",
 }  # fmt: skip
+_ABSTRACT = frozenset(
+    (
+        "Sequence",
+        "MutableSequence",
+        "Iterable",
+        "Collection",
+        "Mapping",
+        "MutableMapping",
+        "AbstractSet",
+        "MutableSet",
+        "Number",
+        "Real",
+        "Rational",
+    )
+)
 _MAX_NESTING = 12
 
 
@@ -174,10 +194,11 @@ def _of_value(value: Any) -> Shape:
     if kind is tuple:
         return Shape("tuple", tuple(_of_value(item) for item in value), guessed=True)
     if kind in (list, set, frozenset):
-        return Shape(kind.__name__, (of_values(value),) if value else (_GUESS_INT,), guessed=True)
+        parts = (of_values(value),) if value else (_GUESS_INT,)
+        return Shape(_CONTAINERS[kind.__name__], parts, guessed=True)
     if kind is dict:
         return Shape("dict", (of_values(value), of_values(value.values())), guessed=True)
-    return Shape(kind.__name__, guessed=True)
+    return Shape(_SCALARS[kind.__name__], guessed=True)
 
 
 def conforms(value: Any, shape: Shape) -> bool:
@@ -194,7 +215,7 @@ def conforms(value: Any, shape: Shape) -> bool:
     if sort == "int":
         return kind in (int, bool)
     if sort in ("list", "set", "frozenset"):
-        right = kind.__name__ == sort or (shape.text not in ("list", "List") and _loose(shape, kind))
+        right = kind.__name__ == sort or (shape.abstract and kind in (list, tuple, set, str, dict))
         return right and (shape.uncertain or all(conforms(item, shape.parts[0]) for item in value))
     if sort == "tuple":
         return kind is tuple and _tuple_conforms(value, shape)
@@ -205,11 +226,6 @@ def conforms(value: Any, shape: Shape) -> bool:
             for k, v in value.items()
         )
     return kind.__name__ == sort
-
-
-def _loose(shape: Shape, kind: type) -> bool:
-    head = shape.text.partition("[")[0].rpartition(".")[2]
-    return head in ("Sequence", "Iterable", "Collection") and kind in (list, tuple, set, str)
 
 
 def _tuple_conforms(value: tuple[Any, ...], shape: Shape) -> bool:

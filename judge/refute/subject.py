@@ -60,7 +60,11 @@ def read_subject(submission: Submission) -> Subject:
         if shape is ANYTHING:
             shape = _from_tests(submission, index)
         shapes.append(shape)
-    wanted = [a.arg for a, d in zip(chosen.args.kwonlyargs, chosen.args.kw_defaults, strict=True) if d is None]
+    wanted = [
+        a.arg
+        for a, d in zip(chosen.args.kwonlyargs, chosen.args.kw_defaults, strict=True)
+        if d is None
+    ]
     if wanted:
         return Subject((), (), None, f"{wanted[0]} can be given by keyword only")
     result = reader.read(chosen.returns) if chosen.returns is not None else None

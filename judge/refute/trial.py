@@ -19,7 +19,30 @@ from judge.sandbox import RESOURCES, Call, Limits, Outcome, Sandbox
 from judge.tests import load_fault, reason
 from judge.verdict import Counterexample
 
-Sort = Literal["fine", "outside", "violation", "finding", "contract_error", "unsafe", "malformed", "skipped"]
+Sort = Literal[
+    "fine", "outside", "violation", "finding", "contract_error", "unsafe", "malformed", "skipped"
+]
+_LAZY = frozenset(
+    (
+        "generator",
+        "map",
+        "filter",
+        "zip",
+        "range",
+        "enumerate",
+        "reversed",
+        "dict_keys",
+        "dict_values",
+        "dict_items",
+        "list_iterator",
+        "list_reverseiterator",
+        "function",
+        "coroutine",
+        "NotImplementedType",
+        "ellipsis",
+        "type",
+    )
+)
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=5.0, total_seconds=30.0, losses=2)
 """What a candidate may use while inputs are tried."""
 
@@ -41,9 +64,7 @@ class Try:
 class Trial:
     """One submission, ready to be tried on any number of inputs."""
 
-    def __init__(
-        self, sandbox: Sandbox, submission: Submission, limits: Limits = LIMITS
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, submission: Submission, limits: Limits = LIMITS) -> None:
         self.submission = submission
         self.subject: Subject = read_subject(submission)
         self.allowed = frozenset(n.rpartition(".")[2] for n in submission.contract.raises)
@@ -90,9 +111,7 @@ class Trial:
         ruled = self.admits(inputs)
         inside = [args for args, ruling in zip(inputs, ruled, strict=True) if ruling.holds]
         tried = iter(self.run_admitted(inside))
-        return [
-            next(tried) if ruling.holds else Try("outside", ruling.fault) for ruling in ruled
-        ]
+        return [next(tried) if ruling.holds else Try("outside", ruling.fault) for ruling in ruled]
 
     def run_admitted(self, inputs: Sequence[tuple[Any, ...]]) -> list[Try]:
         """Try inputs that are known to meet the precondition."""
@@ -106,7 +125,9 @@ class Trial:
         ]
         rulings = iter(self._oracle.accepts(asked))
         return [
-            self._returned(args, outcome, next(rulings)) if outcome.ok else self._ended(args, outcome)
+            self._returned(args, outcome, next(rulings))
+            if outcome.ok
+            else self._ended(args, outcome)
             for args, outcome in zip(inputs, outcomes, strict=True)
         ]
 
@@ -140,11 +161,21 @@ class Trial:
             return Try("skipped", outcome.message)
         if outcome.kind == "raised":
             return self._raised(args, outcome, call)
-        promised = self.subject.result
-        if outcome.kind == "unplain" and promised is not None and promised.sort != "union":
-            if "argument" not in (outcome.message or ""):
-                return self._violation(args, outcome, f"the signature promises {promised.text}, and {outcome.message}")
+        if outcome.kind == "unplain" and self._breaks_promise(outcome.message or ""):
+            promised = self.subject.result.text if self.subject.result is not None else ""
+            said = f"the signature promises {promised}, and {outcome.message}"
+            return self._violation(args, outcome, said)
         return Try("finding", f"on {call}, {reason(outcome)}")
+
+    def _breaks_promise(self, message: str) -> bool:
+        """Whether a result that is not plain cannot be of the promised type, whatever it holds.
+
+        An instance of a subclass (a named tuple, an enumeration) can; a generator cannot be a list.
+        """
+        promised = self.subject.result
+        if promised is None or promised.sort == "union" or promised.abstract:
+            return False
+        return any(message == f"a value of type {name} is not plain data" for name in _LAZY)
 
     def _raised(self, args: tuple[Any, ...], outcome: Outcome, call: str) -> Try:
         if self.allowed.intersection(outcome.bases):

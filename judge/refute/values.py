@@ -84,7 +84,9 @@ class Values:
         if sort == "union":
             pools = [self.pool(part) for part in shape.parts]
             longest = max(map(len, pools))
-            return _distinct([p[i] for i in range(longest) for p in pools if i < len(p)])[: 2 * _POOL]
+            return _distinct([p[i] for i in range(longest) for p in pools if i < len(p)])[
+                : 2 * _POOL
+            ]
         return self._containers(shape)
 
     def _ints(self) -> list[int]:
@@ -100,7 +102,9 @@ class Values:
     def _containers(self, shape: Shape) -> list[Any]:
         sort = shape.sort
         if sort == "tuple" and not shape.variadic:
-            inner = [self.pool(part)[: max(2, 2 * _INNER // len(shape.parts))] for part in shape.parts]
+            inner = [
+                self.pool(part)[: max(2, 2 * _INNER // len(shape.parts))] for part in shape.parts
+            ]
             return [tuple(map(_fresh, items)) for items in _capped(product(*inner), 2 * _POOL)]
         if sort == "dict":
             return self._dicts(shape)
@@ -134,9 +138,17 @@ class Values:
         for shape in self.shapes:
             twins = [a for a, s in zip(args, self.shapes, strict=False) if s == shape]
             if twins and rng.random() < 0.2:
-                args.append(self._change(rng.choice(twins), shape) if rng.random() < 0.5 else _fresh(rng.choice(twins)))
+                args.append(
+                    self._change(rng.choice(twins), shape)
+                    if rng.random() < 0.5
+                    else _fresh(rng.choice(twins))
+                )
             else:
-                args.append(self._relative(args) if rng.random() < 0.1 and shape.sort == "int" else self.value(shape, 0))
+                args.append(
+                    self._relative(args)
+                    if rng.random() < 0.1 and shape.sort == "int"
+                    else self.value(shape, 0)
+                )
         return tuple(args)
 
     def _relative(self, args: list[Any]) -> int:
@@ -179,7 +191,9 @@ class Values:
             return rng.choice(self.words.ints) * rng.choice((-1, 2, 3)) + rng.choice((0, 0, 1, -1))
         if pick < 0.9:
             return rng.randint(-200, 200)
-        return rng.choice((rng.randint(-(10**6), 10**6), rng.choice(_BIG_INTS), rng.getrandbits(40)))
+        return rng.choice(
+            (rng.randint(-(10**6), 10**6), rng.choice(_BIG_INTS), rng.getrandbits(40))
+        )
 
     def _float(self, shape: Shape) -> float:
         rng = self.rng
@@ -197,7 +211,13 @@ class Values:
         pick = rng.random()
         if pick < 0.25:
             return str(rng.choice(self.pool(shape)))
-        letters = _LETTERS if pick < 0.5 else rng.choice(("ab", "abc", "01", "0123456789", "aAbB ", "()", "()[]{}", "abcdefghij", "a b c d "))
+        letters = (
+            _LETTERS
+            if pick < 0.5
+            else rng.choice(
+                ("ab", "abc", "01", "0123456789", "aAbB ", "()", "()[]{}", "abcdefghij", "a b c d ")
+            )
+        )
         if self.words.strings and rng.random() < 0.5:
             letters += "".join(rng.choice(self.words.strings)[:12])
         text = "".join(rng.choice(letters) for _ in range(self._length()))
@@ -259,7 +279,14 @@ class Values:
             return value + rng.choice((-1, 1, -2, 2, -value, 10, -10))
         if type(value) is str and value:
             at = rng.randrange(len(value))
-            return rng.choice((value[:at] + value[at + 1 :], value[:at] + rng.choice(_LETTERS) + value[at:], value + value[at], value[::-1]))
+            return rng.choice(
+                (
+                    value[:at] + value[at + 1 :],
+                    value[:at] + rng.choice(_LETTERS) + value[at:],
+                    value + value[at],
+                    value[::-1],
+                )
+            )
         if type(value) is list and shape.sort == "list" and value:
             row, at = list(map(_fresh, value)), rng.randrange(len(value))
             pick = rng.randrange(4)

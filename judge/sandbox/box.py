@@ -21,7 +21,7 @@ LAYERS: dict[str, str] = {
     "own-user": "started by root, it runs as a user that owns nothing",
     "namespaces": "an empty file system, no network device, no other process in sight",
     "landlock": "the kernel denies file access, TCP and signals to processes outside",
-    "seccomp": "the kernel lets about forty harmless system calls through and no other",
+    "seccomp": "the kernel lets some fifty harmless system calls through and no other",
 }
 """Each layer and what it contains."""
 
@@ -77,10 +77,10 @@ class Sandbox:
         held = self.layers
         if "seccomp" in held:
             return None
-        rest = "only namespaces or Landlock hold it" if {"namespaces", "landlock"} & set(held) else (
-            "nothing but limits and an audit hook holds it: a hostile answer can read and write "
-            "what this user can"
-        )
+        if {"namespaces", "landlock"} & set(held):
+            rest = "only namespaces or Landlock hold it"
+        else:
+            rest = "nothing but limits holds it: a hostile answer can do what this user can"
         return f"Untrusted code runs without the system-call filter; {rest}."
 
     def session(

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from judge.sandbox import frames
 from judge.sandbox.model import SandboxError
@@ -106,7 +107,7 @@ class ForkServer:
         self.layers: tuple[str, ...] = tuple(report["layers"])
         self.lacking: Mapping[str, str] = MappingProxyType(report["lacking"])
 
-    def _hello(self) -> dict[str, object]:  # type: ignore[explicit-any]
+    def _hello(self) -> dict[str, Any]:
         self._control.settimeout(_START_SECONDS)
         text = b""
         try:

@@ -175,7 +175,8 @@ class Session:
             if len(outcomes) - first > done or got[0] == frames.PROXY:
                 until = self._until()
             if outcomes and outcomes[-1].kind == "memory" and len(outcomes) - first > done:
-                return self._after_memory()
+                self._after_memory()
+                return None
         return None
 
     def _after_memory(self) -> None:

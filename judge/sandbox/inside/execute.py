@@ -224,6 +224,7 @@ def _failure(error: BaseException) -> list[Any]:
         message = ""
     if kind == "raised" and isinstance(error, SyntaxError) and error.filename == FILE:
         line = error.lineno if type(error.lineno) is int else None
+        message = str(error.msg)
     clean = message.encode("ascii", "backslashreplace").decode("ascii") if message else ""
     return [kind, None, names[0], clean, names, None, line]
 
@@ -264,7 +265,7 @@ def _write_back(args: tuple[object, ...], after: tuple[object, ...]) -> None:
             mine[:] = theirs
         elif isinstance(mine, (dict, set)) and type(mine) is type(theirs):
             mine.clear()
-            mine.update(theirs)  # type: ignore[arg-type]
+            mine.update(theirs)
 
 
 def limit(start: dict[str, Any], base_bytes: int) -> None:
@@ -293,8 +294,10 @@ def quiet(harness: Harness) -> None:
     """Take the standard streams and the environment away, and make chance repeatable."""
     import io
 
-    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = harness.sink  # type: ignore[assignment, misc]
-    sys.stdin = sys.__stdin__ = io.StringIO("")  # type: ignore[misc]
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        setattr(sys, name, harness.sink)
+    for name in ("stdin", "__stdin__"):
+        setattr(sys, name, io.StringIO(""))
     sys.argv = [""]
     sys.path[:] = []
     sys.meta_path[:] = sys.meta_path[:2]  # built-in and frozen; there is nothing to find on disk

@@ -92,7 +92,9 @@ def enter_namespaces() -> None:
                 file.write(text)
 
 
-def _mount(source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes) -> None:
+def _mount(
+    source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes
+) -> None:
     call = _libc().mount
     call.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
     _check(call(source, target, kind, flags, data or None), f"mount {target.decode()}")
@@ -132,7 +134,9 @@ def drop_capabilities() -> None:
         with contextlib.suppress(OSError):
             prctl(PR_CAPBSET_DROP, capability)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    _syscall(_NUMBERS[machine()]["capset"], ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
+    _syscall(
+        _NUMBERS[machine()]["capset"], ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())
+    )
 
 
 def landlock() -> int:
@@ -164,5 +168,8 @@ class Filter:
 
     def install(self) -> None:
         """Put the filter on this process, for good; needs ``PR_SET_NO_NEW_PRIVS``."""
-        mode, flags = ctypes.c_long(_SECCOMP_SET_MODE_FILTER), ctypes.c_long(_SECCOMP_FLAG_SPEC_ALLOW)
+        mode, flags = (
+            ctypes.c_long(_SECCOMP_SET_MODE_FILTER),
+            ctypes.c_long(_SECCOMP_FLAG_SPEC_ALLOW),
+        )
         _check(self._call(self._number, mode, flags, ctypes.byref(self._header)), "seccomp")

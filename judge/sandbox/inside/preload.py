@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import importlib
 
-MODULES = (
-    "__future__ abc argparse array ast asyncio base64 binascii bisect builtins bz2 calendar cmath"
-    " codecs collections collections.abc colorsys contextlib contextvars copy copyreg csv ctypes"
-    " dataclasses datetime decimal difflib dis enum errno fnmatch fractions functools gc"
-    " genericpath getopt glob graphlib gzip hashlib heapq hmac html html.entities html.parser"
-    " inspect io ipaddress itertools json json.decoder json.encoder keyword linecache locale"
-    " logging lzma marshal math multiprocessing numbers operator os os.path pathlib pickle"
-    " platform posixpath pprint queue quopri random re reprlib resource secrets select selectors"
-    " shlex shutil signal socket stat statistics string stringprep struct subprocess sys"
-    " sysconfig tempfile textwrap threading time timeit token tokenize traceback types typing"
-    " unicodedata unittest unittest.mock urllib.parse uuid warnings weakref xml.etree.ElementTree"
-    " zipfile zlib zoneinfo _strptime doctest concurrent.futures concurrent.futures.thread"
-    " encodings.ascii encodings.latin_1 encodings.utf_8 encodings.utf_16 encodings.utf_16_le"
-    " encodings.utf_16_be encodings.utf_32 encodings.cp1252 encodings.idna encodings.punycode"
-    " encodings.unicode_escape encodings.raw_unicode_escape encodings.hex_codec"
-    " encodings.base64_codec encodings.rot_13 encodings.utf_8_sig encodings.charmap"
-).split()
+MODULES = """
+    __future__ abc argparse array ast asyncio base64 binascii bisect builtins bz2 calendar cmath
+    codecs collections collections.abc colorsys contextlib contextvars copy copyreg csv ctypes
+    dataclasses datetime decimal difflib dis enum errno fnmatch fractions functools gc
+    genericpath getopt glob graphlib gzip hashlib heapq hmac html html.entities html.parser
+    inspect io ipaddress itertools json json.decoder json.encoder keyword linecache locale
+    logging lzma marshal math multiprocessing numbers operator os os.path pathlib pickle
+    platform posixpath pprint queue quopri random re reprlib resource secrets select selectors
+    shlex shutil signal socket stat statistics string stringprep struct subprocess sys sysconfig
+    tempfile textwrap threading time timeit token tokenize traceback types typing unicodedata
+    unittest unittest.mock urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib
+    zoneinfo _strptime doctest concurrent.futures concurrent.futures.thread encodings.ascii
+    encodings.latin_1 encodings.utf_8 encodings.utf_16 encodings.utf_16_le encodings.utf_16_be
+    encodings.utf_32 encodings.cp1252 encodings.idna encodings.punycode encodings.unicode_escape
+    encodings.raw_unicode_escape encodings.hex_codec encodings.base64_codec encodings.rot_13
+    encodings.utf_8_sig encodings.charmap
+""".split()  # noqa: SIM905 a page of commas would say no more
 
 
 def preload() -> tuple[str, ...]:

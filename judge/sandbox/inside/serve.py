@@ -171,9 +171,7 @@ class _Server:
 
     def _order(self) -> bool:
         size = array.array("i").itemsize
-        data, ancillary, _, _ = self.control.recvmsg(
-            frames.CONTROL.size, socket.CMSG_LEN(2 * size)
-        )
+        data, ancillary, _, _ = self.control.recvmsg(frames.CONTROL.size, socket.CMSG_LEN(2 * size))
         if len(data) < frames.CONTROL.size:
             return False
         descriptors = array.array("i")

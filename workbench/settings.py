@@ -146,7 +146,7 @@ def _sqlite_url(home: Path) -> str:
 def _from_file(path: Path) -> PartialSettings:
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return PartialSettings()
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text.", "Save it again as UTF-8.") from error

@@ -282,6 +282,8 @@ def _sentences(settings: Settings) -> Iterator[None]:
         reason = str(error.orig)
         if "malformed" in reason or "not a database" in reason:
             raise _damaged(settings, reason) from error
+        if "read-only" in reason:
+            raise _unwritable(settings, reason) from error
         raise
 
 
@@ -294,10 +296,7 @@ def _mended(error: OperationalError, settings: Settings) -> StoreError | HomeErr
             "Free some space and run the same command again: what was done is kept.",
         )
     if "readonly" in reason or "unable to open" in reason:
-        return HomeError(
-            f"The database {place} cannot be written: {reason}.",
-            "Make it writable, or set WORKBENCH_HOME to a folder that is.",
-        )
+        return _unwritable(settings, reason)
     if "locked" in reason:
         return StoreError(
             f"The database {place} stayed locked by another process for {_BUSY_SECONDS:.0f} s.",
@@ -307,6 +306,13 @@ def _mended(error: OperationalError, settings: Settings) -> StoreError | HomeErr
         return _damaged(settings, reason)
     return StoreError(
         f"The database {place} does not answer: {reason}.", "Check that it runs and is reachable."
+    )
+
+
+def _unwritable(settings: Settings, reason: str) -> HomeError:
+    return HomeError(
+        f"The database {_shown(settings)} cannot be written: {reason}.",
+        "Make it writable, or set WORKBENCH_HOME to a folder that is.",
     )
 
 

@@ -33,7 +33,12 @@ MENU = {
 
 def main() -> None:
     """Draw the frame and run the screen that the address names."""
-    st.set_page_config(page_title="Workbench", page_icon=":material/construction:", layout="wide")
+    st.set_page_config(
+        page_title="Workbench",
+        page_icon=":material/construction:",
+        layout="wide",
+        initial_sidebar_state=230,
+    )
     st.html(STYLE)
     pages = {
         section: [

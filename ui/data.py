@@ -80,9 +80,7 @@ def _kept(
     return _view(_connection, *args, **kwargs)
 
 
-def read(
-    view: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
-) -> T:
+def read(view: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what ``view`` reads; computed once for each state of the store."""
     with store().engine.connect() as connection:
         found = _kept(

@@ -38,7 +38,7 @@ class Job:
 
     @property
     def state(self) -> str:
-        """"running", "done", "no" (exit 1), "stopped" (130), "lost" or "failed"."""
+        """ "running", "done", "no" (exit 1), "stopped" (130), "lost" or "failed"."""
         if self.status is None:
             return "running" if _alive(self.pid) else "lost"
         return {0: "done", 1: "no", 130: "stopped"}.get(self.status, "failed")
@@ -69,9 +69,10 @@ def start(home: Path, command: Sequence[str]) -> Job:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
-    record = {"command": list(command), "pid": process.pid, "started": time.time()}
+    begun = time.time()
+    record = {"command": list(command), "pid": process.pid, "started": begun}
     (folder / "command.json").write_text(json.dumps(record), encoding="utf-8")
-    return Job(folder, tuple(command), process.pid, record["started"], None)
+    return Job(folder, tuple(command), process.pid, begun, None)
 
 
 def jobs(home: Path, *, last: int = 20) -> tuple[Job, ...]:

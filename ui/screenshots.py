@@ -1,7 +1,8 @@
-"""Take a picture of every screen in light, in dark and on a phone: ``python -m ui.screenshots DIR``.
+"""Take a picture of every screen in light, in dark and on a phone.
 
-It needs Chromium and the Python package playwright; where one is missing it says which, with the
-line that installs it, and ends with status 2.
+The command is ``python -m ui.screenshots DIR``. It needs Chromium and the Python package
+playwright; where one is missing it says which, with the line that installs it, and ends with
+status 2.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from workbench.cli.ui import server_command
@@ -51,7 +52,7 @@ class Look:
     name: str
     width: int
     height: int
-    scheme: str
+    scheme: Literal["light", "dark"]
 
 
 LOOKS = (
@@ -142,7 +143,7 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def addresses() -> dict[str, str]:
-    """Return screen name -> address, with a task and a proof chosen from the store if it has any."""
+    """Return screen name -> address, with a task and a proof from the store if it has any."""
     settings = load_settings()
     task, verdict = "", ""
     if (settings.home / "workbench.db").exists():
@@ -175,7 +176,16 @@ def _worth_showing(connection: object) -> tuple[str, str]:
     for mode in (matrix.Mode.STUDENT_FAILS, matrix.Mode.DIFFERENT, matrix.Mode.ALL):
         found = matrix.page(connection, matrix.Filter(mode=mode), size=20).rows
         # A refutation says more than a missing answer.
-        found = tuple(sorted(found, key=lambda r: all(c.word != "refuted" for c in r.cells.values())))
+        student = matrix.newest_student(connection) or ""
+        found = tuple(
+            sorted(
+                found,
+                key=lambda r: (
+                    student not in r.cells or r.cells[student].word != "refuted",
+                    all(c.word != "refuted" for c in r.cells.values()),
+                ),
+            )
+        )
         if found:
             names = [s.id for s in matrix.sources(connection)]
             given = answers.answers(connection, found[0].task_id, names)
@@ -185,18 +195,15 @@ def _worth_showing(connection: object) -> tuple[str, str]:
 
 
 def _pictures(browser: Browser, address: str, look: Look, folder: Path) -> Iterator[Path]:
-    scheme = "dark" if look.scheme == "dark" else "light"
     context = browser.new_context(
-        viewport={"width": look.width, "height": look.height}, color_scheme=scheme
+        viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme
     )
     page = context.new_page()
     for name, path in addresses().items():
         page.set_viewport_size({"width": look.width, "height": look.height})
         page.goto(address + path)
         settle(page)
-        tall = page.evaluate(
-            "document.querySelector('[data-testid=stMain]').scrollHeight"
-        )
+        tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size(
             {"width": look.width, "height": max(look.height, min(TALLEST, int(tall)))}
         )
@@ -210,9 +217,7 @@ def _pictures(browser: Browser, address: str, look: Look, folder: Path) -> Itera
 def settle(page: Page) -> None:
     """Wait until the screen is drawn and its script rests."""
     page.wait_for_selector("[data-testid=stMainBlockContainer]", timeout=30_000)
-    page.wait_for_selector(
-        "[data-testid=stHeading], [data-testid=stHtml] .wb-lead", timeout=30_000
-    )
+    page.wait_for_selector("[data-testid=stHeading], [data-testid=stHtml] .wb-lead", timeout=30_000)
     page.wait_for_function(
         "!document.querySelector('[data-test-script-state=running]')", timeout=30_000
     )

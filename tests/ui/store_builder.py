@@ -238,14 +238,22 @@ class _Builder:
             return "unknown", self.spell(shape.right, shape, k) + "# through a construct unread\n"
         if source == "synthesis":
             return "cannot", None
-        return "malformed", self.spell(shape.right, shape, k).replace("def ", "def ", 1) + "return ("
+        return "malformed", self.spell(shape.right, shape, k).replace(
+            "def ", "def ", 1
+        ) + "return ("
 
     @staticmethod
     def spell(code: str, shape: Shape, k: int) -> str:
         return code.replace("{f}", shape.name).replace("{k}", str(k))
 
     def answer(
-        self, number: int, task: str, source: str, code: str | None, candidate: str | None, word: str
+        self,
+        number: int,
+        task: str,
+        source: str,
+        code: str | None,
+        candidate: str | None,
+        word: str,
     ) -> t.AnswerRow:
         paid = source.startswith("openai")
         return t.AnswerRow(
@@ -395,7 +403,8 @@ class _Builder:
             if task.split != "train":
                 continue
             best = next(
-                (s for s in ("synthesis", "examples") if self.words[task.id, s][2] == "proved"), None
+                (s for s in ("synthesis", "examples") if self.words[task.id, s][2] == "proved"),
+                None,
             )
             if best is None:
                 picks.append(
@@ -414,9 +423,7 @@ class _Builder:
                     answer_id=answer,
                     verdict_id=verdict,
                     score=0.91,
-                    terms_json=canonical(
-                        {"verification": 1.0, "agreement": 0.8, "history": 0.85}
-                    ),
+                    terms_json=canonical({"verification": 1.0, "agreement": 0.8, "history": 0.85}),
                     reason="Proved; ahead by agreement.",
                 )
             )
@@ -502,10 +509,7 @@ class _Builder:
                     path="certificates/0001",
                     keyid=digest("key"),
                     checks_json=canonical(
-                        [
-                            {"id": i, "claim": c, "status": s, "detail": d}
-                            for i, c, s, d in checks
-                        ]
+                        [{"id": i, "claim": c, "status": s, "detail": d} for i, c, s, d in checks]
                     ),
                     verified_at=self.tick(),
                     created_at=self.tick(),

@@ -132,13 +132,17 @@ def _claims(found: Certificate) -> None:
         with column, st.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
             st.caption(sentence)
-            _of(basis, claims)
+            _of(basis, claims, {check.id: check.status for check in found.checks})
 
 
-def _of(basis: str, claims: tuple[Claim, ...]) -> None:
+def _of(basis: str, claims: tuple[Claim, ...], checked: dict[str, str]) -> None:
+    """List the claims of one basis; those that were checked here carry the result."""
     listed = [claim for claim in claims if claim.basis == basis]
     for claim in listed:
-        st.markdown(f"- {page.literal(claim.text)}")
+        status = checked.get(claim.check or "")
+        st.markdown(
+            f"{STATUS[status].glyph if status in STATUS else '·'} {page.literal(claim.text)}"
+        )
     if not listed:
         st.caption("Nothing.")
 

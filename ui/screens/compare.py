@@ -10,7 +10,7 @@ import streamlit as st
 
 from ui import data, links
 from ui.widgets import page
-from ui.widgets.answer import show_answer
+from ui.widgets.answer import failing_call, show_answer
 from workbench.errors import WorkbenchError
 from workbench.store.views import answers, matrix
 from workbench.store.views.answers import Given, Task
@@ -39,11 +39,12 @@ def show() -> None:
         page.empty("None of these sources answered this task.", "workbench", "ask", "--help")
         return
     if blind:
-        given = tuple(sorted(given, key=lambda g: hashlib.sha256(f"{task.id}{g.id}".encode()).digest()))
+        given = tuple(
+            sorted(given, key=lambda g: hashlib.sha256(f"{task.id}{g.id}".encode()).digest())
+        )
     names = [f"Answer {chr(65 + n)}" if blind else g.source_id for n, g in enumerate(given)]
     for column, one, label in zip(st.columns(len(given)), given, names, strict=True):
-        with column:
-            show_answer(one, task, label, hidden=blind)
+        with column, show_answer(one, task, label, hidden=blind):
             if not blind:
                 _override(one)
                 _repairs(task, one)
@@ -59,9 +60,13 @@ def _walk(task: str, wanted: matrix.Filter) -> None:
     """Offer the neighbours within the filter that led here; keys step through them."""
     before, after = data.read(matrix.neighbours, wanted, task)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Previous", icon=":material/arrow_back:", disabled=not before, shortcut="Alt+Left"):
+        if st.button(
+            "Previous", icon=":material/arrow_back:", disabled=not before, shortcut="Alt+Left"
+        ):
             _go(str(before))
-        if st.button("Next", icon=":material/arrow_forward:", disabled=not after, shortcut="Alt+Right"):
+        if st.button(
+            "Next", icon=":material/arrow_forward:", disabled=not after, shortcut="Alt+Right"
+        ):
             _go(str(after))
         narrowed = links.filter_query(wanted)
         told = ", ".join(f"{k}: {v}" for k, v in narrowed.items()) or "every task"
@@ -109,12 +114,16 @@ def _choice() -> tuple[list[str], bool]:
 
 
 def _usual(names: list[str]) -> list[str]:
-    """Return the newest student and what it learned from, as far as there is room."""
+    """Return the teacher with the most proofs, the student it began with and the newest one."""
     student = data.read(matrix.newest_student)
     students = [s.id for s in data.read(matrix.sources) if s.kind == "student"]
-    teachers = [name for name in names if name not in students]
+    totals = data.read(matrix.totals, matrix.Filter())
+    teachers = sorted(
+        (name for name in names if name not in students),
+        key=lambda name: -totals.of(name, "proved"),
+    )
     base = [name for name in students[:1] if name != student]
-    return [*teachers[: MOST - 2], *base, *([student] if student else [])][:MOST]
+    return [*teachers[:1], *base, *([student] if student else [])]
 
 
 def _override(given: Given) -> None:
@@ -156,7 +165,7 @@ def _repairs(task: Task, given: Given) -> None:
         for earlier in data.read(answers.attempts, task.id, given.source_id)[:-1]:
             st.caption(f"Attempt {earlier.attempt}")
             if earlier.finding is not None and earlier.finding.counterexample is not None:
-                st.code(earlier.finding.counterexample.text, language=None, wrap_lines=True)
+                failing_call(earlier.finding.counterexample, f"earlier-{earlier.id}")
             st.code(earlier.code or earlier.text, language="python")
 
 
@@ -174,7 +183,9 @@ def _difference(given: tuple[Given, ...], names: list[str]) -> None:
         lines = difflib.unified_diff(
             first[1].splitlines(), second[1].splitlines(), first[0], second[0], lineterm="", n=20
         )
-        st.code("\n".join(lines) or "The two codes are the same, letter by letter.", language="diff")
+        st.code(
+            "\n".join(lines) or "The two codes are the same, letter by letter.", language="diff"
+        )
 
 
 if __name__ == "__main__":

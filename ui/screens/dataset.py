@@ -53,21 +53,24 @@ def _choose(every: tuple[Snapshot, ...]) -> Snapshot:
 def _checks(found: Snapshot) -> None:
     leaked = data.read(datasets.held_out_rows, found.id)
     repeated = data.read(datasets.same_code, found.id)
-    rows, held, same, rule = st.columns(4)
+    rows, held, same = page.tiles(3)
     rows.metric("Rows", f"{found.rows:,}", border=True)
     held.metric(
-        "Held-out tasks among them",
+        "Held-out rows",
         f"{'✓' if leaked == 0 else '✗'} {leaked:,}",
         border=True,
         help="Anything but 0 would spoil the evaluation.",
     )
     same.metric(
-        "Rows with another row's code",
+        "Repeated code",
         f"{repeated:,}",
         border=True,
-        help="The same code, letter by letter, for another task.",
+        help="Rows whose code is, letter by letter, that of another row.",
     )
-    rule.metric("Rule", found.rule, border=True, help=f"SHA-256 of the rows: {found.digest}")
+    st.caption(
+        f"Chosen by the rule {page.literal(found.rule)}. The rows never change; their SHA-256 is"
+        f" {found.digest[:16]}…"
+    )
 
 
 def _funnel(found: Snapshot) -> None:
@@ -169,7 +172,7 @@ def _rows(found: Snapshot) -> None:
         hide_index=True,
         key=f"rows-{found.id}-{source}-{search}-{number}",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         height=min(38 + 35 * len(listed), 460),
         column_config={"because": st.column_config.TextColumn(width="large")},
         alt="The rows of this dataset with their reasons",
@@ -177,9 +180,9 @@ def _rows(found: Snapshot) -> None:
     pages = -(-total // SIZE)
     if pages > 1:
         st.pagination(pages, key="page", bind="query-params")
-    picked = event.selection.get("rows", [])
+    picked = event.selection.get("cells", [])
     if picked:
-        _row(listed[picked[0]])
+        _row(listed[picked[0][0]])
 
 
 def _row(one: Example) -> None:

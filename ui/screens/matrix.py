@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -137,14 +138,17 @@ def _against(wanted: Filter, baseline: str, columns: list[str]) -> None:
         for name in columns
         if name in found
     ]
-    st.caption(f"Against {page.literal(baseline)} (▲ proves more, ▼ proves less): " + " · ".join(told))
+    st.caption(
+        f"Against {page.literal(baseline)} (▲ proves more, ▼ proves less): " + " · ".join(told)
+    )
 
 
 def _table(found: matrix.Page, columns: list[str], wanted: Filter) -> None:
     frame, style = _frame(found, columns)
     pages = max(1, -(-found.total // SIZE))
     st.caption(
-        f"{page.plural(found.total, 'task')}. Choose a cell to see the answer and why it got its word."
+        f"{page.plural(found.total, 'task')}."
+        " Choose a cell to see the answer and why it got its word."
     )
     # The key names what is on the page: a selection must never fall on other rows.
     key = f"cells-{hash((wanted, tuple(r.task_id for r in found.rows), tuple(columns)))}"
@@ -200,7 +204,7 @@ def _frame(found: matrix.Page, columns: list[str]) -> tuple[pd.DataFrame, object
     )
     shades = {_told(known): SHADE[known.tone] for known in LOOKS.values()}
     return table, table.style.map(
-        lambda value: shades.get(str(value).split("  ")[0], ""), subset=columns
+        lambda value: shades.get(str(value).split("  ")[0], ""), subset=list[Hashable](columns)
     )
 
 

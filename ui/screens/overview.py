@@ -20,7 +20,9 @@ def show() -> None:
         if mend:
             st.error(f"{sentence} {mend}", icon=":material/error:")
         else:
-            page.empty(sentence, "workbench", "demo", also="It takes about ten minutes on two cores.")
+            page.empty(
+                sentence, "workbench", "demo", also="It takes about ten minutes on two cores."
+            )
         return
     every = data.read(rounds.all_rounds)
     evaluated = next(
@@ -34,11 +36,11 @@ def show() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _sources()
+        _trust()
     with right:
         _next()
-        _trust()
+        _troubles()
     _round_line(every)
-    _troubles()
 
 
 def _nothing_evaluated(any_round: bool) -> None:
@@ -56,21 +58,25 @@ def _verdict_on_the_student(newest: rounds.Round, found: rounds.Outcome) -> None
     else:
         said, tone = "changed nothing that the numbers can show", "wb-gray"
     st.html(
-        f'<div class="wb-kicker">Round {newest.number} · {page.ago(newest.updated_at)}</div>'
-        f'<p class="wb-lead">It <strong class="{tone}">{said}</strong>: '
+        f'<div class="wb-kicker">Is the student better · {page.ago(newest.updated_at)}</div>'
+        f'<p class="wb-lead">Round {newest.number} <strong class="{tone}">{said}</strong>: '
         f"{page.percent(found.before)} → <strong>{page.percent(found.after)}</strong> of "
-        f"{found.n:,} held-out tasks proved, {page.points(found.gain)} points "
+        f"{found.n:,} held-out tasks {' or '.join(found.counts)}, {page.points(found.gain)} points "
         f"(95 % interval {page.points(found.low)} to {page.points(found.high)}).</p>"
     )
     figures.before_after(found.before, found.after, found.low, found.high, ("before", "after"))
     certificate = data.read(certificates.of_round, newest.id)
     state = CERTIFICATE[certificate.state] if certificate else None
-    fixed, broken, gate, signed = st.columns(4)
+    fixed, broken, gate, signed = page.tiles(4)
     fixed.metric("Fixed", f"▲ {found.fixed:,}", border=True, help="Proved now, not before.")
     broken.metric("Broken", f"▼ {found.broken:,}", border=True, help="Proved before, not now.")
     gate.metric(
         "Gate",
-        "not reached" if newest.promoted is None else "promoted" if newest.promoted else "held back",
+        "not reached"
+        if newest.promoted is None
+        else "promoted"
+        if newest.promoted
+        else "held back",
         border=True,
         help=newest.decision or "The gate has not decided yet.",
     )
@@ -112,7 +118,8 @@ def _trust() -> None:
     lines = [
         f"✓✓ **{confirmed:,} of {found.proved:,}** proofs confirmed by a second solver",
         f"{'!' if disputed else '✓'} **{disputed:,}** disputed between solvers",
-        f"{'!' if found.judge_errors else '✓'} **{found.judge_errors:,}** failures of the judge itself",
+        f"{'!' if found.judge_errors else '✓'} **{found.judge_errors:,}** failures of the judge"
+        " itself",
     ]
     st.markdown("  \n".join(lines))
     cost = page.money(found.cost_today).replace("$", "\\$")
@@ -131,11 +138,10 @@ def _round_line(every: tuple[rounds.Round, ...]) -> None:
         return
     st.subheader("Rounds", anchor=False)
     for found in every[:5]:
-        left, right = st.columns([1, 6], vertical_alignment="center")
-        left.page_link(
-            links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id}
-        )
-        with right:
+        with st.container(gap=None):
+            st.page_link(
+                links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id}
+            )
             figures.stages(rounds.STAGES, found.stage, found.state)
 
 

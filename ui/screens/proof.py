@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui import data, links
 from ui.widgets import page
+from ui.widgets.answer import failing_call
 from ui.widgets.words import RECHECK, look
 from workbench.errors import WorkbenchError
 from workbench.store.views import answers
@@ -20,13 +21,15 @@ def show() -> None:
         return
     written = st.query_params.get("verdict", "")
     found = (
-        data.read(answers.proof, int(written)) if written.isdecimal() and len(written) < 16 else None
+        data.read(answers.proof, int(written))
+        if written.isdecimal() and len(written) < 16
+        else None
     )
     if found is None:
         if written:
             st.warning(f"There is no verdict “{page.literal(written)}”.")
         else:
-            st.info("Open a proof from an answer: Matrix → a cell → “What exactly was proved”.")
+            st.info("Open a proof from an answer: Matrix → a cell → “The proof”.")
         st.page_link(links.MATRIX, label="Go to the matrix", icon=":material/grid_on:")
         return
     _head(found)
@@ -44,7 +47,7 @@ def _head(found: Proof) -> None:
     page.badges([look(finding.word), RECHECK[finding.recheck]])
     st.text(finding.explanation)
     if finding.counterexample is not None:
-        st.code(finding.counterexample.text, language=None, wrap_lines=True)
+        failing_call(finding.counterexample, f"verdict-{finding.id}")
     if finding.reason and finding.reason != finding.explanation:
         st.text(finding.reason)
     st.page_link(
@@ -57,7 +60,7 @@ def _head(found: Proof) -> None:
 
 def _code(found: Proof) -> None:
     st.subheader("The code", anchor=False)
-    st.code(found.code, language="python", line_numbers=True)
+    st.code(found.code, language="python", line_numbers=True, wrap_lines=True)
     st.caption("SHA-256 of these bytes")
     st.code(found.candidate_id, language=None, wrap_lines=True)
 
@@ -118,15 +121,14 @@ def _formula(one: Obligation) -> None:
     except WorkbenchError as error:
         st.error(str(error))
         return
-    st.code(formula, language="lisp", height=320)
+    st.code(formula, language="lisp", height=360 if formula.count("\n") > 16 else "content")
     name = f"{one.digest[:12]}.smt2"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download the formula", formula, file_name=name, icon=":material/download:"
         )
         st.caption(f"Any SMT-LIB 2 solver must answer “{one.expected}”:")
-    page.shell("z3", name)
-    page.shell("cvc5", name)
+    st.code(f"z3 {name}\ncvc5 {name}", language="bash")
 
 
 def _identity(found: Proof) -> None:

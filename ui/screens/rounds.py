@@ -86,7 +86,7 @@ def _outcome(found: Round, outcome: rounds.Outcome) -> None:
     figures.before_after(
         outcome.before, outcome.after, outcome.low, outcome.high, ("before", "after")
     )
-    gain, fixed, broken, test = st.columns(4)
+    gain, fixed, broken, test = page.tiles(4)
     gain.metric(
         "Gain, in points",
         page.points(outcome.gain),
@@ -143,16 +143,16 @@ def _flips(found: Round) -> None:
         hide_index=True,
         key=f"flips-{found.id}-{change}-{number}",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         height=min(38 + 35 * len(listed), 520),
         alt="Held-out tasks before and after the round",
     )
     if pages > 1:
         st.pagination(pages, key="page", bind="query-params")
-    picked = event.selection.get("rows", [])
+    picked = event.selection.get("cells", [])
     if picked:
         students = [s for s in (found.base_source_id, found.student_source_id) if s]
-        links.to_compare(listed[picked[0]].task_id, students)
+        links.to_compare(listed[picked[0][0]].task_id, students)
     with st.expander("By category"):
         st.dataframe(
             [
@@ -176,9 +176,7 @@ def _loss(found: Round) -> None:
 def _curve(every: tuple[Round, ...]) -> None:
     st.subheader("From round to round", anchor=False)
     points = [
-        (r.number, o)
-        for r in reversed(every)
-        if (o := data.read(rounds.outcome, r.id)) is not None
+        (r.number, o) for r in reversed(every) if (o := data.read(rounds.outcome, r.id)) is not None
     ]
     if points:
         learning_curve(points)

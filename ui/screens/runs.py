@@ -48,9 +48,7 @@ def show() -> None:
 
 def _round(found: rounds.Round) -> None:
     with st.container(border=True):
-        st.page_link(
-            links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id}
-        )
+        st.page_link(links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id})
         figures.stages(rounds.STAGES, found.stage, found.state)
         heard = data.read(rounds.events, found.id, last=50)
         counted = [e for e in heard if e.total]
@@ -98,14 +96,14 @@ def _job(job: jobs.Job) -> None:
 def _money() -> None:
     found = data.read(overview.figures)
     limit = data.settings().max_cost
-    today, total, cap = st.columns(3)
+    today, total, cap = page.tiles(3)
     today.metric("Spent in 24 hours", page.money(found.cost_today), border=True)
     total.metric("Spent in all", page.money(found.cost), border=True)
     cap.metric(
         "A run may spend",
-        page.money(limit) if limit else "$0: free teachers only",
+        page.money(limit),
         border=True,
-        help="Setting max_cost; a request that would pass it is not sent.",
+        help="Setting max_cost; a request that would pass it is not sent. $0: free teachers only.",
     )
 
 

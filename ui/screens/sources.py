@@ -18,11 +18,8 @@ def show() -> None:
         page.empty("Nobody answered anything yet.", "workbench", "demo")
         return
     _board(found)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _categories(found)
-    with right:
-        _agreement()
+    _categories(found)
+    _agreement()
 
 
 def _board(found: tuple[Standing, ...]) -> None:
@@ -30,14 +27,12 @@ def _board(found: tuple[Standing, ...]) -> None:
         [
             {
                 "source": s.source.id,
-                "proved": s.share,
+                "proved": s.share * 100,
                 "95 % interval": f"{s.low * 100:.0f} – {s.high * 100:.0f} %",
                 "answered": s.answered,
                 "✓ proved": s.proved,
                 "✗ refuted": s.refuted,
-                "cost per proof": page.money(s.cost_per_proof)
-                if s.proved
-                else "no proof",
+                "cost per proof": page.money(s.cost_per_proof) if s.proved else "no proof",
                 "median": s.median_seconds,
                 "slowest 5 %": s.slow_seconds,
                 "may be trained on": s.policy,
@@ -48,7 +43,7 @@ def _board(found: tuple[Standing, ...]) -> None:
         column_config={
             "source": st.column_config.TextColumn(pinned=True),
             "proved": st.column_config.ProgressColumn(
-                "proved share", min_value=0.0, max_value=1.0, format="percent"
+                "proved share", min_value=0, max_value=100, format="%.0f %%"
             ),
             "median": st.column_config.NumberColumn("median, s", format="%.2f"),
             "slowest 5 %": st.column_config.NumberColumn("95th percentile, s", format="%.2f"),
@@ -69,14 +64,14 @@ def _categories(found: tuple[Standing, ...]) -> None:
     order = [s.source.id for s in found]
     table = pd.DataFrame(
         [
-            {"source": source, "category": category, "share": proved / answered}
+            {"source": source, "category": category, "share": 100 * proved / answered}
             for source, category, answered, proved in cells
         ]
     ).pivot(index="category", columns="source", values="share")[order]
     st.dataframe(
         table,
         column_config={
-            name: st.column_config.NumberColumn(name, format="percent") for name in order
+            name: st.column_config.NumberColumn(name, format="%.0f %%") for name in order
         },
         alt="Proved share by category and source",
     )
@@ -93,12 +88,12 @@ def _agreement() -> None:
     names = sorted({name for pair in pairs for name in pair})
     table = pd.DataFrame(index=names, columns=names, dtype="float64")
     for (one, other), (both, same) in pairs.items():
-        share = same / both if both else None
+        share = 100 * same / both if both else None
         table.loc[one, other] = table.loc[other, one] = share
     st.dataframe(
         table,
         column_config={
-            name: st.column_config.NumberColumn(name, format="percent") for name in names
+            name: st.column_config.NumberColumn(name, format="%.0f %%") for name in names
         },
         alt="Share of common tasks with the same answer, source against source",
     )

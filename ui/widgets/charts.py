@@ -11,14 +11,17 @@ import streamlit as st
 
 from workbench.store.views.rounds import Outcome
 
+TONE = "#4a82c3"
+"""Readable on paper and on ink."""
+
 
 def loss_curve(points: Sequence[tuple[int, float]]) -> None:
     """Draw training loss over steps."""
     import altair as alt
 
     chart = (
-        alt.Chart(alt.Data(values=[{"step": s, "loss": v} for s, v in points]))
-        .mark_line(interpolate="monotone", strokeWidth=2)
+        alt.Chart(alt.InlineData([{"step": s, "loss": v} for s, v in points]))
+        .mark_line(interpolate="monotone", strokeWidth=2, color=TONE)
         .encode(
             x=alt.X("step:Q", title="step", axis=alt.Axis(grid=False, tickMinStep=1)),
             y=alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=True)),
@@ -53,16 +56,14 @@ def learning_curve(points: Sequence[tuple[int, Outcome]]) -> None:
             "high": first[1].before * 100,
         },
     )
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart(alt.InlineData(values)).encode(
         x=alt.X("round:O", title="round (the first point is the base)", axis=alt.Axis(labelAngle=0))
     )
-    rate = alt.Y(
-        "rate:Q", title="held-out tasks proved, %", scale=alt.Scale(domain=[0, 100])
-    )
+    rate = alt.Y("rate:Q", title="held-out tasks proved, %", scale=alt.Scale(domain=[0, 100]))
     chart = (
-        base.mark_rule(strokeWidth=6, opacity=0.3).encode(y="low:Q", y2="high:Q")
-        + base.mark_line(strokeWidth=2).encode(y=rate)
-        + base.mark_circle(size=90, opacity=1).encode(
+        base.mark_rule(strokeWidth=7, opacity=0.35, color=TONE).encode(y="low:Q", y2="high:Q")
+        + base.mark_line(strokeWidth=2, color=TONE).encode(y=rate)
+        + base.mark_circle(size=90, opacity=1, color=TONE).encode(
             y=rate, tooltip=["round:O", alt.Tooltip("rate:Q", format=".1f")]
         )
     ).properties(height=260)

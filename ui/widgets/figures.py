@@ -22,7 +22,9 @@ FILL = {
 }
 
 
-def before_after(before: float, after: float, low: float, high: float, names: tuple[str, str]) -> None:
+def before_after(
+    before: float, after: float, low: float, high: float, names: tuple[str, str]
+) -> None:
     """Draw two shares (0 to 1) on one rule, with the interval of the gain around the second."""
 
     def at(share: float) -> float:
@@ -30,12 +32,17 @@ def before_after(before: float, after: float, low: float, high: float, names: tu
 
     left, right = sorted((before, after))
     band_left, band_right = at(before + low), at(before + high)
-    ticks = "".join(f'<span class="tick" style="left:{t}%">{t} %</span>' for t in (0, 25, 50, 75, 100))
+    sides = {0: "start", 100: "end"}
+    ticks = "".join(
+        f'<span class="tick {sides.get(t, "")}" style="left:{t}%">{t} %</span>'
+        for t in (0, 25, 50, 75, 100)
+    )
     st.html(
         f'<div class="wb-rule" role="img" aria-label="{text(names[0])} {percent(before)},'
         f" {text(names[1])} {percent(after)}, 95 percent interval of the gain"
         f' {points(low)} to {points(high)} points"><span class="track"></span>'
-        f'<span class="band" style="left:{band_left:.2f}%;width:{band_right - band_left:.2f}%"></span>'
+        f'<span class="band" style="left:{band_left:.2f}%;'
+        f'width:{band_right - band_left:.2f}%"></span>'
         f'<span class="{"gain" if after >= before else "loss"}" style="left:{at(left):.2f}%;'
         f'width:{at(right) - at(left):.2f}%"></span>'
         f'<span class="dot before" style="left:{at(before):.2f}%"></span>'
@@ -47,7 +54,8 @@ def before_after(before: float, after: float, low: float, high: float, names: tu
 def _tag(share: float, name: str) -> str:
     side = "start" if share < 0.08 else "end" if share > 0.92 else ""
     return (
-        f'<span class="tag {side}" style="left:{share * 100:.2f}%">{text(name)} {percent(share)}</span>'
+        f'<span class="tag {side}" style="left:{share * 100:.2f}%">'
+        f"{text(name)} {percent(share)}</span>"
     )
 
 
@@ -90,6 +98,7 @@ def stages(names: Sequence[str], last: str, state: str) -> None:
         else:
             kind, mark = "later", "○"
         items.append(
-            f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>{text(name)}</li>'
+            f'<li class="{kind}"><span class="mark" aria-hidden="true">{mark}</span>'
+            f"{text(name)}</li>"
         )
     st.html(f'<ol class="wb-stages">{"".join(items)}</ol>')

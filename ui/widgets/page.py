@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui.widgets.words import Look
 
@@ -53,6 +54,12 @@ def badges(looks: Sequence[Look]) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for look in looks:
             badge(look)
+
+
+def tiles(number: int) -> list[DeltaGenerator]:
+    """Return ``number`` places side by side that become two a row on a phone."""
+    board = st.grid(number, min_column_width=150, gap="small")
+    return [board.container() for _ in range(number)]
 
 
 def text(value: object) -> str:

@@ -61,6 +61,7 @@ def server_command(app: Path, port: int, *, headless: bool = True) -> list[str]:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "type",
+        "client.showErrorLinks": "false",
         "theme.base": str(app.parent / "theme.toml"),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
@@ -99,7 +100,9 @@ def _take(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HomeError(f"{folder} cannot be written: {error.strerror}.", "Choose another.") from error
+        raise HomeError(
+            f"{folder} cannot be written: {error.strerror}.", "Choose another."
+        ) from error
     done = subprocess.run(
         [sys.executable, "-m", "ui.screenshots", str(folder)], env=_environment(), check=False
     )

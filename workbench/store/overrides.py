@@ -24,9 +24,7 @@ def record_override(
     decision) and ``NotFoundError`` for an unknown verdict.
     """
     if decision not in ("accept", "reject", "clear"):
-        raise InputError(
-            f"{decision!r} is not a decision.", "Use “accept”, “reject” or “clear”."
-        )
+        raise InputError(f"{decision!r} is not a decision.", "Use “accept”, “reject” or “clear”.")
     if not reason.strip() and decision != "clear":
         raise InputError("An override needs a reason.", "Say in one line why.")
     if not author.strip():

@@ -104,6 +104,8 @@ class Claim:
 
     basis: str
     text: str
+    check: str | None = None
+    """The id of the check that decides it, where one does."""
 
 
 def claims(folder: Path) -> tuple[Claim, ...]:
@@ -115,6 +117,9 @@ def claims(folder: Path) -> tuple[Claim, ...]:
         envelope = json.loads((folder / "certificate.json").read_bytes())
         statement = json.loads(base64.b64decode(envelope["payload"]))
         found = statement["predicate"]["claims"]
-        return tuple(Claim(str(c["basis"]), str(c["text"])) for c in found)
+        return tuple(
+            Claim(str(c["basis"]), str(c["text"]), str(c["check"]) if c.get("check") else None)
+            for c in found
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return ()

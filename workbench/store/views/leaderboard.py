@@ -57,17 +57,13 @@ def wilson(right: int, total: int) -> tuple[float, float]:
 
 def standings(connection: Connection) -> tuple[Standing, ...]:
     """Return every source that answered, the best first."""
-    sources = [s for s in matrix.sources(connection)]
+    sources = list(matrix.sources(connection))
     totals = matrix.totals(connection, matrix.Filter())
-    found = [
-        _standing(connection, s, totals) for s in sources if totals.answered(s.id)
-    ]
+    found = [_standing(connection, s, totals) for s in sources if totals.answered(s.id)]
     return tuple(sorted(found, key=lambda s: (-s.share, s.source.id)))
 
 
-def _standing(
-    connection: Connection, source: matrix.Source, totals: matrix.Totals
-) -> Standing:
+def _standing(connection: Connection, source: matrix.Source, totals: matrix.Totals) -> Standing:
     answered, proved = totals.answered(source.id), totals.of(source.id, "proved")
     low, high = wilson(proved, answered)
     nano = "CAST(round(CAST(cost AS NUMERIC) * 1000000000) AS BIGINT)"

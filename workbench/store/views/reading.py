@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     DateTime,
-    RowMapping,
     bindparam,
     text,
 )
@@ -42,19 +42,22 @@ def data_version(connection: Connection) -> tuple[int, ...]:
     return (*newest, *sizes, *(int(moment(m).timestamp() * 1000) if m else 0 for m in moved))
 
 
-def rows(connection: Connection, sql: str, **values: object) -> Sequence[RowMapping]:
+def rows(connection: Connection, sql: str, **values: object) -> Sequence[dict[str, Any]]:
     """Run ``sql`` with ``values``; a list stands for an ``IN`` list, a time for a stored time."""
-    lists = [bindparam(k, expanding=True) for k, v in values.items() if isinstance(v, list)]
+    lists: list[BindParameter[Any]] = [
+        bindparam(k, expanding=True) for k, v in values.items() if isinstance(v, list)
+    ]
     times = [
         bindparam(k, type_=DateTime(timezone=True))
         for k, v in values.items()
         if isinstance(v, datetime)
     ]
     statement = text(sql).bindparams(*lists, *times)
-    return connection.execute(statement, values).mappings().fetchmany(MOST_ROWS)
+    found = connection.execute(statement, values).mappings().fetchmany(MOST_ROWS)
+    return [dict(row) for row in found]
 
 
-def one(connection: Connection, sql: str, **values: object) -> RowMapping | None:
+def one(connection: Connection, sql: str, **values: object) -> dict[str, Any] | None:
     """Return the first row of ``sql``, or None."""
     found = rows(connection, sql, **values)
     return found[0] if found else None
@@ -87,6 +90,6 @@ def stored(value: object) -> Any:
 
 
 def like(search: str) -> str:
-    """Return ``search`` as a LIKE pattern in which ``%`` and ``_`` mean themselves (escape ``\\``)."""
+    """Return ``search`` as a LIKE pattern with ``\\`` before what would be a wildcard."""
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped.lower()}%"

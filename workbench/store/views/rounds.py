@@ -30,7 +30,7 @@ STAGES = (
 class Outcome:
     """The paired figures of a round's evaluation, as the gate reads them.
 
-    Rates are shares of the held-out tasks with a proof; ``low`` and ``high`` bound the gain with
+    Rates are shares of the held-out tasks whose verdict is one of ``counts``; ``low`` and ``high`` bound the gain with
     95 % confidence; ``p`` is McNemar's exact test over ``fixed`` against ``broken``.
     """
 
@@ -43,6 +43,7 @@ class Outcome:
     fixed: int
     broken: int
     p: float
+    counts: tuple[str, ...] = ("proved",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Flip:
     before: str
     after: str
     change: str
-    """One of "fixed", "broken", "kept" (proved both times) or "still wrong"."""
+    """One of "fixed", "broken", "kept" (right both times) or "still wrong"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,9 @@ class Event:
 _ROUND = """SELECT r.*, (SELECT c.id FROM certificate c WHERE c.round_id = r.id
     ORDER BY c.created_at DESC LIMIT 1) AS certificate_id FROM round r"""
 
-_CHANGE = """CASE WHEN base_verdict = 'proved' AND student_verdict = 'proved' THEN 'kept'
-    WHEN student_verdict = 'proved' THEN 'fixed'
-    WHEN base_verdict = 'proved' THEN 'broken' ELSE 'still wrong' END"""
+_CHANGE = """CASE WHEN base_verdict IN :counts AND student_verdict IN :counts THEN 'kept'
+    WHEN student_verdict IN :counts THEN 'fixed'
+    WHEN base_verdict IN :counts THEN 'broken' ELSE 'still wrong' END"""
 
 
 def all_rounds(connection: Connection) -> tuple[Round, ...]:
@@ -135,26 +136,29 @@ def _round(r: Mapping[str, Any]) -> Round:
 def outcome(connection: Connection, round_id: str) -> Outcome | None:
     """Return the paired figures of a round, or None while nothing is evaluated.
 
-    The figures are those of ``distill.evaluate.paired``, which the gate uses too.
+    The figures are those of ``distill.evaluate.paired`` over the tasks in the order of their ids,
+    with the round's own seed: the same that the gate read.
     """
     from distill.evaluate import paired
 
+    config = _config(connection, round_id)
+    counts = _counts(config)
     before: list[bool] = []
     after: list[bool] = []
-    last = 0
+    last = ""
     while batch := rows(
         connection,
-        "SELECT id, base_verdict, student_verdict FROM evaluation"
-        " WHERE round_id = :round AND id > :last ORDER BY id LIMIT 1000",
+        "SELECT task_id, base_verdict, student_verdict FROM evaluation"
+        " WHERE round_id = :round AND task_id > :last ORDER BY task_id LIMIT 1000",
         round=round_id,
         last=last,
     ):
-        before += [r["base_verdict"] == "proved" for r in batch]
-        after += [r["student_verdict"] == "proved" for r in batch]
-        last = batch[-1]["id"]
+        before += [r["base_verdict"] in counts for r in batch]
+        after += [r["student_verdict"] in counts for r in batch]
+        last = batch[-1]["task_id"]
     if not before:
         return None
-    found = paired(before, after, seed=0)
+    found = paired(before, after, seed=int(config.get("seed", 0)))
     return Outcome(
         found.n,
         found.before_rate,
@@ -165,7 +169,18 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
         found.fixed,
         found.broken,
         found.mcnemar_p,
+        tuple(counts),
     )
+
+
+def _config(connection: Connection, round_id: str) -> Mapping[str, Any]:
+    found = one(connection, "SELECT config_json FROM round WHERE id = :round", round=round_id)
+    return (stored(found["config_json"]) if found else None) or {}
+
+
+def _counts(config: Mapping[str, Any]) -> list[str]:
+    """Return the verdicts that count as right in a round's evaluation."""
+    return list(config.get("counts") or ["proved"])
 
 
 def changes(connection: Connection, round_id: str) -> dict[str, int]:
@@ -175,6 +190,7 @@ def changes(connection: Connection, round_id: str) -> dict[str, int]:
         f"SELECT {_CHANGE} AS word, count(*) AS n FROM evaluation"
         " WHERE round_id = :round GROUP BY 1",
         round=round_id,
+        counts=_counts(_config(connection, round_id)),
     )
     return {r["word"]: r["n"] for r in found}
 
@@ -191,6 +207,7 @@ def flips(
         ORDER BY CASE word WHEN 'broken' THEN 0 WHEN 'fixed' THEN 1 WHEN 'still wrong' THEN 2
             ELSE 3 END, task_id LIMIT :size OFFSET :skip""",
         round=round_id,
+        counts=_counts(_config(connection, round_id)),
         change=change,
         size=size,
         skip=(number - 1) * size,
@@ -202,14 +219,15 @@ def flips(
 
 
 def by_category(connection: Connection, round_id: str) -> tuple[tuple[str, int, int, int], ...]:
-    """Return (category, held-out tasks, proved before, proved after), sorted by category."""
+    """Return (category, held-out tasks, right before, right after), sorted by category."""
     found = rows(
         connection,
         """SELECT category, count(*) AS n,
-            count(*) FILTER (WHERE base_verdict = 'proved') AS before,
-            count(*) FILTER (WHERE student_verdict = 'proved') AS after
+            count(*) FILTER (WHERE base_verdict IN :counts) AS before,
+            count(*) FILTER (WHERE student_verdict IN :counts) AS after
         FROM evaluation WHERE round_id = :round GROUP BY category ORDER BY category""",
         round=round_id,
+        counts=_counts(_config(connection, round_id)),
     )
     return tuple((r["category"], r["n"], r["before"], r["after"]) for r in found)
 

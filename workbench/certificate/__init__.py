@@ -12,6 +12,7 @@ from workbench.certificate.evidence import (
     IdentityRecord,
     ObligationRecord,
     RoundEvidence,
+    SelectionCandidate,
     SelectionPolicy,
     SelectionRecord,
     SourceRecord,
@@ -19,19 +20,42 @@ from workbench.certificate.evidence import (
     TrainingRecord,
     VerdictRecord,
 )
+from workbench.certificate.issue import issue
+from workbench.certificate.keys import (
+    PublicKey,
+    SigningKey,
+    load_public_key,
+    load_signing_key,
+    trusted_keys,
+)
+from workbench.certificate.policy import Policy, read_policy
+from workbench.certificate.report import Check, Report
+from workbench.certificate.verify import verify
 
 __all__ = [
     "AnswerRecord",
     "CertificateError",
+    "Check",
     "CounterexampleRecord",
     "EvaluationRecord",
     "IdentityRecord",
     "ObligationRecord",
+    "Policy",
+    "PublicKey",
+    "Report",
     "RoundEvidence",
+    "SelectionCandidate",
     "SelectionPolicy",
     "SelectionRecord",
+    "SigningKey",
     "SourceRecord",
     "TaskRecord",
     "TrainingRecord",
     "VerdictRecord",
+    "issue",
+    "load_public_key",
+    "load_signing_key",
+    "read_policy",
+    "trusted_keys",
+    "verify",
 ]

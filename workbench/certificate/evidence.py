@@ -20,9 +20,12 @@ __all__ = [
     "AnswerRecord",
     "CounterexampleRecord",
     "EvaluationRecord",
+    "ExampleRecord",
     "IdentityRecord",
     "ObligationRecord",
     "RoundEvidence",
+    "RoundRecord",
+    "SelectionCandidate",
     "SelectionPolicy",
     "SelectionRecord",
     "SourceRecord",
@@ -157,13 +160,31 @@ class SelectionPolicy(Strict):
     policy: dict[str, Any]
 
 
+class SelectionCandidate(Strict):
+    """One candidate as the selection rule read it."""
+
+    answer: Count
+    candidate: Digest
+    source: Name
+    verdict: VerdictWord
+    training: str
+    basis: str
+    same: Count
+    others: Count
+    right: Count
+    wrong: Count
+    attempt: Count
+    characters: Count
+    rejected: str | None = None
+
+
 class SelectionRecord(Strict):
-    """One task as the selection rule read it: the rule's own fields, kept as they were."""
+    """One task as the selection rule read it."""
 
     task: Name
     category: Name
     split: str
-    candidates: tuple[dict[str, Any], ...]
+    candidates: tuple[SelectionCandidate, ...]
 
 
 class EvaluationRecord(Strict):
@@ -192,6 +213,29 @@ class TrainingRecord(Strict):
     losses: tuple[str, ...] = ()
     device: str = "cpu"
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+class ExampleRecord(Strict):
+    """Which answer a dataset row came from; one a row, in the order of the rows."""
+
+    answer: Count
+
+
+class RoundRecord(Strict):
+    """The round itself: what was decided, what ran, and how it ended."""
+
+    number: Annotated[int, Field(ge=1, le=LARGEST)]
+    id: Name
+    previous: Digest | None
+    config: dict[str, Any]
+    base_model: Name
+    base_digest: Digest
+    versions: dict[str, str]
+    promoted: bool | None
+    decision: Text
+    started: str | None
+    finished: str | None
+    limits: tuple[Text, ...]
 
 
 @dataclass(frozen=True, slots=True)

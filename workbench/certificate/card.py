@@ -1,0 +1,83 @@
+"""The bundle's README.md: what a person reads first. Generated from the statement, never trusted.
+
+The verifier does not read it. It says so itself, and gives the commands by which a reader finds
+out without this project's software.
+"""
+
+from __future__ import annotations
+
+from workbench.certificate.files import Evidence
+from workbench.certificate.levels import Lift
+from workbench.certificate.statement import Predicate
+
+__all__ = ["BASES", "VERIFY_COMMANDS", "facts", "render_card"]
+
+BASES = {
+    "recheckable": "Anybody with this folder can check these again, on a CPU, in minutes.",
+    "reproducible": "Checking these takes the model or the hardware.",
+    "asserted": "These rest on the signer's word.",
+}
+
+VERIFY_COMMANDS = (
+    ("Everything but the proofs, with two small libraries",
+     "python -m workbench.certificate . SIGNER.pub"),
+    ("The proofs, the counterexamples and the tests again",
+     "workbench cert verify . --key SIGNER.pub --recheck"),
+    ("The files alone, without our software", "sha256sum --check --strict SHA256SUMS"),
+)  # fmt: skip
+
+
+def facts(body: Predicate) -> list[tuple[str, str]]:
+    """Return the certificate's figures as names and sentences, for people."""
+    evaluation = body.evaluation
+    measured = Lift(evaluation.gain, evaluation.low, evaluation.high)
+    shares = ", ".join(f"{count} {word}" for word, count in body.dataset.by_verdict.items())
+    level = body.level.name if body.level.name != "none" else "none (below 1,000 proved)"
+    words = ", ".join(f"{count} {word}" for word, count in body.verdicts.counts.items())
+    rows = [
+        ("Round", f"{body.round.number} ({body.round.id})"),
+        ("Level", f"{level}; {body.level.proved:,} proved training examples"),
+        ("Training rows", f"{body.dataset.rows:,}: {shares or 'none'}"),
+        ("Verdicts", f"{words or 'none'}; {body.verdicts.obligations:,} obligations"),
+        (
+            "Held-out tasks",
+            f"{evaluation.base_passed} of {evaluation.total} proved before, "
+            f"{evaluation.student_passed} after; {evaluation.fixed} fixed, "
+            f"{evaluation.broken} broken",
+        ),
+        ("Lift", measured.sentence if evaluation.total else "no lift: nothing was evaluated"),
+        ("Selection", body.build_definition.external_parameters.selection_rule),
+        ("Gate", body.decision or "no decision was recorded"),
+        ("Previous certificate", body.round.previous_certificate or "none"),
+        ("Issued", f"{body.round.issued_at} (the signer's clock)"),
+    ]
+    return rows
+
+
+def render_card(body: Predicate, evidence: Evidence) -> str:
+    """Return README.md."""
+    lines = [f"# Distillation certificate, round {body.round.number}", ""]
+    lines += [f"* **{name}:** {_inline(text)}" for name, text in facts(body)]
+    lines += ["", f"Base model: `{_code(evidence.round.base_model)}`.", "", "## Check it", ""]
+    for what, command in VERIFY_COMMANDS:
+        lines += [f"{what}:", "", f"    {command}", ""]
+    lines += ["Get the signer's public key from the signer, not from this folder.", ""]
+    lines += ["## What is claimed, and what it rests on", ""]
+    for basis, explanation in BASES.items():
+        lines += [f"### {basis.capitalize()}", "", explanation, ""]
+        lines += [f"* {_inline(claim.text)}" for claim in body.claims if claim.basis == basis]
+        lines.append("")
+    lines += ["## What this does not say", ""]
+    lines += [f"* {_inline(limit)}" for limit in body.limits]
+    lines += ["", "This file was generated from `certificate.json`, which is what counts.", ""]
+    return "\n".join(lines)
+
+
+def _inline(text: str) -> str:
+    """Make a stranger's text harmless in Markdown: one line, no markup."""
+    flat = " ".join(text.split())
+    return "".join("\\" + c if c in "\\`*_{}[]<>#|" else c for c in flat)
+
+
+def _code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")

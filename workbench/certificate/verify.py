@@ -1,0 +1,293 @@
+"""Verifying a bundle, step by step; nothing that is signed is read before its signature holds.
+
+Steps without re-check need only ``cryptography`` and ``pydantic``. Whatever the bytes are, the
+outcome is a ``Report``; ``CertificateError`` is raised only when there is nothing to verify (no
+such folder, no trusted key).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.certificate import consistency
+from workbench.certificate.adapter import adapter_digest, check_adapter
+from workbench.certificate.bundle import (
+    ADAPTER,
+    CERTIFICATE,
+    OBLIGATIONS,
+    SUMS,
+    UNSIGNED,
+    Bundle,
+    open_bundle,
+    parse_sums,
+)
+from workbench.certificate.envelope import Envelope, open_envelope, signers
+from workbench.certificate.errors import CertificateError
+from workbench.certificate.figures import predicate
+from workbench.certificate.files import EVIDENCE_FILES, TRAINING, Evidence, read_evidence
+from workbench.certificate.keys import PublicKey
+from workbench.certificate.layout import check_layout
+from workbench.certificate.policy import Policy, check_policy
+from workbench.certificate.report import Checks, Report
+from workbench.certificate.statement import Statement, read_statement
+
+if TYPE_CHECKING:
+    from workbench.certificate.recheck import Rechecker
+
+__all__ = ["verify"]
+
+_ENVELOPE_LIMIT = 4 * 1024 * 1024
+_SUMS_LIMIT = 1024 * 1024 * 1024
+
+_CLAIMS = {
+    "envelope": "The certificate is a DSSE envelope of one payload.",
+    "signature": "Enough distinct trusted keys signed exactly this payload.",
+    "statement": "The payload is a strict in-toto statement about a distillation round.",
+    "policy": "The certificate meets the verifier's own demands.",
+    "files": "The files are exactly those that were signed, byte for byte.",
+    "adapter": "The adapter is safetensors and configuration, nothing that could run.",
+    "evidence": "The evidence is strict, sorted, unique, each row in its one spelling.",
+    "identities": "Code, tasks and obligations are what their digests name.",
+    "verdicts": "Each verdict is about a known answer and carries what its word needs.",
+    "selection": "The stated rule, applied again, chooses exactly the training rows.",
+    "dataset": "Each training row teaches the judged code of its winner for its task.",
+    "disjoint": "No held-out task is among the training tasks.",
+    "evaluation": "Each held-out task has its pair, with the verdicts of the evidence.",
+    "training": "The training record is about this dataset, base and adapter.",
+    "figures": "Every count, root, level and lift follows from the evidence.",
+    "claims": "Claims and their bases are those of the format.",
+}
+
+
+def verify(
+    folder: Path,
+    trusted: Sequence[PublicKey],
+    *,
+    policy: Policy | None = None,
+    recheck: bool = False,
+    rechecker: Rechecker | None = None,
+    revoked: frozenset[str] = frozenset(),
+) -> Report:
+    """Verify the bundle in ``folder`` against explicitly trusted keys.
+
+    ``revoked`` holds keyids that count for nothing. With ``recheck`` the proofs are derived and
+    solved again and the counterexamples run, by ``rechecker`` (default: the judge beside us).
+    """
+    keys = [key for key in trusted if key.keyid not in revoked]
+    if not keys:
+        raise CertificateError(
+            "no-key", "no trusted key was given; name the signer's public key with --key K.pub"
+        )
+    run = _Verification(Path(folder), keys, policy or Policy(), Checks(), recheck)
+    run.go(rechecker)
+    return run.report()
+
+
+class _Verification:
+    """The state of one verification."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keys: Sequence[PublicKey],
+        policy: Policy,
+        checks: Checks,
+        recheck: bool,
+    ) -> None:
+        self.folder = folder
+        self.keys = keys
+        self.policy = policy
+        self.checks = checks
+        self.recheck = recheck
+        self.bundle: Bundle | None = None
+        self.envelope: Envelope | None = None
+        self.statement: Statement | None = None
+        self.signers: list[PublicKey] = []
+        self.evidence: Evidence | None = None
+        self.sums: dict[str, str] = {}
+        self.unsigned: list[str] = []
+
+    def go(self, rechecker: Rechecker | None) -> None:
+        """Run the steps; a step whose ground is missing is skipped with the reason."""
+        steps = (
+            ("envelope", self._envelope),
+            ("signature", self._signature),
+            ("statement", self._statement),
+        )
+        for name, step in steps:
+            if not self.checks.run(name, _CLAIMS[name], step):
+                self._skip_from(name, f"not read, because {name} failed")
+                return
+        self.checks.run("policy", _CLAIMS["policy"], self._policy)
+        if not self.checks.run("files", _CLAIMS["files"], self._files):
+            self._skip_from("files", "not read, because the files are not those signed")
+            return
+        assert self.bundle is not None
+        bundle = self.bundle
+        self.checks.run("adapter", _CLAIMS["adapter"], lambda: check_adapter(bundle))
+        if not self.checks.run("evidence", _CLAIMS["evidence"], self._evidence):
+            self._skip_from("evidence", "not read, because the evidence is malformed")
+            return
+        self._consistency()
+        self._recheck(rechecker)
+
+    def report(self) -> Report:
+        """Return what was found."""
+        return Report(
+            checks=tuple(self.checks.done),
+            certificate_id=(
+                hashlib.sha256(self.envelope.payload).hexdigest() if self.statement else None
+            )
+            if self.envelope
+            else None,
+            statement=self.statement,
+            keyids=tuple(key.keyid for key in self.signers),
+            unsigned_files=tuple(self.unsigned),
+            recheck_asked=self.recheck,
+        )
+
+    def _skip_from(self, failed: str, why: str) -> None:
+        names = list(_CLAIMS)
+        done = {check.id for check in self.checks.done}
+        for name in names[names.index(failed) + 1 :]:
+            if name not in done:
+                self.checks.skip(name, _CLAIMS[name], why)
+
+    def _envelope(self) -> str:
+        self.bundle = open_bundle(self.folder)
+        self.envelope = open_envelope(self.bundle.read(CERTIFICATE, limit=_ENVELOPE_LIMIT))
+        return f"{len(self.envelope.signatures)} signatures"
+
+    def _signature(self) -> str:
+        assert self.envelope is not None
+        found = signers(self.envelope, self.keys)
+        if len(found) < self.policy.threshold:
+            raise CertificateError(
+                "bad-signature",
+                f"{len(found)} trusted keys signed this, {self.policy.threshold} must have",
+            )
+        self.signers = found
+        return "signed by " + ", ".join(f"{key.name or 'key'} {key.keyid[:16]}" for key in found)
+
+    def _statement(self) -> str:
+        assert self.envelope is not None
+        statement = read_statement(self.envelope.payload)
+        self.statement = statement
+        record = statement.predicate.round
+        return f"round {record.number} ({record.id})"
+
+    def _policy(self) -> str:
+        assert self.statement is not None
+        return check_policy(self.policy, self.statement.predicate)
+
+    def _files(self) -> str:
+        assert self.bundle is not None
+        assert self.statement is not None
+        subjects = {s.name: s.digest.sha256 for s in self.statement.subject}
+        data = self.bundle.read(SUMS, limit=_SUMS_LIMIT)
+        if hashlib.sha256(data).hexdigest() != subjects.get(SUMS):
+            raise CertificateError("changed-file", f"{SUMS} is not the one that was signed")
+        self.sums = parse_sums(data)
+        self.unsigned = [name for name in self.bundle.files if name.startswith(UNSIGNED)]
+        there = set(self.bundle.files) - {CERTIFICATE, SUMS} - set(self.unsigned)
+        if missing := set(self.sums) - there:
+            raise CertificateError("missing-file", f"{min(missing)} is missing")
+        if extra := there - set(self.sums):
+            raise CertificateError("extra-file", f"{min(extra)} was not signed")
+        check_layout(self.sums)
+        expected = {SUMS} | {name for name in self.sums if name.startswith(ADAPTER)}
+        if set(subjects) != expected:
+            raise CertificateError("subject", "the subjects are not the sums and the adapter")
+        self._contents(subjects)
+        return f"{len(self.sums)} files"
+
+    def _contents(self, subjects: dict[str, str]) -> None:
+        """Hash every file; evidence is kept, so that what is parsed is what was hashed."""
+        assert self.bundle is not None
+        kept: dict[str, bytes] = {}
+        for name, digest in self.sums.items():
+            if name in EVIDENCE_FILES or name == TRAINING:
+                kept[name] = self.bundle.read(name)
+                found = hashlib.sha256(kept[name]).hexdigest()
+            else:
+                found = self.bundle.digest(name)
+            if found != digest or subjects.get(name, digest) != digest:
+                raise CertificateError("changed-file", f"{name} is not the one that was signed")
+            if name.startswith(OBLIGATIONS) and name != f"{OBLIGATIONS}{digest}.smt2":
+                raise CertificateError("renamed", f"{name} is not named by its digest")
+        self.kept = kept
+
+    def _evidence(self) -> str:
+        self.evidence = read_evidence(self.kept)
+        return f"{len(self.evidence.tasks)} tasks, {len(self.evidence.row_lines)} training rows"
+
+    def _consistency(self) -> None:
+        evidence = self.evidence
+        assert evidence is not None
+        listed = [
+            name.removeprefix(OBLIGATIONS).removesuffix(".smt2")
+            for name in self.sums
+            if name.startswith(OBLIGATIONS)
+        ]
+        sound = self.checks.run(
+            "identities",
+            _CLAIMS["identities"],
+            lambda: consistency.check_identities(evidence, listed),
+        )
+        if not sound:
+            self._skip_from("identities", "not asked, because names dangle or deceive")
+            return
+        asks: tuple[tuple[str, Any], ...] = (
+            ("verdicts", lambda: consistency.check_verdicts(evidence)),
+            ("selection", lambda: consistency.check_selection(evidence)),
+            ("dataset", lambda: consistency.check_dataset(evidence)),
+            ("disjoint", lambda: consistency.check_disjoint(evidence)),
+            ("evaluation", lambda: consistency.check_evaluation(evidence)),
+            (
+                "training",
+                lambda: consistency.check_training(evidence, adapter_digest(self.sums)),
+            ),
+            ("figures", self._figures),
+            ("claims", self._claims),
+        )
+        for name, ask in asks:
+            self.checks.run(name, _CLAIMS[name], ask)
+
+    def _figures(self) -> str:
+        assert self.statement is not None
+        assert self.evidence is not None
+        stated = self.statement.predicate
+        found = predicate(self.evidence, stated.round.issued_at)
+        for field in type(found).model_fields:
+            if field != "claims" and getattr(found, field) != getattr(stated, field):
+                part = stated.model_dump(by_alias=True)
+                name = next(k for k in part if k.replace("_", "").lower() == field.replace("_", ""))
+                raise CertificateError(
+                    "wrong-figures", f"{name} in the statement is not what the evidence gives"
+                )
+        return "all recomputed"
+
+    def _claims(self) -> str:
+        assert self.statement is not None
+        assert self.evidence is not None
+        stated = self.statement.predicate
+        if predicate(self.evidence, stated.round.issued_at).claims != stated.claims:
+            raise CertificateError(
+                "claims", "the claims or their bases are not those of the format"
+            )
+        return f"{len(stated.claims)} claims"
+
+    def _recheck(self, rechecker: Rechecker | None) -> None:
+        from workbench.certificate.recheck import run_recheck, skip_recheck
+
+        assert self.bundle is not None
+        assert self.evidence is not None
+        if not self.recheck:
+            skip_recheck(self.checks, "not asked for")
+        elif any(check.status == "fail" for check in self.checks.done):
+            skip_recheck(self.checks, "not done, because a check before it failed")
+        else:
+            run_recheck(self.checks, self.bundle, self.evidence, rechecker)

@@ -53,9 +53,9 @@ def plan_round(store: Store, settings: Settings, config: RoundConfig) -> str:
     return round_id
 
 
-def find_round(store: Store, settings: Settings, config: RoundConfig) -> str | None:
+def find_round(store: Store, config: RoundConfig) -> str | None:
     """Return the latest round with this configuration that was not stopped, if there is one."""
-    wanted = _with_base(settings, config).as_json()
+    wanted = _with_base(store.settings, config).as_json()
     with store.read() as session:
         rows = session.exec(
             select(RoundRow)

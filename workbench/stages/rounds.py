@@ -28,6 +28,7 @@ from workbench.stages.evaluate import (
 )
 from workbench.stages.events import Listener, Reporter
 from workbench.stages.judge import judge_answers
+from workbench.stages.plan import find_round, plan_round
 from workbench.stages.promote import decide, promote_round, promoted_student
 from workbench.stages.repair import repair
 from workbench.stages.round_config import RoundConfig
@@ -45,7 +46,9 @@ __all__ = [
     "STAGES",
     "RoundResult",
     "config_of",
+    "find_round",
     "latest_round",
+    "plan_round",
     "result_of",
     "run_round",
 ]

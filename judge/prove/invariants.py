@@ -1,0 +1,12 @@
+"""Loops by invariants (Houdini)."""
+
+from __future__ import annotations
+
+from judge.prove.result import Proof
+from judge.prove.session import Session
+from judge.symbolic.function import Derivation
+
+
+def prove(session: Session, first: Derivation) -> Proof | None:
+    """Not written yet."""
+    return None

@@ -1,0 +1,77 @@
+"""The order of the strategies: cheapest first, the first answer wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from judge.contract import Budget, Contract
+from judge.prove import bounded, invariants, recursion, straight
+from judge.prove.result import Proof
+from judge.prove.session import Session
+from judge.prove.solver import Z3
+from judge.subset import Refusal, read
+from judge.symbolic import term as T
+from judge.symbolic.function import Derivation
+from judge.symbolic.plan import Mode, Plan
+from judge.symbolic.values import Unsupported
+
+Strategy = Callable[[Session, Derivation], Proof | None]
+
+
+def run(
+    code: str,
+    entry_point: str,
+    contract: Contract,
+    budget: Budget,
+    signature: str | None,
+    hints: Sequence[str],
+) -> Proof:
+    """Prove, or say why not."""
+    try:
+        candidate = read(code, entry_point, contract.helpers, signature)
+    except Refusal as problem:
+        return Proof("unknown", "none", reason=str(problem))
+    session = Session(candidate, contract, budget, Z3(budget.rlimit), tuple(hints))
+    try:
+        return _search(session)
+    except Unsupported as problem:
+        return _unknown(session, problem.sentence())
+    except Refusal as problem:
+        return _unknown(session, str(problem))
+    except RecursionError:
+        return _unknown(session, "the code is nested too deep for the prover")
+
+
+def _unknown(session: Session, reason: str) -> Proof:
+    return Proof(
+        "unknown",
+        "none",
+        reason=reason,
+        findings=tuple(session.findings),
+        rlimit=session.z3.spent,
+    )
+
+
+def _search(session: Session) -> Proof:
+    cut: Proof | None = None
+    try:
+        with T.fresh_table():
+            first = session.derive(Plan(), Mode())
+            if not first.loops and not first.recursive:
+                strategy: Strategy = straight.prove
+            elif first.loops and not first.recursive:
+                strategy = invariants.prove
+            else:
+                strategy = recursion.prove
+            cut = strategy(session, first)
+    except Unsupported as problem:
+        session.findings.append(problem.sentence())
+        cut = _unknown(session, problem.sentence())
+    if cut is not None and cut.outcome in ("proved", "refuted"):
+        return cut
+    explored = bounded.prove(session)
+    if explored is not None and (
+        explored.outcome == "refuted" or cut is None or cut.outcome == "unknown"
+    ):
+        return explored
+    return cut if cut is not None else _unknown(session, "no strategy found a proof")

@@ -1,0 +1,136 @@
+"""One proving session: the candidate, its contract, the solver and what was spent.
+
+Also the last step that every strategy shares: derive the obligations of a finished plan anew and
+have the solver read and decide their exact texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from judge.contract import Budget, Contract
+from judge.obligation import companion, of_goal
+from judge.prove.result import Proof
+from judge.prove.solver import Z3, Answer
+from judge.prove.witness import arguments
+from judge.subset import Candidate
+from judge.symbolic import term as T
+from judge.symbolic.function import Derivation, derivation
+from judge.symbolic.plan import Mode, Plan
+from judge.symbolic.values import Unsupported
+from judge.verdict import Obligation
+
+GOAL_LIMIT = 4_000_000
+"""Resource units for one final obligation."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What the strategies work with."""
+
+    candidate: Candidate
+    contract: Contract
+    budget: Budget
+    z3: Z3
+    hints: tuple[str, ...] = ()
+    findings: list[str] = field(default_factory=list)
+
+    def derive(self, plan: Plan, mode: Mode | None = None) -> Derivation:
+        """Run the function under a plan, in the current table of terms."""
+        return derivation(self.candidate, self.contract, plan, mode or Mode())
+
+
+@dataclass(slots=True)
+class Checked:
+    """The answers to one plan's obligations."""
+
+    derivation: Derivation
+    obligations: tuple[Obligation, ...]
+    failed: list[tuple[Obligation, Answer]]
+    args: tuple[object, ...] | None = None
+
+
+def obligations_of(derived: Derivation) -> tuple[Obligation, ...]:
+    """Companion first, then every goal; equal texts appear once."""
+    result = [companion(derived.preconditions)]
+    seen = set()
+    for goal in derived.goals:
+        one = of_goal(goal)
+        if one.digest not in seen:
+            seen.add(one.digest)
+            result.append(one)
+    return tuple(result)
+
+
+def check_plan(session: Session, plan: Plan, mode: Mode | None = None) -> Checked:
+    """Derive a plan's obligations in a fresh table and decide each by its text."""
+    with T.fresh_table():
+        derived = session.derive(plan, mode)
+        obligations = obligations_of(derived)
+    failed: list[tuple[Obligation, Answer]] = []
+    args = None
+    for one in obligations:
+        answer, model = decide(session.z3, one.smt2, GOAL_LIMIT)
+        if one.expected == "sat":
+            if answer == "unsat":
+                raise Unsupported("anything: no input meets the preconditions")
+            continue
+        if answer != "unsat":
+            failed.append((one, answer))
+            if answer == "sat" and args is None:
+                args = arguments(session.z3, model, derived.shapes)
+            if answer == "sat":
+                break
+    return Checked(derived, obligations, failed, args)
+
+
+def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
+    """Decide one script: first the incremental core, then the full tactic for what it leaves."""
+    answer = z3.check(z3.solver(text), min(limit, 400_000))
+    if answer == "unknown":
+        answer = z3.check(z3.solver(text, simple=False), limit)
+    return answer, z3.model if answer == "sat" else None
+
+
+def finish(session: Session, plan: Plan, checked: Checked) -> Proof:
+    """The proof that a fully checked plan is."""
+    derived = checked.derivation
+    partial = bool(derived.partial)
+    reason = None
+    if partial:
+        lines = ", ".join(map(str, sorted(set(derived.partial))))
+        reason = f"termination is not proved (line {lines})"
+    return Proof(
+        outcome="partial" if partial else "proved",
+        method=plan.strategy,
+        obligations=checked.obligations,
+        invariants=readable(plan, derived),
+        plan=plan.dumps(),
+        reason=reason,
+        assumptions=tuple(sorted(derived.assumptions)),
+        findings=tuple(session.findings),
+        rlimit=session.z3.spent,
+    )
+
+
+def readable(plan: Plan, derived: Derivation) -> tuple[str, ...]:
+    """Invariants and measures as a person reads them, with their lines."""
+    lines = []
+    for key, loop in plan.loops.items():
+        info = derived.loops.get(key)
+        if info is None:
+            continue
+        for text in loop.invariants:
+            lines.append(f"line {info.line}: {friendly(text, info.index)}")
+        if loop.measure:
+            lines.append(f"line {info.line}: {loop.measure} decreases")
+    lines += [f"every call: {text}" for text in plan.guarantees]
+    if plan.measure:
+        lines.append(f"recursion: {plan.measure} decreases")
+    return tuple(lines)
+
+
+def friendly(text: str, index: str | None) -> str:
+    """Hidden counters are shown as ``k``."""
+    return text if index is None else text.replace(index, "k")

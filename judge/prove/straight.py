@@ -1,0 +1,34 @@
+"""Straight-line code and branches: the goals need nothing to be found."""
+
+from __future__ import annotations
+
+from judge.prove.result import Proof
+from judge.prove.session import Session, check_plan, finish
+from judge.symbolic.function import Derivation
+from judge.symbolic.plan import Plan
+
+
+def prove(session: Session, first: Derivation) -> Proof | None:
+    """Decide every goal; a model of a failed one is a claimed counterexample."""
+    plan = Plan("straight-line")
+    checked = check_plan(session, plan)
+    if not checked.failed:
+        return finish(session, plan, checked)
+    one, answer = checked.failed[0]
+    where = f" (line {one.line})" if one.line is not None else ""
+    if answer == "sat" and checked.args is not None:
+        return Proof(
+            "refuted",
+            "straight-line",
+            args=checked.args,
+            plan=plan.dumps(),
+            reason=f"{one.kind}: {one.text}{where}",
+            rlimit=session.z3.spent,
+        )
+    what = "has a model that gives no arguments" if answer == "sat" else "is out of reach"
+    return Proof(
+        "unknown",
+        "straight-line",
+        reason=f"the obligation '{one.text}'{where} {what} within the budget",
+        rlimit=session.z3.spent,
+    )

@@ -1,0 +1,115 @@
+"""Reading a counterexample out of a model: the arguments as plain Python values.
+
+A claim only: the caller replays it in CPython before anybody believes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from judge.obligation import symbol
+from judge.prove.solver import Z3
+from judge.symbolic import term as T
+from judge.symbolic.shapes import (
+    FLOAT,
+    ChoiceShape,
+    DictShape,
+    ListShape,
+    Scalar,
+    Shape,
+    TupleShape,
+)
+
+MAX_LENGTH = 200
+
+
+class NoWitness(Exception):
+    """The model gives no usable argument."""
+
+
+class _Reader:
+    def __init__(self, z3: Z3, model: Any) -> None:
+        self.z = z3.z3
+        self.ctx = z3.context
+        self.model = model
+
+    def sort(self, text: str) -> Any:
+        if text == T.INT:
+            return self.z.IntSort(self.ctx)
+        if text == T.BOOL:
+            return self.z.BoolSort(self.ctx)
+        if text == FLOAT:
+            return self.z.FPSort(11, 53, self.ctx)
+        return self.z.ArraySort(self.z.IntSort(self.ctx), self.sort(text[len("(Array Int ") : -1]))
+
+    def leaf(self, name: str, sort: str, indices: tuple[int, ...]) -> Any:
+        for _ in indices:
+            sort = f"(Array Int {sort})"
+        term = self.z.Const(symbol(name), self.sort(sort))
+        for index in indices:
+            term = self.z.Select(term, self.z.IntVal(index, self.ctx))
+        return self.model.eval(term, model_completion=True)
+
+    def integer(self, name: str, indices: tuple[int, ...]) -> int:
+        value = self.leaf(name, T.INT, indices)
+        if not self.z.is_int_value(value):
+            raise NoWitness
+        return int(value.as_long())
+
+    def value(self, shape: Shape, name: str, indices: tuple[int, ...] = ()) -> object:
+        if isinstance(shape, Scalar):
+            return self.scalar(shape.kind, name, indices)
+        if isinstance(shape, TupleShape):
+            return tuple(
+                self.value(s, f"{name}.{n}", indices) for n, s in enumerate(shape.items)
+            )
+        if isinstance(shape, ListShape) and shape.element is not None:
+            return self.items(shape.element, name, indices)
+        if isinstance(shape, ChoiceShape):
+            tag = self.integer(f"{name}.kind", indices)
+            last = len(shape.options) - 1
+            if 0 <= tag < last:
+                return self.value(shape.options[tag], f"{name}.{tag}", indices)
+            return self.value(shape.options[last], f"{name}.last", indices)
+        if isinstance(shape, DictShape):
+            raise NoWitness
+        return []
+
+    def scalar(self, kind: str, name: str, indices: tuple[int, ...]) -> object:
+        if kind == "int":
+            return self.integer(name, indices)
+        if kind == "bool":
+            return bool(self.z.is_true(self.leaf(name, T.BOOL, indices)))
+        if kind == "none":
+            return None
+        if kind == "float":
+            return self.number(self.leaf(name, FLOAT, indices))
+        codes = self.items(Scalar("int"), name, indices)
+        if not all(isinstance(c, int) and 0 <= c <= 0x10FFFF for c in codes):
+            raise NoWitness
+        return "".join(chr(c) for c in codes if isinstance(c, int))
+
+    def items(self, element: Shape, name: str, indices: tuple[int, ...]) -> list[object]:
+        length = max(0, self.integer(f"{name}.len", indices))
+        if length > MAX_LENGTH:
+            raise NoWitness
+        return [self.value(element, f"{name}.at", (*indices, k)) for k in range(length)]
+
+    def number(self, value: Any) -> float:
+        import struct
+
+        bits = self.z.simplify(self.z.fpToIEEEBV(value))
+        if self.z.is_fprm(value) or not self.z.is_bv_value(bits):
+            raise NoWitness
+        (number,) = struct.unpack(">d", struct.pack(">Q", bits.as_long()))
+        assert isinstance(number, float)
+        return number
+
+
+def arguments(z3: Z3, model: Any, shapes: dict[str, Shape]) -> tuple[object, ...] | None:
+    """The arguments that a model claims, in parameter order; None when it gives none."""
+    reader = _Reader(z3, model)
+    try:
+        return tuple(reader.value(shape, name) for name, shape in shapes.items())
+    except NoWitness:
+        return None

@@ -1,0 +1,233 @@
+"""Equality, order and membership, with Python's meaning across kinds.
+
+``True == 1``; ``1 == "1"`` is false and no error; ``1 < "1"`` is a TypeError. Sequences compare
+element by element, strings by code point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from judge.symbolic import floats
+from judge.symbolic import term as T
+from judge.symbolic.merge import at, same, same_piece
+from judge.symbolic.numbers import as_int
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    Choice,
+    DictV,
+    Filtered,
+    FloatV,
+    Getter,
+    IntV,
+    ListV,
+    NoneV,
+    RangeV,
+    Seq,
+    SetV,
+    Single,
+    StrV,
+    TupleV,
+    Unsupported,
+    Value,
+    View,
+)
+
+UNROLL = 16
+
+
+def range_seq(r: RangeV) -> Seq:
+    """A range as a sequence: element number j is ``start + step*j``."""
+    count = range_length(r)
+    if r.step == 1 and T.literal(count) is None:
+        return Seq((View(IntV, r.start, T.add(r.start, count)),))
+    return Seq(
+        (View(lambda j: IntV(T.add(r.start, T.mul(T.num(r.step), j))), T.num(0), count),)
+    )
+
+
+def range_length(r: RangeV) -> Term:
+    """How many numbers a range has."""
+    if r.step > 0:
+        gap = T.sub(r.stop, r.start)
+    else:
+        gap = T.sub(r.start, r.stop)
+    size = abs(r.step)
+    whole = T.floordiv(T.add(gap, T.num(size - 1)), T.num(size))
+    return T.ite(T.lt(T.num(0), gap), whole, T.num(0))
+
+
+def as_seq(value: Value) -> Seq | None:
+    """The elements of a list, string, tuple or range; None for other values.
+
+    The elements of a string are code points here, not strings.
+    """
+    if isinstance(value, ListV | StrV):
+        return value.seq
+    if isinstance(value, TupleV):
+        return Seq(tuple(Single(v) for v in value.items))
+    if isinstance(value, RangeV):
+        return range_seq(value)
+    return None
+
+
+def equal(a: Value, b: Value) -> Term:
+    """Python's ``==``."""
+    if isinstance(a, Choice) or isinstance(b, Choice):
+        return _equal_choice(a, b)
+    if isinstance(a, FloatV) or isinstance(b, FloatV):
+        return floats.equal(a, b)
+    x, y = as_int(a), as_int(b)
+    if x is not None and y is not None:
+        return T.eq(x, y)
+    if isinstance(a, NoneV) and isinstance(b, NoneV):
+        return T.true()
+    if (isinstance(a, StrV) and isinstance(b, StrV)) or (
+        isinstance(a, ListV) and isinstance(b, ListV)
+    ):
+        return equal_seq(a.seq, b.seq)
+    if isinstance(a, TupleV) and isinstance(b, TupleV):
+        if len(a.items) != len(b.items):
+            return T.false()
+        return T.and_(*map(element_equal, a.items, b.items))
+    if isinstance(a, RangeV) and isinstance(b, RangeV):
+        return equal_seq(range_seq(a), range_seq(b))
+    if type(a) is type(b) or isinstance(a, DictV | SetV) or isinstance(b, DictV | SetV):
+        raise Unsupported(f"equality of {_kind(a)} and {_kind(b)}")
+    return T.false()
+
+
+def element_equal(a: Value, b: Value) -> Term:
+    """Equality as containers use it: identity first, which matters for NaN, so no floats here."""
+    if isinstance(a, FloatV) or isinstance(b, FloatV):
+        raise Unsupported("equality of containers of floats (NaN is compared by identity)")
+    return equal(a, b)
+
+
+def _kind(value: Value) -> str:
+    return type(value).__name__.removesuffix("V").lower()
+
+
+def _equal_choice(a: Value, b: Value) -> Term:
+    xs = a.options if isinstance(a, Choice) else ((T.true(), a),)
+    ys = b.options if isinstance(b, Choice) else ((T.true(), b),)
+    cases = [
+        T.and_(c, d, equal(x, y)) for c, x in xs for d, y in ys if not T.is_false(T.and_(c, d))
+    ]
+    return T.or_(*cases)
+
+
+def equal_seq(a: Seq, b: Seq) -> Term:
+    """Same length and the same elements; leading pieces that are literally alike drop out."""
+    n = 0
+    while n < min(len(a.pieces), len(b.pieces)) and same_piece(a.pieces[n], b.pieces[n]):
+        n += 1
+    a, b = Seq(a.pieces[n:]), Seq(b.pieces[n:])
+    lengths = T.eq(a.length, b.length)
+    if T.is_false(lengths) or (not a.pieces and not b.pieces):
+        return lengths
+    size = T.literal(a.length)
+    if size is None:
+        size = T.literal(b.length)
+    if size is not None and size <= UNROLL:
+        items = [element_equal(at(a, T.num(k)), at(b, T.num(k))) for k in range(size)]
+        return T.and_(lengths, *items)
+    if not a.pieces or not b.pieces:
+        return lengths
+    first = _prefix_alike(a, b)
+    if first is not None:
+        return T.and_(lengths, first)
+    k = T.fresh_bvar()
+    inside = T.and_(T.le(T.num(0), k), T.lt(k, a.length))
+    each = T.implies(inside, element_equal(at(a, k), at(b, k)))
+    return T.and_(lengths, T.quantify("forall", [k], each))
+
+
+def _prefix_alike(a: Seq, b: Seq) -> Term | None:
+    """Views over the same elements from the same start are equal when their lengths are."""
+    x, y = a.pieces[0], b.pieces[0]
+    if len(a.pieces) == len(b.pieces) == 1 and isinstance(x, View) and isinstance(y, View):
+        if isinstance(x, Filtered) != isinstance(y, Filtered):
+            return None
+        probe = T.bvar("probe")
+        if x.lo is y.lo and same(x.get(probe), y.get(probe)):
+            return T.true()
+    return None
+
+
+def contains(needle: Value, seq: Seq) -> Term:
+    """Python's ``in`` for lists and tuples (never identity without equality: no floats here)."""
+    cases = []
+    for piece in seq.pieces:
+        if isinstance(piece, Single):
+            cases.append(element_equal(needle, piece.value))
+        else:
+            cases.append(exists(piece, lambda v: element_equal(needle, v)))
+    return T.or_(*cases)
+
+
+def exists(piece: View, test: Callable[[Value], Term]) -> Term:
+    """Whether some element of a view passes."""
+    lo, hi, get, keep = bounds_of(piece)
+    a, b = T.literal(lo), T.literal(hi)
+    if a is not None and b is not None and b - a <= UNROLL:
+        return T.or_(
+            *(T.and_(keep(T.num(j)), test(get(T.num(j)))) for j in range(a, b))
+        )
+    k = T.fresh_bvar()
+    inside = T.and_(T.le(lo, k), T.lt(k, hi), keep(k))
+    return T.quantify("exists", [k], T.and_(inside, test(get(k))))
+
+
+def bounds_of(piece: View) -> tuple[Term, Term, Getter, Callable[[Term], Term]]:
+    """Where a view's elements come from: low, high, element, and which are kept."""
+    if isinstance(piece, Filtered):
+        return piece.start, piece.stop, piece.value, piece.keep
+    return piece.lo, piece.hi, piece.get, lambda j: T.true()
+
+
+def less(a: Value, b: Value, strict: bool) -> Term | None:
+    """``a < b`` (or ``<=``), or None where Python raises TypeError."""
+    if isinstance(a, FloatV) or isinstance(b, FloatV):
+        return floats.less(a, b, strict)
+    x, y = as_int(a), as_int(b)
+    if x is not None and y is not None:
+        return T.lt(x, y) if strict else T.le(x, y)
+    if isinstance(a, TupleV) and isinstance(b, TupleV):
+        return _less_tuple(a.items, b.items, strict)
+    if (isinstance(a, StrV) and isinstance(b, StrV)) or (
+        isinstance(a, ListV) and isinstance(b, ListV)
+    ):
+        return _less_seq(a.seq, b.seq, strict)
+    if isinstance(a, Choice) or isinstance(b, Choice):
+        raise Unsupported("an order between values of several kinds")
+    return None
+
+
+def _less_tuple(a: tuple[Value, ...], b: tuple[Value, ...], strict: bool) -> Term | None:
+    if not a or not b:
+        return T.boolean(bool(b) if strict else not a)
+    first, rest = less(a[0], b[0], True), _less_tuple(a[1:], b[1:], strict)
+    if first is None or rest is None:
+        return None
+    return T.or_(first, T.and_(equal(a[0], b[0]), rest))
+
+
+def _less_seq(a: Seq, b: Seq, strict: bool) -> Term | None:
+    """Lexicographic: a proper prefix, or the first difference is smaller."""
+    if not a.pieces or not b.pieces:
+        x, y = a.length, b.length
+        return T.lt(x, y) if strict else T.le(x, y)
+    k, j = T.fresh_bvar(), T.fresh_bvar()
+
+    def alike_before(limit: Term) -> Term:
+        inside = T.and_(T.le(T.num(0), j), T.lt(j, limit))
+        return T.quantify("forall", [j], T.implies(inside, equal(at(a, j), at(b, j))))
+
+    smaller = less(at(a, k), at(b, k), True)
+    if smaller is None:
+        return None
+    inside = T.and_(T.le(T.num(0), k), T.lt(k, a.length), T.lt(k, b.length))
+    differs = T.quantify("exists", [k], T.and_(inside, smaller, alike_before(k)))
+    shorter = T.lt(a.length, b.length) if strict else T.le(a.length, b.length)
+    return T.or_(differs, T.and_(shorter, alike_before(a.length)))

@@ -1,0 +1,235 @@
+"""Comprehensions and generator expressions: what they yield, and folds over them.
+
+The element expression is evaluated once, for an index nobody knows; its value for a given index is
+that value with the index put in.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from judge.symbolic import folds
+from judge.symbolic import term as T
+from judge.symbolic.compare import as_seq, bounds_of, contains
+from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.merge import put
+from judge.symbolic.seqs import element, tuple_items
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    ListV,
+    Piece,
+    Seq,
+    SetV,
+    Single,
+    Unsupported,
+    Value,
+    View,
+)
+
+MAX_SINGLES = 200
+
+
+def iterate(m: Machine, value: Value, line: int) -> tuple[Value, Seq]:
+    """The sequence that iterating over a value goes through."""
+    plain = m.plain(value)
+    seq = as_seq(plain)
+    if seq is None:
+        raise Unsupported(
+            f"iterating over a {type(plain).__name__.removesuffix('V').lower()}", line
+        )
+    return plain, seq
+
+
+@contextmanager
+def scope(m: Machine) -> Iterator[None]:
+    """Names bound inside are forgotten outside."""
+    before = dict(m.state.env)
+    try:
+        yield
+    finally:
+        m.state.env = before
+
+
+def bind_target(m: Machine, target: ast.expr, value: Value) -> None:
+    """Bind a comprehension's variable or tuple of variables (never a heap cell)."""
+    if isinstance(target, ast.Name):
+        m.state.env[target.id] = value
+        return
+    if isinstance(target, ast.Tuple | ast.List):
+        items = tuple_items(m.plain(value))
+        if items is None or len(items) != len(target.elts):
+            raise Unsupported("unpacking of a value of unknown length", target.lineno)
+        for part, item in zip(target.elts, items, strict=True):
+            bind_target(m, part, item)
+        return
+    raise Unsupported("this kind of loop variable", target.lineno)
+
+
+def _conditions(m: Machine, tests: list[ast.expr]) -> Term:
+    from judge.symbolic.expr import condition
+
+    result = T.true()
+    for test in tests:
+        try:
+            with m.guarded(result):
+                result = T.and_(result, condition(m, test))
+        except Dead:
+            return T.false()
+    return result
+
+
+Leaf = Callable[[], Term]
+Whole = Callable[[Term, Term, Callable[[Term], Term]], Term]
+
+
+def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str) -> Term:
+    """``sum``, ``any`` or ``all`` of ``leaf`` over nested generators."""
+    if not generators:
+        return leaf()
+    from judge.symbolic.expr import evaluate
+
+    first, rest = generators[0], generators[1:]
+    if first.is_async:
+        raise Unsupported("an asynchronous comprehension", first.target.lineno)
+    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno)
+    parts: list[Term] = []
+    for piece in seq.pieces:
+        go_on = {"sum": T.true(), "any": T.not_(T.or_(*parts)), "all": T.and_(*parts)}[kind]
+        if T.is_false(go_on):
+            break
+        with m.guarded(go_on):
+            if isinstance(piece, Single):
+                with scope(m):
+                    bind_target(m, first.target, element(source, piece.value))
+                    parts.append(_leaf_under(m, first.ifs, rest, leaf, kind))
+            else:
+                parts.append(_fold_view(m, first, rest, leaf, kind, source, piece))
+    if kind == "sum":
+        return T.add(T.num(0), *parts)
+    return T.or_(*parts) if kind == "any" else T.and_(*parts)
+
+
+def _leaf_under(
+    m: Machine, tests: list[ast.expr], rest: list[ast.comprehension], leaf: Leaf, kind: str
+) -> Term:
+    keep = _conditions(m, tests)
+    try:
+        with m.guarded(keep):
+            inner = fold(m, rest, leaf, kind)
+    except Dead:
+        inner = {"sum": T.num(0), "any": T.false(), "all": T.true()}[kind]
+    if kind == "sum":
+        return T.ite(keep, inner, T.num(0))
+    return T.and_(keep, inner) if kind == "any" else T.implies(keep, inner)
+
+
+def _fold_view(
+    m: Machine,
+    first: ast.comprehension,
+    rest: list[ast.comprehension],
+    leaf: Leaf,
+    kind: str,
+    source: Value,
+    piece: View,
+) -> Term:
+    lo, hi, get, keep = bounds_of(piece)
+    hole = T.fresh_bvar()
+    inside = T.and_(T.le(lo, hole), T.lt(hole, hi), keep(hole))
+    with scope(m), m.binder(hole, inside, lazy=kind != "sum"):
+        bind_target(m, first.target, m.stored(element(source, get(hole))))
+        body = _leaf_under(m, first.ifs, rest, leaf, kind)
+    if kind == "sum":
+        summand = T.ite(keep(hole), body, T.num(0))
+        return folds.span_sum(lo, hi, lambda j: T.substitute(summand, {hole.id: j}))
+    bounds = [T.literal(b) for b in (lo, hi)]
+    if bounds[0] is not None and bounds[1] is not None and bounds[1] - bounds[0] <= folds.UNROLL:
+        cases = [
+            T.substitute(
+                T.and_(keep(hole), body) if kind == "any" else T.implies(keep(hole), body),
+                {hole.id: T.num(j)},
+            )
+            for j in range(bounds[0], bounds[1])
+        ]
+        return T.or_(*cases) if kind == "any" else T.and_(*cases)
+    if kind == "any":
+        return T.quantify("exists", [hole], T.and_(inside, body))
+    return T.quantify("forall", [hole], T.implies(inside, body))
+
+
+def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> ListV:
+    """The list that a comprehension makes (a generator is treated as the list it would yield)."""
+    return ListV(_build(m, node.generators, node.elt), fresh=True)
+
+
+def set_comp(m: Machine, node: ast.SetComp) -> SetV:
+    """A set by its members."""
+    seq = list_comp(m, node).seq
+    return SetV(lambda v: contains(v, seq), seq)
+
+
+def _build(m: Machine, generators: list[ast.comprehension], elt: ast.expr) -> Seq:
+    from judge.symbolic.expr import evaluate
+
+    first, rest = generators[0], generators[1:]
+    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno)
+    if len(seq.pieces) > MAX_SINGLES:
+        raise Unsupported("a comprehension over a very long literal", elt.lineno)
+    pieces: list[Piece] = []
+    for piece in seq.pieces:
+        if isinstance(piece, Single):
+            pieces += _build_single(m, first, rest, elt, element(source, piece.value))
+        elif rest:
+            raise Unsupported("a comprehension with two 'for's that makes a list", elt.lineno)
+        else:
+            pieces.append(_build_view(m, first, elt, source, piece))
+    return Seq(tuple(pieces))
+
+
+def _build_single(
+    m: Machine,
+    first: ast.comprehension,
+    rest: list[ast.comprehension],
+    elt: ast.expr,
+    value: Value,
+) -> list[Piece]:
+    from judge.symbolic.expr import evaluate
+
+    with scope(m):
+        bind_target(m, first.target, value)
+        keep = _conditions(m, first.ifs)
+        if T.is_false(keep):
+            return []
+        with m.guarded(keep):
+            if rest:
+                inner: Seq = _build(m, rest, elt)
+            else:
+                inner = Seq((Single(m.stored(evaluate(m, elt))),))
+    if T.is_true(keep):
+        return list(inner.pieces)
+    if len(inner.pieces) == 1 and isinstance(inner.pieces[0], Single):
+        result = inner.pieces[0].value
+        return [View(lambda j: result, T.num(0), T.ite(keep, T.num(1), T.num(0)))]
+    raise Unsupported("a nested comprehension with a condition", elt.lineno)
+
+
+def _build_view(
+    m: Machine, first: ast.comprehension, elt: ast.expr, source: Value, piece: View
+) -> View:
+    from judge.symbolic.expr import evaluate
+
+    lo, hi, get, kept = bounds_of(piece)
+    hole = T.fresh_bvar()
+    inside = T.and_(T.le(lo, hole), T.lt(hole, hi), kept(hole))
+    with scope(m), m.binder(hole, inside):
+        bind_target(m, first.target, m.stored(element(source, get(hole))))
+        keep = T.and_(kept(hole), _conditions(m, first.ifs))
+        with m.guarded(keep):
+            value = m.stored(evaluate(m, elt))
+    return folds.filtered(
+        lambda j: put(value, {hole.id: j}),
+        lambda j: T.substitute(keep, {hole.id: j}),
+        lo,
+        hi,
+    )

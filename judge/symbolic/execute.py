@@ -1,0 +1,486 @@
+"""Statements: running a function's body symbolically, all paths at once.
+
+Branches are merged where they meet again; loops are cut at their heads (see ``loops``); calls of
+the candidate's own functions are run in place, except recursive ones, which stand for what the
+contract says.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from judge.symbolic import seqs
+from judge.symbolic import term as T
+from judge.symbolic.expr import condition, evaluate, operate
+from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
+from judge.symbolic.merge import same
+from judge.symbolic.methods import set_subscript, writable
+from judge.symbolic.plan import LoopInfo, Mode, Plan
+from judge.symbolic.state import Outcome, State, merge_outcomes
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    Forgotten,
+    ListV,
+    NoneV,
+    Ref,
+
+    Unsupported,
+    Value,
+)
+
+MAX_INLINE = 12
+MAX_STEPS = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goal:
+    """One formula to be proved: under ``facts``, ``claim`` holds."""
+
+    kind: str
+    text: str
+    line: int | None
+    facts: tuple[Term, ...]
+    claim: Term
+    tag: tuple[str, int] | None = None
+    """(loop, number of the candidate invariant) for initiation and consecution."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a run with literal inputs went through: loop heads with the values of the names."""
+
+    heads: list[tuple[str, dict[str, Value], State]] = field(default_factory=list)
+
+
+class Executor(Machine):
+    """A machine that also runs statements and collects goals."""
+
+    def __init__(self, program: Program, plan: Plan, mode: Mode) -> None:
+        super().__init__(program)
+        self.plan = plan
+        self.mode = mode
+        self.goals: list[Goal] = []
+        self.loops: dict[str, LoopInfo] = {}
+        self.loop_numbers: dict[str, int] = {}
+        self.under_binder = False
+        self.trial = 0
+        self.steps = 0
+        self.trace = Trace()
+        self.on_recursion: Callable[[str, list[Value], int], Value] | None = None
+        self.recursive = False
+        self.bounded = False
+        """Whether some path was cut at an unrolling bound."""
+        self.partial: set[int] = set()
+        """Lines of loops without a measure."""
+        self.vague = False
+
+    # ------------------------------------------------------------ running
+
+    def run(self, statements: list[ast.stmt], state: State) -> list[Outcome]:
+        """Run statements one after the other from ``state``."""
+        done: list[Outcome] = []
+        current = state
+        for statement in statements:
+            results = self.step(statement, current)
+            normal = [o for o in results if o.kind == "normal"]
+            done += [o for o in results if o.kind != "normal"]
+            if not normal:
+                return done
+            current = merge_outcomes(normal).state
+        return [*done, Outcome("normal", current)]
+
+    def step(self, statement: ast.stmt, state: State) -> list[Outcome]:
+        """Run one statement."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Unsupported("a run of so many steps", statement.lineno)
+        handler = _STATEMENTS.get(type(statement))
+        if handler is None:
+            raise Unsupported(f"{type(statement).__name__} statement", statement.lineno)
+        self.state = state
+        try:
+            results = handler(self, statement)
+        except Dead:
+            results = []
+        except Unsupported as problem:
+            if problem.line is None:
+                problem.line = statement.lineno
+            raise
+        return [o for o in [*self.take_pending(), *results] if not o.state.dead]
+
+    def normal(self) -> list[Outcome]:
+        """The current state as the only outcome."""
+        return [Outcome("normal", self.state)]
+
+    def emit(
+        self,
+        kind: str,
+        text: str,
+        line: int | None,
+        facts: list[Term],
+        claim: Term,
+        tag: tuple[str, int] | None = None,
+    ) -> None:
+        """Record a goal, unless it holds literally or the run is only a trial."""
+        if self.trial or self.mode.concrete or T.is_true(claim) or any(map(T.is_false, facts)):
+            return
+        self.goals.append(Goal(kind, text, line, tuple(facts), claim, tag))
+
+    # ------------------------------------------------------------ formulas
+
+    def formula(self, text: str | ast.expr, state: State) -> Term:
+        """A Python expression as a formula in ``state``: true means it is truthy and raises not."""
+        node = ast.parse(text, mode="eval").body if isinstance(text, str) else text
+        value, raised, extra = self.pure_value(node, state, True)
+        if extra:
+            raise Unsupported("sorted() or a call with a loop in an invariant")
+        assert isinstance(value, Term)
+        return T.and_(*(T.not_(r) for r in raised), value)
+
+    def pure_value(
+        self, node: ast.expr, state: State, as_truth: bool
+    ) -> tuple[Value | Term | None, list[Term], list[Term]]:
+        """Evaluate without effects: (value, conditions under which it raises, new facts)."""
+        saved = (self.state, self.frames, self.pending, self.pure)
+        self.state, self.frames, self.pending, self.pure = state.copy(), [Frame()], [], True
+        before = len(state.facts)
+        result: Value | Term | None
+        try:
+            try:
+                result = condition(self, node) if as_truth else self.plain(evaluate(self, node))
+            except Dead:
+                result = T.false() if as_truth else None
+            raised = [o.state.facts[-1] for o in self.pending]
+            negated = {T.not_(r).id for r in raised}
+            extra = [f for f in self.state.facts[before:] if f.id not in negated]
+            self.vague = any((o.exception or "").startswith(VAGUE) for o in self.pending)
+        finally:
+            self.state, self.frames, self.pending, self.pure = saved
+        return result, raised, extra
+
+    # ------------------------------------------------------------ calls of own functions
+
+    def call_function(self, name: str, node: ast.Call) -> Value:
+        """Run a function of the candidate in place, or by contract when it is recursive."""
+        function = self.program.functions[name]
+        line = node.lineno
+        args = self._arguments(function, node)
+        if name in self.stack:
+            self.recursive = True
+            if self.mode.concrete or self.mode.unroll is not None:
+                if len(self.stack) > self.mode.depth:
+                    self.bounded = True
+                    if self.mode.concrete:
+                        raise Unsupported("a recursion this deep", line)
+                    self.state.facts.append(T.not_(self.guard()))
+                    raise Dead
+            elif name == self.stack[0] and self.on_recursion is not None:
+                if self.binding or self.under_binder:
+                    raise Unsupported("a recursive call inside a comprehension", line)
+                return self.on_recursion(name, list(args.values()), line)
+            else:
+                raise Unsupported(f"recursion of the helper {name!r}", line)
+        elif len(self.stack) > MAX_INLINE:
+            raise Unsupported("calls nested this deep", line)
+        return self._inline(name, function, args, line)
+
+    def _arguments(self, function: ast.FunctionDef, node: ast.Call) -> dict[str, Value]:
+        spec = function.args
+        if spec.vararg or spec.kwarg or spec.kwonlyargs:
+            raise Unsupported(f"the parameters of {function.name!r}", function.lineno)
+        names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        given = [evaluate(self, a) for a in node.args]
+        result = dict(zip(names, given, strict=False))
+        if len(given) > len(names):
+            raise self.type_error(node.lineno)
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg not in names or keyword.arg in result:
+                raise self.type_error(node.lineno)
+            result[keyword.arg] = evaluate(self, keyword.value)
+        for name, default in zip(names[::-1], spec.defaults[::-1], strict=False):
+            if name not in result:
+                result[name] = evaluate(self, default)
+                if isinstance(result[name], ListV):
+                    raise Unsupported("a mutable default argument", default.lineno)
+        if set(result) != set(names):
+            raise self.type_error(node.lineno)
+        return {n: result[n] for n in names}
+
+    def _inline(
+        self, name: str, function: ast.FunctionDef, args: dict[str, Value], line: int
+    ) -> Value:
+        caller, guard = self.state, self.guard()
+        conditional = self.binding or self.under_binder or not T.is_true(guard)
+        callee = caller.copy()
+        callee.env = {}
+        if not T.is_true(guard):
+            callee.facts.append(guard)
+        base = len(callee.facts)
+        saved = (self.frames, self.pending, self.under_binder, self.pure)
+        self.under_binder = self.under_binder or self.binding
+        self.frames, self.pending, self.pure = [Frame()], [], False
+        self.stack.append(name)
+        try:
+            self.state = callee
+            for parameter, value in args.items():
+                self.bind(parameter, value)
+            outcomes = self.run(_body(function), callee)
+        finally:
+            self.stack.pop()
+            self.frames, self.pending, self.under_binder, self.pure = saved
+            self.state = caller
+        return self._back(outcomes, base, guard, conditional, line)
+
+    def _back(
+        self, outcomes: list[Outcome], base: int, guard: Term, conditional: bool, line: int
+    ) -> Value:
+        """Join a callee's outcomes into the caller's state."""
+        for raised in (o for o in outcomes if o.kind == "raise"):
+            self.raise_if(T.and_(*raised.state.facts[base:]), raised.exception or "", line)
+        returns = [o for o in outcomes if o.kind in ("return", "normal")]
+        for o in returns:
+            o.kind, o.value = "return", o.value if o.value is not None else NoneV()
+        if not returns:
+            raise Dead
+        merged = merge_outcomes(returns)
+        caller = self.state
+        learned = merged.state.facts[base:]
+        if conditional or self.pure:
+            for address, cell in caller.heap.items():
+                if not same(cell.value, merged.state.heap[address].value):
+                    raise Unsupported("a call that changes a list, not always evaluated", line)
+        else:
+            caller.heap = merged.state.heap
+            caller.next_address = merged.state.next_address
+        if not (self.binding or self.under_binder) and learned:
+            caller.facts.append(T.implies(guard, T.and_(*learned)))
+        assert merged.value is not None
+        if isinstance(merged.value, Ref) and (conditional or self.pure):
+            return ListV(_list_of(merged.state.heap[merged.value.address].value).seq)
+        return merged.value
+
+
+def _list_of(value: Value) -> ListV:
+    if not isinstance(value, ListV):
+        raise Unsupported("a dict returned by a function")
+    return value
+
+
+def _body(function: ast.FunctionDef) -> list[ast.stmt]:
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        return function.body[1:] or [ast.copy_location(ast.Pass(), first)]
+    return function.body
+
+
+# ---------------------------------------------------------------- statements
+
+
+def _assign(x: Executor, node: ast.Assign) -> list[Outcome]:
+    if len(node.targets) > 1:
+        value = evaluate(x, node.value)
+        if isinstance(value, ListV):
+            value = x.state.allocate(ListV(value.seq), frozen=not value.fresh)
+        for target in node.targets:
+            assign(x, target, value)
+        return x.normal()
+    target = node.targets[0]
+    if (
+        isinstance(target, ast.Tuple)
+        and isinstance(node.value, ast.Tuple)
+        and len(target.elts) == len(node.value.elts)
+        and not any(isinstance(e, ast.Starred) for e in [*target.elts, *node.value.elts])
+    ):
+        values = [evaluate(x, v) for v in node.value.elts]
+        for part, value in zip(target.elts, values, strict=True):
+            assign(x, part, value)
+        return x.normal()
+    assign(x, target, evaluate(x, node.value))
+    return x.normal()
+
+
+def assign(x: Executor, target: ast.expr, value: Value) -> None:
+    """Bind a name, an element, or several from a tuple."""
+    if isinstance(target, ast.Name):
+        x.bind(target.id, value)
+    elif isinstance(target, ast.Subscript):
+        if isinstance(target.slice, ast.Slice):
+            raise Unsupported("assignment to a slice", target.lineno)
+        container = evaluate(x, target.value)
+        set_subscript(x, container, evaluate(x, target.slice), value, target.lineno)
+    elif isinstance(target, ast.Tuple | ast.List):
+        items = seqs.tuple_items(x.plain(value))
+        if items is None or any(isinstance(e, ast.Starred) for e in target.elts):
+            raise Unsupported("unpacking of a value of unknown length", target.lineno)
+        if len(items) != len(target.elts):
+            x.raise_if(T.true(), "ValueError", target.lineno)
+            raise Dead
+        for part, item in zip(target.elts, items, strict=True):
+            assign(x, part, x.stored(item))
+    else:
+        raise Unsupported("this kind of assignment", target.lineno)
+
+
+def _annotated(x: Executor, node: ast.AnnAssign) -> list[Outcome]:
+    if node.value is not None:
+        assign(x, node.target, evaluate(x, node.value))
+    return x.normal()
+
+
+def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
+    line = node.lineno
+    if isinstance(node.target, ast.Name):
+        name = ast.copy_location(ast.Name(node.target.id), node)
+        old = evaluate(x, name)
+        plain = x.plain(old)
+        if isinstance(plain, ListV):
+            if not isinstance(node.op, ast.Add):
+                raise Unsupported("an augmented assignment to a list other than +=", line)
+            from judge.symbolic.calls import _elements
+
+            added = _elements(x, evaluate(x, node.value), line)
+            place = writable(x, old, line)
+            x.state.heap[place.address].value = ListV(seqs.concat(plain.seq, added))
+            return x.normal()
+        x.bind(node.target.id, operate(x, node.op, old, evaluate(x, node.value), line))
+        return x.normal()
+    if isinstance(node.target, ast.Subscript) and not isinstance(node.target.slice, ast.Slice):
+        from judge.symbolic.expr import subscript
+
+        container = evaluate(x, node.target.value)
+        index = evaluate(x, node.target.slice)
+        old = subscript(x, x.plain(container), x.plain(index), line)
+        new = operate(x, node.op, old, evaluate(x, node.value), line)
+        set_subscript(x, container, index, new, line)
+        return x.normal()
+    raise Unsupported("this kind of augmented assignment", line)
+
+
+def _expression(x: Executor, node: ast.Expr) -> list[Outcome]:
+    evaluate(x, node.value)
+    return x.normal()
+
+
+def _return(x: Executor, node: ast.Return) -> list[Outcome]:
+    value = NoneV() if node.value is None else evaluate(x, node.value)
+    return [Outcome("return", x.state, value, None, node.lineno)]
+
+
+def _if(x: Executor, node: ast.If) -> list[Outcome]:
+    test = seqs.decide(x, condition(x, node.test))
+    raised = x.take_pending()
+    state = x.state
+    results: list[Outcome] = []
+    for side, body in ((test, node.body), (T.not_(test), node.orelse)):
+        if T.is_false(side):
+            continue
+        branch = state.copy()
+        if not T.is_true(side):
+            branch.facts.append(side)
+        results += x.run(body, branch)
+    return [*raised, *results]
+
+
+def _pass(x: Executor, node: ast.Pass) -> list[Outcome]:
+    return x.normal()
+
+
+def _break(x: Executor, node: ast.Break) -> list[Outcome]:
+    return [Outcome("break", x.state, None, None, node.lineno)]
+
+
+def _continue(x: Executor, node: ast.Continue) -> list[Outcome]:
+    return [Outcome("continue", x.state, None, None, node.lineno)]
+
+
+def _assert(x: Executor, node: ast.Assert) -> list[Outcome]:
+    test = condition(x, node.test)
+    x.raise_if(T.not_(test), "AssertionError", node.lineno)
+    return x.normal()
+
+
+def _raise(x: Executor, node: ast.Raise) -> list[Outcome]:
+    target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    if not isinstance(target, ast.Name) or exception_class(target.id) is None:
+        raise Unsupported("raising anything but a builtin exception", node.lineno)
+    return [Outcome("raise", x.state, None, target.id, node.lineno)]
+
+
+def exception_class(name: str) -> type[BaseException] | None:
+    """The builtin exception of that name, or None."""
+    found = getattr(builtins, name, None)
+    if isinstance(found, type) and issubclass(found, BaseException):
+        return found
+    return None
+
+
+def _try(x: Executor, node: ast.Try) -> list[Outcome]:
+    if node.finalbody:
+        raise Unsupported("try … finally", node.lineno)
+    results: list[Outcome] = []
+    for outcome in x.run(node.body, x.state):
+        if outcome.kind == "raise":
+            results += _handle(x, node, outcome)
+        elif outcome.kind == "normal" and node.orelse:
+            results += x.run(node.orelse, outcome.state)
+        else:
+            results.append(outcome)
+    return results
+
+
+def _handle(x: Executor, node: ast.Try, raised: Outcome) -> list[Outcome]:
+    thrown = exception_class(raised.exception or "")
+    for handler in node.handlers:
+        names = (
+            handler.type.elts
+            if isinstance(handler.type, ast.Tuple)
+            else [handler.type]
+            if handler.type is not None
+            else []
+        )
+        caught = [exception_class(n.id) if isinstance(n, ast.Name) else None for n in names]
+        if any(c is None for c in caught):
+            raise Unsupported("catching anything but builtin exceptions", handler.lineno)
+        if thrown is not None and (
+            not caught or any(c is not None and issubclass(thrown, c) for c in caught)
+        ):
+            state = raised.state
+            if handler.name:
+                state.env[handler.name] = Forgotten()
+            return x.run(handler.body, state)
+    return [raised]
+
+
+def _while(x: Executor, node: ast.While) -> list[Outcome]:
+    from judge.symbolic.loops import while_loop
+
+    return while_loop(x, node)
+
+
+def _for(x: Executor, node: ast.For) -> list[Outcome]:
+    from judge.symbolic.loops import for_loop
+
+    return for_loop(x, node)
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[Executor, object], list[Outcome]]] = {
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Expr: _expression,
+    ast.Return: _return,
+    ast.If: _if,
+    ast.Pass: _pass,
+    ast.Break: _break,
+    ast.Continue: _continue,
+    ast.Assert: _assert,
+    ast.Raise: _raise,
+    ast.Try: _try,
+    ast.While: _while,
+    ast.For: _for,
+}  # type: ignore[dict-item]
+
+__all__ = ["Executor", "Goal", "Trace", "assign", "exception_class"]

@@ -1,0 +1,106 @@
+"""Floats: IEEE binary64 as the floating-point theory has it, never reals in disguise.
+
+A literal int meets a float only where the conversion is exact; an unknown int does not (its
+rounding and its overflow are refused, not approximated).
+"""
+
+from __future__ import annotations
+
+import ast
+import struct
+
+from judge.symbolic import term as T
+from judge.symbolic.machine import Machine
+from judge.symbolic.term import BOOL, Term
+from judge.symbolic.values import BoolV, FloatV, IntV, Unsupported, Value
+
+SORT = "Float64"
+
+
+def constant(value: float) -> Term:
+    """A float literal, by its bits."""
+    (bits,) = struct.unpack(">Q", struct.pack(">d", value))
+    return T.node("fp", (bits,), SORT)
+
+
+def literal(term: Term) -> float | None:
+    """The float behind a literal."""
+    if term.op != "fp" or not isinstance(term.args[0], int):
+        return None
+    (value,) = struct.unpack(">d", struct.pack(">Q", term.args[0]))
+    assert isinstance(value, float)
+    return value
+
+
+def as_float(value: Value) -> Term:
+    """The float that a number converts to; refused when that might round or overflow."""
+    if isinstance(value, FloatV):
+        return value.term
+    number = None
+    if isinstance(value, IntV):
+        number = T.literal(value.term)
+    elif isinstance(value, BoolV):
+        return T.ite(value.term, constant(1.0), constant(0.0))
+    if number is not None and abs(number) <= 2**53:
+        return constant(float(number))
+    raise Unsupported("an unknown int that meets a float")
+
+
+def binary(m: Machine, op: ast.operator, left: Value, right: Value, line: int) -> Value | None:
+    """Arithmetic where at least one side is a float, rounding to nearest even."""
+    if not isinstance(left, IntV | BoolV | FloatV) or not isinstance(right, IntV | BoolV | FloatV):
+        return None
+    names = {ast.Add: "fp.add", ast.Sub: "fp.sub", ast.Mult: "fp.mul", ast.Div: "fp.div"}
+    name = names.get(type(op))
+    if name is None:
+        raise Unsupported(f"operator {type(op).__name__} on floats", line)
+    a, b = as_float(left), as_float(right)
+    if name == "fp.div":
+        m.raise_if(T.node("fp.isZero", (b,), BOOL), "ZeroDivisionError", line)
+    x, y = literal(a), literal(b)
+    if x is not None and y is not None and not (name == "fp.div" and y == 0):
+        plain = {"fp.add": x + y, "fp.sub": x - y, "fp.mul": x * y}
+        return FloatV(constant(x / y if name == "fp.div" else plain[name]))
+    return FloatV(T.node(name, (a, b), SORT))
+
+
+def negate(value: FloatV) -> Value:
+    """Unary minus: also turns 0.0 into -0.0."""
+    known = literal(value.term)
+    return FloatV(T.node("fp.neg", (value.term,), SORT) if known is None else constant(-known))
+
+
+def absolute(value: FloatV) -> Value:
+    """``abs``."""
+    known = literal(value.term)
+    return FloatV(T.node("fp.abs", (value.term,), SORT) if known is None else constant(abs(known)))
+
+
+def equal(a: Value, b: Value) -> Term:
+    """``==``: NaN equals nothing, 0.0 equals -0.0."""
+    if not isinstance(a, IntV | BoolV | FloatV) or not isinstance(b, IntV | BoolV | FloatV):
+        return T.false()
+    x, y = as_float(a), as_float(b)
+    p, q = literal(x), literal(y)
+    if p is not None and q is not None:
+        return T.boolean(p == q)
+    return T.node("fp.eq", (x, y), BOOL)
+
+
+def less(a: Value, b: Value, strict: bool) -> Term | None:
+    """``<`` or ``<=``; false as soon as one side is NaN."""
+    if not isinstance(a, IntV | BoolV | FloatV) or not isinstance(b, IntV | BoolV | FloatV):
+        return None
+    x, y = as_float(a), as_float(b)
+    p, q = literal(x), literal(y)
+    if p is not None and q is not None:
+        return T.boolean(p < q if strict else p <= q)
+    return T.node("fp.lt" if strict else "fp.leq", (x, y), BOOL)
+
+
+def truth(value: FloatV) -> Term:
+    """Whether a float is not zero (NaN is true)."""
+    known = literal(value.term)
+    if known is not None:
+        return T.boolean(bool(known))
+    return T.not_(T.node("fp.isZero", (value.term,), BOOL))

@@ -1,0 +1,421 @@
+"""Folds over sequences: sums, counts, maxima, filters and powers as functions of a prefix.
+
+``sum(f(x) for x in xs[:k])`` is ``S(k)`` for a function ``S`` that is named by its summand, so the
+same sum written twice is the same term. What is known of ``S`` is not a recursive definition (no
+solver is asked to unfold one) but the instances that a formula needs: ``facts`` lists them for the
+terms that occur in it. Each instance is true of the real fold; the induction lemmas say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from judge.symbolic import term as T
+from judge.symbolic.term import INT, Term
+from judge.symbolic.values import Filtered, Seq, Single, Unsupported, Value, View
+
+UNROLL = 64
+"""Sequences of a literal length up to this are folded out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """A defined function: ``name(*outer, k)`` folds the elements before index ``k``.
+
+    ``body`` and ``keep`` are over ``hole`` (the element's index) and ``outer`` (bound variables of
+    enclosing comprehensions, passed as arguments). ``low`` is where a max or a filter starts.
+    """
+
+    name: str
+    kind: str
+    outer: tuple[Term, ...]
+    hole: Term
+    body: Term
+    keep: Term
+    low: Term
+
+
+def _define(kind: str, hole: Term, body: Term, keep: Term, low: Term) -> tuple[Fold, list[Term]]:
+    free = sorted((body.bound | keep.bound | low.bound) - {str(hole.args[0])})
+    actual = [T.bvar(name) for name in free]
+    outer = tuple(T.bvar(f"@{n}") for n in range(len(free)))
+    mark = T.bvar("@")
+    mapping = {hole.id: mark, **{a.id: o for a, o in zip(actual, outer, strict=True)}}
+    parts = [T.substitute(t, mapping) for t in (body, keep, low)]
+    key = f"{kind} {parts[0].id} {parts[1].id} {parts[2].id}"
+    table = T.definitions()
+    found = table.get(key)
+    if not isinstance(found, Fold):
+        name = T.fresh_name(f"fold.{kind}")
+        found = Fold(name, kind, outer, mark, parts[0], parts[1], parts[2])
+        table[key] = table[name] = found
+    return found, actual
+
+
+def _apply(fold: Fold, actual: Iterable[Term], index: Term) -> Term:
+    return T.app(fold.name, [*actual, index], INT)
+
+
+def prefix_sum(hole: Term, body: Term, index: Term) -> Term:
+    """The sum of ``body`` over ``0 <= hole < index`` (for a negative index: minus the rest)."""
+    if T.literal(body) is not None:
+        return T.mul(body, index)
+    fold, actual = _define("sum", hole, body, T.true(), T.num(0))
+    return _apply(fold, actual, index)
+
+
+def span_sum(lo: Term, hi: Term, summand: Callable[[Term], Term]) -> Term:
+    """The sum of ``summand(j)`` over ``lo <= j < hi``, where ``lo <= hi``."""
+    a, b = T.literal(lo), T.literal(hi)
+    if a is not None and b is not None and b - a <= UNROLL:
+        return T.add(T.num(0), *(summand(T.num(j)) for j in range(a, b)))
+    if hi.op == "ite" and a is not None and any(k.op == "int" for k in hi.kids[1:]):
+        c, x, y = hi.kids
+        return T.ite(c, span_sum(lo, x, summand), span_sum(lo, y, summand))
+    hole = T.fresh_bvar()
+    body = summand(hole)
+    return T.sub(prefix_sum(hole, body, hi), prefix_sum(hole, body, lo))
+
+
+def sum_of(seq: Seq, summand: Callable[[Value], Term]) -> Term:
+    """The sum of ``summand`` over all elements."""
+    total = T.num(0)
+    for piece in seq.pieces:
+        total = T.add(total, _piece_sum(piece, summand))
+    return total
+
+
+def _piece_sum(piece: Single | View, summand: Callable[[Value], Term]) -> Term:
+    if isinstance(piece, Single):
+        return summand(piece.value)
+    if isinstance(piece, Filtered):
+        return span_sum(
+            piece.start,
+            piece.stop,
+            lambda j: T.ite(piece.keep(j), summand(piece.value(j)), T.num(0)),
+        )
+    return span_sum(piece.lo, piece.hi, lambda j: summand(piece.get(j)))
+
+
+def count(lo: Term, hi: Term, keep: Callable[[Term], Term]) -> Term:
+    """How many ``lo <= j < hi`` satisfy ``keep``."""
+    return span_sum(lo, hi, lambda j: T.ite(keep(j), T.num(1), T.num(0)))
+
+
+def extreme(seq: Seq, kind: str, measure: Callable[[Value], Term]) -> tuple[Term, Term]:
+    """(is it empty, the ``max`` or ``min``); the second means nothing where the first holds."""
+    empty, best = T.true(), T.num(0)
+    for piece in seq.pieces:
+        here_empty, here = _piece_extreme(piece, kind, measure)
+        better = T.le(best, here) if kind == "max" else T.le(here, best)
+        use_here = T.and_(T.not_(here_empty), T.or_(empty, better))
+        best = T.ite(use_here, here, best)
+        empty = T.and_(empty, here_empty)
+    return empty, best
+
+
+def _piece_extreme(
+    piece: Single | View, kind: str, measure: Callable[[Value], Term]
+) -> tuple[Term, Term]:
+    if isinstance(piece, Single):
+        return T.false(), measure(piece.value)
+    a, b = T.literal(piece.lo), T.literal(piece.hi)
+    if a is not None and b is not None and b - a <= UNROLL and not isinstance(piece, Filtered):
+        return extreme(Seq(tuple(Single(piece.get(T.num(j))) for j in range(a, b))), kind, measure)
+    hole = T.fresh_bvar()
+    if isinstance(piece, Filtered):
+        body, keep = measure(piece.value(hole)), piece.keep(hole)
+        lo, hi = piece.start, piece.stop
+    else:
+        body, keep, lo, hi = measure(piece.get(hole)), T.true(), piece.lo, piece.hi
+    fold, actual = _define(kind, hole, body, keep, lo)
+    return T.le(piece.length, T.num(0)), _apply(fold, actual, hi)
+
+
+def filtered(
+    value: Callable[[Term], Value], keep: Callable[[Term], Term], start: Term, stop: Term
+) -> View:
+    """The kept elements of ``start <= j < stop`` as a sequence of their own."""
+    from judge.symbolic.shapes import shape_of, unknown
+
+    hole = T.fresh_bvar()
+    kept = keep(hole)
+    if T.is_true(kept):
+        return View(value, start, stop)
+    element = value(hole)
+    token = _token(element, hole)
+    fold, actual = _define("filter", hole, token, kept, start)
+    if actual:
+        raise Unsupported("a filtered comprehension inside another comprehension")
+    shape = shape_of(element)
+    length = count(start, stop, keep)
+    _ELEMENTS_OF(fold, value)
+
+    def get(j: Term) -> Value:
+        return unknown(shape, fold.name, (j,))
+
+    return Filtered(get, T.num(0), length, value, keep, start, stop)
+
+
+def _ELEMENTS_OF(fold: Fold, value: Callable[[Term], Value]) -> None:  # noqa: N802
+    T.definitions()[f"{fold.name} elements"] = value
+
+
+def _token(value: Value, hole: Term) -> Term:
+    """A term that stands for a value of any kind, to tell two filters apart."""
+    from judge.symbolic.values import BoolV, IntV, StrV, TupleV
+
+    if isinstance(value, IntV):
+        return T.app("token.int", [value.term], INT)
+    if isinstance(value, BoolV):
+        return T.app("token.bool", [value.term], INT)
+    if isinstance(value, TupleV):
+        return T.app("token.tuple", [_token(v, hole) for v in value.items] or [hole], INT)
+    if isinstance(value, StrV):
+        probe = T.bvar("probe")
+        parts: list[Term] = []
+        for piece in value.seq.pieces:
+            element = piece.at(probe)
+            parts += [piece.length, _token(element, hole)]
+            if isinstance(piece, View):
+                parts.append(piece.lo)
+        return T.app("token.str", parts or [hole], INT)
+    raise Unsupported("a filtered comprehension over such elements")
+
+
+def power(base: Term, exponent: Term) -> Term:
+    """``base ** exponent`` for a non-negative exponent."""
+    known = T.literal(exponent)
+    if known is not None and 0 <= known <= 32:
+        result = T.num(1)
+        for _ in range(known):
+            result = T.mul(result, base)
+        return result
+    return T.app("fold.power", [base, exponent], INT)
+
+
+# ---------------------------------------------------------------- what is known of them
+
+
+def facts(roots: list[Term], depth: int = 2) -> list[Term]:
+    """Instances of the folds' defining equations and lemmas for the terms in ``roots``."""
+    result: dict[int, Term] = {}
+    todo, seen = roots, set[int]()
+    for _ in range(depth):
+        fresh: list[Term] = []
+        occurrences = [t for t in T.subterms(todo) if t.op == "app" and t.id not in seen]
+        for t in occurrences:
+            seen.add(t.id)
+            fresh += _instances(t)
+        todo = [f for f in fresh if not T.is_true(f) and f.id not in result]
+        result.update((f.id, f) for f in todo)
+        if not todo:
+            break
+    for f in _pair_lemmas([t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]):
+        result[f.id] = f
+    return [f for f in result.values() if not T.is_true(f)]
+
+
+def _instances(t: Term) -> list[Term]:
+    name = str(t.args[0])
+    if name == "fold.power":
+        return _power_facts(t) if not t.bound else []
+    if name == "floor.div":
+        return _quotient_facts(t) if not t.bound else []
+    fold = T.definitions().get(name)
+    if not isinstance(fold, Fold):
+        return []
+    *actual, index = t.kids
+    if t.bound:
+        # Under a quantifier: state the defining equation for every index instead.
+        return [_general(fold)] if fold.kind == "sum" else []
+    if fold.kind == "sum":
+        return [_sum_step(fold, actual, index), *_filter_steps(fold, actual, index)]
+    return _extreme_facts(fold, actual, index)
+
+
+def _at(fold: Fold, actual: Iterable[Term], index: Term, what: Term) -> Term:
+    mapping = {fold.hole.id: index}
+    mapping.update({o.id: a for o, a in zip(fold.outer, actual, strict=True)})
+    return T.substitute(what, mapping)
+
+
+def _sum_step(fold: Fold, actual: list[Term], index: Term) -> Term:
+    """S(k) = S(k-1) + body(k-1); S(0) = 0 comes with literal 0 and by congruence."""
+    before = T.sub(index, T.num(1))
+    zero = T.eq(_apply(fold, actual, T.num(0)), T.num(0))
+    if T.literal(index) == 0:
+        return zero
+    step = T.eq(
+        _apply(fold, actual, index),
+        T.add(_apply(fold, actual, before), _at(fold, actual, before, fold.body)),
+    )
+    return T.and_(zero, step)
+
+
+def _general(fold: Fold) -> Term:
+    names = [T.fresh_bvar() for _ in fold.outer]
+    k = T.fresh_bvar()
+    zero = T.eq(_apply(fold, names, T.num(0)), T.num(0))
+    after = T.add(k, T.num(1))
+    step = T.eq(
+        _apply(fold, names, after), T.add(_apply(fold, names, k), _at(fold, names, k, fold.body))
+    )
+    return T.and_(T.quantify("forall", names, zero), T.quantify("forall", [*names, k], step))
+
+
+def _filter_steps(counter: Fold, actual: list[Term], index: Term) -> list[Term]:
+    """Where a counter steps, every filter with that condition gets one more known element."""
+    from judge.symbolic.compare import equal
+    from judge.symbolic.shapes import shape_of, unknown
+
+    result: list[Term] = []
+    before = T.sub(index, T.num(1))
+    for key, fold in list(T.definitions().items()):
+        if not isinstance(fold, Fold) or fold.kind != "filter" or key != fold.name:
+            continue
+        if counter.outer or counter.body is not T.ite(fold.keep, T.num(1), T.num(0)):
+            continue
+        value = T.definitions()[f"{fold.name} elements"]
+        assert callable(value)
+        offset = _apply(counter, [], fold.low)
+        kept = T.and_(_at(fold, [], before, fold.keep), T.le(fold.low, before))
+        element = value(before)
+        position = T.sub(_apply(counter, [], before), offset)
+        here = unknown(shape_of(element), fold.name, (position,))
+        result.append(T.implies(kept, equal(here, element)))
+        result.append(_filter_sources(fold, counter, index, value))
+    return result
+
+
+def _filter_sources(fold: Fold, counter: Fold, index: Term, value: Callable[[Term], Value]) -> Term:
+    """Every element of a filtered prefix comes from a kept element of the source."""
+    from judge.symbolic.compare import equal
+    from judge.symbolic.shapes import shape_of, unknown
+
+    k = T.fresh_bvar()
+    source = T.app(f"{fold.name}.source", [k], INT)
+    element = value(source)
+    here = unknown(shape_of(element), fold.name, (k,))
+    length = T.sub(_apply(counter, [], index), _apply(counter, [], fold.low))
+    inside = T.and_(T.le(T.num(0), k), T.lt(k, length), T.le(fold.low, index))
+    claim = T.and_(
+        T.le(fold.low, source),
+        T.lt(source, index),
+        _at(fold, [], source, fold.keep),
+        equal(here, element),
+    )
+    return T.quantify("forall", [k], T.implies(inside, claim))
+
+
+def _extreme_facts(fold: Fold, actual: list[Term], index: Term) -> list[Term]:
+    """One unfolding, the bound over all elements, and a place where the extreme is taken."""
+
+    def at(i: Term, what: Term) -> Term:
+        return _at(fold, actual, i, what)
+
+    low = at(T.num(0), fold.low)
+    before = T.sub(index, T.num(1))
+    now, last, body = _apply(fold, actual, index), _apply(fold, actual, before), at(before, fold.body)
+    some_before, some = _some(fold, actual, low, before), _some(fold, actual, low, index)
+    better = T.le(last, body) if fold.kind == "max" else T.le(body, last)
+    step = T.ite(T.and_(some_before, T.not_(better)), last, body)
+    unfold = T.implies(
+        T.le(low, before), T.eq(now, T.ite(at(before, fold.keep), step, last))
+    )
+    k = T.fresh_bvar()
+    inside = T.and_(T.le(low, k), T.lt(k, index), at(k, fold.keep))
+    bound = T.le(at(k, fold.body), now) if fold.kind == "max" else T.le(now, at(k, fold.body))
+    place = T.app(f"{fold.name}.place", [*actual, index], INT)
+    taken = T.and_(
+        T.le(low, place), T.lt(place, index), at(place, fold.keep), T.eq(at(place, fold.body), now)
+    )
+    return [unfold, T.quantify("forall", [k], T.implies(inside, bound)), T.implies(some, taken)]
+
+
+def _some(fold: Fold, actual: list[Term], low: Term, index: Term) -> Term:
+    if T.is_true(fold.keep):
+        return T.lt(low, index)
+    return T.and_(
+        T.lt(low, index),
+        T.lt(T.num(0), count(low, index, lambda j: _at(fold, actual, j, fold.keep))),
+    )
+
+
+def _pair_lemmas(occurrences: list[Term]) -> list[Term]:
+    """Monotony: a sum of summands within [c, d] moves within [c, d] a step (by induction)."""
+    by_fold: dict[tuple[str, tuple[int, ...]], list[Term]] = {}
+    for t in occurrences:
+        fold = T.definitions().get(str(t.args[0]))
+        if isinstance(fold, Fold) and fold.kind == "sum" and not t.bound:
+            by_fold.setdefault((fold.name, tuple(k.id for k in t.kids[:-1])), []).append(t)
+    result = []
+    for (name, _), terms in by_fold.items():
+        fold = T.definitions()[name]
+        assert isinstance(fold, Fold)
+        low, high = _range_of(fold.body)
+        for n, a in enumerate(terms):
+            for b in terms[n + 1 :]:
+                for x, y in ((a, b), (b, a)):
+                    result.append(_moves(fold, x, y, low, high))
+    return result[:400]
+
+
+def _moves(fold: Fold, a: Term, b: Term, low: int | None, high: int | None) -> Term:
+    steps = T.sub(b.kids[-1], a.kids[-1])
+    difference = T.sub(b, a)
+    ordered = T.le(T.num(0), steps)
+    claims = []
+    if low is not None:
+        claims.append(T.le(T.mul(T.num(low), steps), difference))
+    if high is not None:
+        claims.append(T.le(difference, T.mul(T.num(high), steps)))
+    if low is None:
+        k = T.fresh_bvar()
+        inside = T.and_(T.le(a.kids[-1], k), T.lt(k, b.kids[-1]))
+        body = _at(fold, a.kids[:-1], k, fold.body)
+        positive = T.quantify("forall", [k], T.implies(inside, T.le(T.num(0), body)))
+        claims.append(T.implies(positive, T.le(T.num(0), difference)))
+    return T.implies(ordered, T.and_(*claims))
+
+
+def _range_of(body: Term) -> tuple[int | None, int | None]:
+    """Literal bounds of a term, where its form shows them."""
+    value = T.literal(body)
+    if isinstance(value, int) and body.sort == INT:
+        return value, value
+    if body.op == "ite":
+        (a, b), (c, d) = _range_of(body.kids[1]), _range_of(body.kids[2])
+        return (
+            min(a, c) if a is not None and c is not None else None,
+            max(b, d) if b is not None and d is not None else None,
+        )
+    if body.op == "mod" and isinstance(T.literal(body.kids[1]), int):
+        divisor = T.literal(body.kids[1])
+        assert isinstance(divisor, int)
+        return 0, abs(divisor) - 1
+    return None, None
+
+
+def _quotient_facts(t: Term) -> list[Term]:
+    """The remainder lies between zero and the divisor; the same quotient in the theory's words."""
+    a, b = t.kids
+    rest, zero = T.sub(a, T.mul(b, t)), T.num(0)
+    return [
+        T.implies(T.lt(zero, b), T.and_(T.le(zero, rest), T.lt(rest, b))),
+        T.implies(T.lt(b, zero), T.and_(T.le(rest, zero), T.lt(b, rest))),
+    ]
+
+
+def _power_facts(t: Term) -> list[Term]:
+    base, exponent = t.kids
+    before = T.sub(exponent, T.num(1))
+    step = T.eq(t, T.mul(base, T.app("fold.power", [base, before], INT)))
+    return [
+        T.implies(T.le(T.num(1), exponent), step),
+        T.implies(T.eq(exponent, T.num(0)), T.eq(t, T.num(1))),
+        T.implies(T.and_(T.le(T.num(0), exponent), T.le(T.num(1), base)), T.le(T.num(1), t)),
+    ]
+
+

@@ -1,0 +1,295 @@
+"""A whole function against its contract: from the entry state to the goals.
+
+This is the derivation that search and certificate share: the same code, contract and plan give the
+same goals, with no solver and no clock involved.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from judge.contract import Contract
+from judge.subset import Candidate, Refusal
+from judge.symbolic import term as T
+from judge.symbolic.execute import Executor, Goal, _body, exception_class
+from judge.symbolic.machine import VAGUE
+from judge.symbolic.merge import same
+from judge.symbolic.plan import LoopInfo, Mode, Plan
+from judge.symbolic.shapes import DictShape, Shape, facts_of, shape_of_annotation, unknown
+from judge.symbolic.state import Outcome, State
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    BoolV,
+    DictV,
+    IntV,
+    ListV,
+    NoneV,
+    Ref,
+    Unsupported,
+    Value,
+)
+
+RESERVED = {"result", "old"}
+
+
+@dataclass(slots=True)
+class Derivation:
+    """Goals of one function under one plan, and what the search needs to know about the run."""
+
+    goals: list[Goal] = field(default_factory=list)
+    preconditions: list[Term] = field(default_factory=list)
+    arguments: dict[str, Value] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    loops: dict[str, LoopInfo] = field(default_factory=dict)
+    partial: list[int] = field(default_factory=list)
+    recursive: bool = False
+    bounded: bool = False
+    assumptions: set[str] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
+    executor: Executor | None = None
+
+
+def clause(text: str) -> ast.expr:
+    """Parse one clause of a contract; raises ``Refusal`` with the clause."""
+    try:
+        tree = parse_expression(text)
+    except SyntaxError as problem:
+        raise Refusal(f"the contract clause {text!r} does not parse: {problem.msg}") from None
+    return tree
+
+
+def parse_expression(text: str) -> ast.expr:
+    """One expression, possibly over several lines."""
+    if len(text) > 20_000:
+        raise Refusal("a contract clause is longer than 20,000 characters")
+    return ast.parse(f"({text}\n)", mode="eval").body
+
+
+def parameter_shapes(candidate: Candidate) -> dict[str, Shape]:
+    """The shapes of the parameters, from their annotations."""
+    result: dict[str, Shape] = {}
+    for name, annotation in candidate.parameters:
+        if annotation is None:
+            raise Unsupported(
+                f"parameter {name!r} without a type annotation", candidate.function.lineno
+            )
+        if name in RESERVED:
+            raise Unsupported(f"a parameter named {name!r}", candidate.function.lineno)
+        result[name] = shape_of_annotation(annotation)
+    return result
+
+
+def derivation(
+    candidate: Candidate, contract: Contract, plan: Plan, mode: Mode, inputs: dict[str, Value] | None = None
+) -> Derivation:
+    """Run the function symbolically (or on literal ``inputs``) and collect its goals."""
+    return _Run(candidate, contract, plan, mode).run(inputs)
+
+
+class _Run:
+    def __init__(self, candidate: Candidate, contract: Contract, plan: Plan, mode: Mode) -> None:
+        self.candidate = candidate
+        self.contract = contract
+        self.plan = plan
+        self.mode = mode
+        self.x = Executor(candidate.program, plan, mode)
+        self.result = Derivation(executor=self.x)
+        self.requires = [(t, clause(t)) for t in contract.requires]
+        self.ensures = [(t, clause(t)) for t in (*contract.ensures, *plan.guarantees)]
+        self.calls = 0
+
+    def run(self, inputs: dict[str, Value] | None) -> Derivation:
+        """Everything from the parameters to the goals."""
+        x, result = self.x, self.result
+        name = self.candidate.function.name
+        state = State()
+        if inputs is None:
+            result.shapes = parameter_shapes(self.candidate)
+        for parameter, _ in self.candidate.parameters:
+            if inputs is None:
+                value = unknown(result.shapes[parameter], parameter)
+                state.facts += facts_of(result.shapes[parameter], value)
+            else:
+                value = inputs[parameter]
+            result.arguments[parameter] = value
+            state.env[parameter] = (
+                state.allocate(value) if isinstance(value, ListV | DictV) else value
+            )
+        self.entry = dict(state.env)
+        x.old = dict(result.arguments)
+        for text, node in self.requires:
+            self._assume(text, node, state)
+        result.preconditions = list(state.facts)
+        x.stack.append(name)
+        x.on_recursion = self._recursion
+        self.initial = state.copy()
+        result.outcomes = x.run(_body(self.candidate.function), state.copy())
+        for outcome in result.outcomes:
+            self._check(outcome)
+        result.goals, result.loops = x.goals, x.loops
+        result.partial = sorted(x.partial)
+        result.recursive, result.bounded = x.recursive, x.bounded
+        if x.recursive and self.plan.measure is None and self.mode.unroll is None:
+            result.partial.append(self.candidate.function.lineno)
+        self._assumptions()
+        return result
+
+    def _assumptions(self) -> None:
+        notes = self.result.assumptions
+        notes.add("resources: enough time, memory and stack for every call")
+        lists = [s for s in self.result.shapes.values() if not _scalar(s)]
+        if len([1 for v in self.result.arguments.values() if isinstance(v, ListV | DictV)]) > 1:
+            notes.add("list arguments are distinct objects")
+        if lists:
+            notes.add("arguments have the annotated types, all through their elements")
+        elif self.result.shapes:
+            notes.add("arguments have the annotated types")
+
+    def _assume(self, text: str, node: ast.expr, state: State) -> None:
+        """A precondition restricts the inputs to those on which it is true and does not raise."""
+        try:
+            value, raised, extra = self.x.pure_value(node, state, True)
+        except Unsupported as problem:
+            raise Unsupported(f"{problem.what} in the precondition {text!r}") from None
+        if self.x.vague:
+            raise Unsupported(f"a precondition that may raise half-way through: {text!r}")
+        assert isinstance(value, Term)
+        state.facts += [*extra, *(T.not_(r) for r in raised), value]
+
+    # ------------------------------------------------------------ ends
+
+    def _check(self, outcome: Outcome) -> None:
+        """What an end of the function has to satisfy."""
+        x = self.x
+        if outcome.kind == "raise":
+            if not self._allowed(outcome.exception or ""):
+                name = (outcome.exception or "").removeprefix(VAGUE)
+                x.emit(
+                    "exception", f"no {name}", outcome.line, outcome.state.facts, T.false()
+                )
+            return
+        value = outcome.value if outcome.value is not None else NoneV()
+        final = outcome.state.copy()
+        if x.recursive:
+            self._unchanged(outcome.state)
+        final.env = {**self.entry, "result": value}
+        for text, node in self.ensures:
+            final = self._ensure(text, node, final, outcome.line)
+
+    def _ensure(self, text: str, node: ast.expr, state: State, line: int | None) -> State:
+        x = self.x
+        try:
+            value, raised, extra = x.pure_value(node, state, True)
+        except Unsupported as problem:
+            raise Unsupported(f"{problem.what} in the postcondition {text!r}") from None
+        assert isinstance(value, Term)
+        state.facts += extra
+        if raised:
+            claim = T.and_(*(T.not_(r) for r in raised))
+            x.emit("contract", f"the clause {text} does not raise", line, state.facts, claim)
+            state.facts.append(claim)
+        x.emit("safety", text, line, state.facts, value)
+        return state
+
+    def _allowed(self, exception: str) -> bool:
+        thrown = exception_class(exception)
+        for name in self.contract.raises:
+            allowed = exception_class(name)
+            if thrown is not None and allowed is not None and issubclass(thrown, allowed):
+                return True
+        return False
+
+    def _unchanged(self, state: State) -> None:
+        for name, value in self.entry.items():
+            if isinstance(value, Ref) and not same(
+                state.heap[value.address].value, self.result.arguments[name]
+            ):
+                raise Unsupported(f"a recursive function that changes its argument {name!r}")
+
+    # ------------------------------------------------------------ recursion
+
+    def _recursion(self, name: str, args: list[Value], line: int) -> Value:
+        """A recursive call: its precondition is owed, its postcondition is given."""
+        x = self.x
+        guard = x.guard()
+        plain = [x.plain(a) for a in args]
+        names = [p for p, _ in self.candidate.parameters]
+        callee = x.state.copy()
+        callee.facts.append(guard)
+        callee.env = dict(zip(names, plain, strict=True))
+        self._kinds(names, plain, line)
+        old, x.old = x.old, dict(zip(names, plain, strict=True))
+        try:
+            for text, node in self.requires:
+                value, raised, extra = x.pure_value(node, callee, True)
+                assert isinstance(value, Term)
+                callee.facts += extra
+                claim = T.and_(*(T.not_(r) for r in raised), value)
+                x.emit("precondition", f"of the recursive call: {text}", line, callee.facts, claim)
+            self._decreases(callee, line)
+            return self._promise(callee, guard, name, line)
+        finally:
+            x.old = old
+
+    def _kinds(self, names: list[str], args: list[Value], line: int) -> None:
+        from judge.symbolic.shapes import join, shape_of
+
+        for name, value in zip(names, args, strict=True):
+            wanted = self.result.shapes[name]
+            if join(wanted, shape_of(value)) != wanted:
+                raise Unsupported(f"a recursive call with another kind of {name!r}", line)
+
+    def _decreases(self, callee: State, line: int) -> None:
+        if self.plan.measure is None:
+            return
+        x = self.x
+        node = parse_expression(self.plan.measure)
+        start = self.initial.copy()
+        before, after = (_whole(x, node, s) for s in (start, callee))
+        claim = T.and_(T.le(T.num(0), before), T.lt(after, before))
+        x.emit("termination", self.plan.measure, line, callee.facts, claim)
+
+    def _promise(self, callee: State, guard: Term, name: str, line: int) -> Value:
+        x = self.x
+        if self.candidate.returns is None:
+            raise Unsupported(f"recursion of {name!r} without a return annotation", line)
+        shape = shape_of_annotation(self.candidate.returns)
+        if isinstance(shape, DictShape):
+            raise Unsupported("recursion that returns a dict", line)
+        for exception in self.contract.raises:
+            x.raise_if(T.var(T.fresh_name(f"raises.{exception}"), T.BOOL), exception, line)
+        self.calls += 1
+        value = unknown(shape, T.fresh_name(f"{name}.result"))
+        after = x.state.copy()
+        after.env = {**callee.env, "result": value}
+        after.facts.append(guard)
+        given = facts_of(shape, value)
+        for text, node in self.ensures:
+            term, raised, extra = x.pure_value(node, after, True)
+            assert isinstance(term, Term)
+            if extra:
+                raise Unsupported(f"such a postcondition of a recursive function: {text!r}", line)
+            given += [T.not_(r) for r in raised] + [term]
+        x.state.facts += [T.implies(guard, g) for g in given if not T.is_true(g)]
+        return value
+
+
+def _scalar(shape: Shape) -> bool:
+    from judge.symbolic.shapes import Scalar
+
+    return isinstance(shape, Scalar)
+
+
+def _whole(x: Executor, node: ast.expr, state: State) -> Term:
+    value, raised, _ = x.pure_value(node, state, False)
+    if raised:
+        raise Unsupported("a measure that may raise")
+    if isinstance(value, IntV):
+        return value.term
+    if isinstance(value, BoolV):
+        return T.ite(value.term, T.num(1), T.num(0))
+    raise Unsupported("a measure that is not an integer")
+
+
+__all__ = ["Derivation", "clause", "derivation", "parameter_shapes"]

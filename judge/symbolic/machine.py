@@ -1,0 +1,181 @@
+"""The machine that evaluates expressions symbolically: state, guards, and exceptions.
+
+An operation that may raise says so with ``raise_if``; the machine splits off the state in which it
+does and goes on in the one in which it does not. Inside a quantifier (a comprehension's body) such
+conditions are collected and quantified when the binder is left.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from judge.symbolic import term as T
+from judge.symbolic.merge import merge
+from judge.symbolic.state import Outcome, State
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    Choice,
+    Forgotten,
+    ListV,
+    Ref,
+    TupleV,
+    Unbound,
+    Unsupported,
+    Value,
+)
+
+
+VAGUE = "perhaps "
+"""Marks an exception whose condition is wider than the truth."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """What one binder (or the statement level) collects: guards and conditions of exceptions."""
+
+    guards: list[Term] = field(default_factory=list)
+    raises: list[tuple[Term, str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The functions and constants of a candidate's module, by name."""
+
+    functions: dict[str, ast.FunctionDef]
+    constants: dict[str, ast.expr]
+
+
+class Machine:
+    """Evaluation state shared by the expression and statement files."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.state = State()
+        self.frames: list[Frame] = [Frame()]
+        self.pending: list[Outcome] = []
+        self.old: dict[str, Value] = {}
+        self.stack: list[str] = []
+        self.assumptions: set[str] = set()
+        self.pure = False
+        """In a contract or an invariant: nothing may be assigned or changed."""
+
+    # ------------------------------------------------------------ guards and exceptions
+
+    @property
+    def binding(self) -> bool:
+        """Whether a bound variable is in scope."""
+        return len(self.frames) > 1
+
+    @contextmanager
+    def guarded(self, condition: Term) -> Iterator[None]:
+        """Evaluate where ``condition`` is known to hold."""
+        frame = self.frames[-1]
+        frame.guards.append(condition)
+        try:
+            yield
+        finally:
+            frame.guards.pop()
+
+    def guard(self) -> Term:
+        """All that is known to hold here beyond the state's facts."""
+        return T.and_(*(g for f in self.frames for g in f.guards))
+
+    def raise_if(self, condition: Term, exception: str, line: int) -> None:
+        """Split off the runs in which ``exception`` is raised here."""
+        frame = self.frames[-1]
+        condition = T.and_(*frame.guards, condition)
+        if T.is_false(condition):
+            return
+        if self.binding:
+            frame.raises.append((condition, exception, line))
+            return
+        raised = self.state.copy()
+        raised.facts.append(condition)
+        self.pending.append(Outcome("raise", raised, None, exception, line))
+        self.state.facts.append(T.not_(condition))
+
+    @contextmanager
+    def binder(self, variable: Term, within: Term, lazy: bool = False) -> Iterator[None]:
+        """Evaluate under a bound variable; exceptions for some value of it happen outside.
+
+        ``any`` and ``all`` stop early (``lazy``), and of two kinds of exceptions the first met
+        wins: such conditions are wider than the truth, so the exception is named in a way that
+        nothing catches or allows, and must be proved absent.
+        """
+        frame = Frame([within])
+        self.frames.append(frame)
+        try:
+            yield
+        finally:
+            self.frames.pop()
+            vague = lazy or len({name for _, name, _ in frame.raises}) > 1
+            for condition, exception, line in frame.raises:
+                name = f"{VAGUE}{exception.removeprefix(VAGUE)}" if vague else exception
+                self.raise_if(T.quantify("exists", [variable], condition), name, line)
+
+    def take_pending(self) -> list[Outcome]:
+        """The exceptional outcomes since the last call."""
+        taken, self.pending = self.pending, []
+        return [o for o in taken if not o.state.dead]
+
+    # ------------------------------------------------------------ values
+
+    def plain(self, value: Value) -> Value:
+        """Look through a heap reference."""
+        if isinstance(value, Ref):
+            return self.state.heap[value.address].value
+        return value
+
+    def stored(self, value: Value) -> Value:
+        """The value as a container holds it: a list put in a container may not change later."""
+        if isinstance(value, Ref):
+            if not self.pure:
+                self.state.heap[value.address].frozen = True
+            return self.stored(self.state.heap[value.address].value)
+        if isinstance(value, ListV):
+            return ListV(value.seq)
+        if isinstance(value, TupleV):
+            return TupleV(tuple(self.stored(v) for v in value.items))
+        return value
+
+    def each(self, value: Value, operation: Callable[[Value], Value], line: int) -> Value:
+        """Apply an operation to every alternative of a value, under its condition."""
+        value = self.plain(value)
+        if isinstance(value, Forgotten):
+            raise Unsupported("a variable that may be unbound after a loop", line)
+        if isinstance(value, Unbound):
+            self.raise_if(T.true(), "UnboundLocalError", line)
+            raise Dead
+        if not isinstance(value, Choice):
+            return operation(value)
+        result: Value | None = None
+        for condition, option in value.options:
+            try:
+                with self.guarded(condition):
+                    out = self.plain(operation(option))
+            except Dead:
+                continue
+            result = out if result is None else merge(condition, out, result)
+        if result is None:
+            raise Dead
+        return result
+
+    def type_error(self, line: int) -> Dead:
+        """Raise ``TypeError`` here in every run; the expression has no value."""
+        self.raise_if(T.true(), "TypeError", line)
+        return Dead()
+
+    def bind(self, name: str, value: Value) -> None:
+        """Give ``name`` a value in the current state."""
+        if self.pure:
+            raise Unsupported("an assignment inside a contract")
+        if isinstance(value, ListV):
+            value = self.state.allocate(ListV(value.seq), frozen=not value.fresh)
+        self.state.env[name] = value
+
+
+class Dead(Exception):
+    """Evaluation cannot go on: this expression always raises here (already recorded)."""

@@ -1,0 +1,98 @@
+"""The plan of a proof: everything a search found, so that no search is needed to derive it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from judge.symbolic.shapes import Shape
+from judge.symbolic.state import State
+from judge.symbolic.term import Term
+
+
+@dataclass(slots=True)
+class LoopPlan:
+    """Invariants of one loop and the measure that decreases, as Python expressions."""
+
+    invariants: tuple[str, ...] = ()
+    measure: str | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Strategy, loops by key, the recursion's measure, extra guarantees of the recursion."""
+
+    strategy: str = "straight-line"
+    loops: dict[str, LoopPlan] = field(default_factory=dict)
+    measure: str | None = None
+    guarantees: tuple[str, ...] = ()
+    bound: dict[str, int] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """Canonical JSON."""
+        data = {
+            "v": 1,
+            "strategy": self.strategy,
+            "loops": {
+                k: {"invariants": list(p.invariants), "measure": p.measure}
+                for k, p in self.loops.items()
+            },
+            "measure": self.measure,
+            "guarantees": list(self.guarantees),
+            "bound": self.bound,
+        }
+        return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str) -> Plan:
+        """Read what ``dumps`` wrote; raises ``ValueError`` naming what is wrong."""
+        try:
+            data: Any = json.loads(text)
+            if data["v"] != 1:
+                raise ValueError(f"plan version {data['v']!r} is not known; this encoder reads 1")
+            loops = {
+                str(k): LoopPlan(tuple(map(str, p["invariants"])), p["measure"])
+                for k, p in data["loops"].items()
+            }
+            return cls(
+                str(data["strategy"]),
+                loops,
+                data["measure"],
+                tuple(map(str, data["guarantees"])),
+                {str(k): int(v) for k, v in data["bound"].items()},
+            )
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as problem:
+            raise ValueError(f"not a proof plan: {problem}") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How loops are treated: cut (None), or unrolled up to ``unroll`` rounds.
+
+    ``concrete`` runs expect literal inputs and collect no goals. ``search`` puts each invariant
+    behind an indicator, so that a solver can drop it without a new run.
+    """
+
+    unroll: int | None = None
+    concrete: bool = False
+    search: bool = False
+    depth: int = 6
+
+
+@dataclass(slots=True)
+class LoopInfo:
+    """What the search wants to know of a loop after a run."""
+
+    key: str
+    line: int
+    index: str | None
+    sequence: str | None
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    fixed: dict[str, Shape] = field(default_factory=dict)
+    guard_text: str | None = None
+    range_text: tuple[str, str, int] | None = None
+    head: State | None = None
+    has_measure: bool = False
+    entries: list[State] = field(default_factory=list)
+    head_guard: Term | None = None

@@ -1,0 +1,313 @@
+"""Shapes: the kinds of values, from annotations, for fresh values and for joining two values.
+
+A shape is what must be known of a value to make an unknown one like it. ``ListShape(None)`` is the
+shape of a list that has never had an element.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Union
+
+from judge.symbolic import term as T
+from judge.symbolic.term import BOOL, INT, Term
+from judge.symbolic.values import (
+    BoolV,
+    Choice,
+    DictV,
+    FloatV,
+    IntV,
+    ListV,
+    NoneV,
+    RangeV,
+    Seq,
+    Single,
+    StrV,
+    TupleV,
+    Unsupported,
+    Value,
+    View,
+)
+
+FLOAT = "Float64"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """``int``, ``bool``, ``float``, ``str`` or ``none``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """A list; ``element`` is None while nothing was ever put in."""
+
+    element: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class TupleShape:
+    """A tuple of known length."""
+
+    items: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DictShape:
+    """A dict; both None while nothing was ever put in."""
+
+    key: Shape | None
+    value: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceShape:
+    """One of several kinds, as in ``Optional[int]``."""
+
+    options: tuple[Shape, ...]
+
+
+Shape = Union[Scalar, ListShape, TupleShape, DictShape, ChoiceShape]  # noqa: UP007
+
+INT_SHAPE, BOOL_SHAPE, STR_SHAPE = Scalar("int"), Scalar("bool"), Scalar("str")
+FLOAT_SHAPE, NONE_SHAPE = Scalar("float"), Scalar("none")
+
+_NAMES = {
+    "int": INT_SHAPE,
+    "bool": BOOL_SHAPE,
+    "str": STR_SHAPE,
+    "float": FLOAT_SHAPE,
+    "None": NONE_SHAPE,
+}
+
+
+def shape_of_annotation(node: ast.expr) -> Shape:
+    """Read a type annotation; raises ``Unsupported`` with its text when it is not modelled."""
+    if isinstance(node, ast.Constant):
+        if node.value is None:
+            return NONE_SHAPE
+        if isinstance(node.value, str):
+            try:
+                return shape_of_annotation(ast.parse(node.value, mode="eval").body)
+            except SyntaxError:
+                raise Unsupported(f"annotation {node.value!r}", node.lineno) from None
+    if isinstance(node, ast.Attribute):
+        node = ast.copy_location(ast.Name(node.attr), node)
+    if isinstance(node, ast.Name) and node.id in _NAMES:
+        return _NAMES[node.id]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return join(shape_of_annotation(node.left), shape_of_annotation(node.right))
+    if isinstance(node, ast.Subscript):
+        return _generic(node)
+    raise Unsupported(f"annotation {ast.unparse(node)}", node.lineno)
+
+
+def _generic(node: ast.Subscript) -> Shape:
+    head = node.value.attr if isinstance(node.value, ast.Attribute) else ast.unparse(node.value)
+    inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if head in ("list", "List", "Sequence") and len(inner) == 1:
+        return ListShape(shape_of_annotation(inner[0]))
+    if head == "Optional" and len(inner) == 1:
+        return join(shape_of_annotation(inner[0]), NONE_SHAPE)
+    if head == "Union":
+        shape = shape_of_annotation(inner[0])
+        for other in inner[1:]:
+            shape = join(shape, shape_of_annotation(other))
+        return shape
+    if head in ("tuple", "Tuple") and not any(
+        isinstance(i, ast.Constant) and i.value is Ellipsis for i in inner
+    ):
+        return TupleShape(tuple(shape_of_annotation(i) for i in inner))
+    if head in ("dict", "Dict") and len(inner) == 2:
+        return DictShape(shape_of_annotation(inner[0]), shape_of_annotation(inner[1]))
+    raise Unsupported(f"annotation {ast.unparse(node)}", node.lineno)
+
+
+def join(a: Shape, b: Shape) -> Shape:
+    """The smallest shape that both fit."""
+    if a == b:
+        return a
+    if isinstance(a, ListShape) and isinstance(b, ListShape):
+        if a.element is None or b.element is None:
+            return ListShape(b.element if a.element is None else a.element)
+        return ListShape(join(a.element, b.element))
+    if isinstance(a, DictShape) and isinstance(b, DictShape):
+        return DictShape(_join_optional(a.key, b.key), _join_optional(a.value, b.value))
+    if isinstance(a, TupleShape) and isinstance(b, TupleShape) and len(a.items) == len(b.items):
+        return TupleShape(tuple(map(join, a.items, b.items)))
+    options: list[Shape] = []
+    for shape in (a, b):
+        for option in shape.options if isinstance(shape, ChoiceShape) else (shape,):
+            _join_into(options, option)
+    return options[0] if len(options) == 1 else ChoiceShape(tuple(options))
+
+
+def _join_optional(a: Shape | None, b: Shape | None) -> Shape | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return join(a, b)
+
+
+def _join_into(options: list[Shape], new: Shape) -> None:
+    for n, old in enumerate(options):
+        if old == new:
+            return
+        if type(old) is type(new) and not isinstance(old, Scalar):
+            joined = join(old, new)
+            if not isinstance(joined, ChoiceShape):
+                options[n] = joined
+                return
+    options.append(new)
+
+
+def shape_of(value: Value) -> Shape:
+    """The shape of a value; lists must already be taken out of the heap."""
+    if isinstance(value, IntV):
+        return INT_SHAPE
+    if isinstance(value, BoolV):
+        return BOOL_SHAPE
+    if isinstance(value, FloatV):
+        return FLOAT_SHAPE
+    if isinstance(value, NoneV):
+        return NONE_SHAPE
+    if isinstance(value, StrV):
+        return STR_SHAPE
+    if isinstance(value, TupleV):
+        return TupleShape(tuple(map(shape_of, value.items)))
+    if isinstance(value, ListV):
+        return ListShape(element_shape(value.seq))
+    if isinstance(value, RangeV):
+        return ListShape(INT_SHAPE)
+    if isinstance(value, Choice):
+        shape = shape_of(value.options[0][1])
+        for _, option in value.options[1:]:
+            shape = join(shape, shape_of(option))
+        return shape
+    if isinstance(value, DictV) and _is_shape(value.key) and _is_shape(value.value):
+        return DictShape(value.key, value.value)
+    raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} in this place")
+
+
+def _is_shape(thing: object) -> bool:
+    return thing is None or isinstance(
+        thing, Scalar | ListShape | TupleShape | DictShape | ChoiceShape
+    )
+
+
+def element_shape(seq: Seq) -> Shape | None:
+    """The shape that all elements fit, or None for a literally empty sequence."""
+    shape: Shape | None = None
+    for piece in seq.pieces:
+        if isinstance(piece, Single):
+            one = shape_of(piece.value)
+        else:
+            one = shape_of(piece.get(T.bvar("shape")))
+        shape = one if shape is None else join(shape, one)
+    return shape
+
+
+# ---------------------------------------------------------------- unknown values
+
+
+def array_sort(depth: int, element: str) -> str:
+    """``element`` indexed by ``depth`` integers."""
+    for _ in range(depth):
+        element = f"(Array Int {element})"
+    return element
+
+
+def _leaf(name: str, sort: str, indices: tuple[Term, ...]) -> Term:
+    term = T.var(name, array_sort(len(indices), sort))
+    for index in indices:
+        term = T.select(term, index)
+    return term
+
+
+def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
+    """Any value of ``shape``. With ``indices`` it is one element of a family of such values.
+
+    Names of leaves are derived from ``name``, which the caller makes unique.
+    """
+    if isinstance(shape, Scalar):
+        return _unknown_scalar(shape.kind, name, indices)
+    if isinstance(shape, TupleShape):
+        return TupleV(tuple(unknown(s, f"{name}.{n}", indices) for n, s in enumerate(shape.items)))
+    if isinstance(shape, ListShape):
+        if shape.element is None:
+            return ListV(Seq())
+        return ListV(_unknown_seq(shape.element, name, indices))
+    if isinstance(shape, ChoiceShape):
+        tag = _leaf(f"{name}.kind", INT, indices)
+        options = []
+        rest = T.true()
+        for n, option in enumerate(shape.options[:-1]):
+            here = T.eq(tag, T.num(n))
+            options.append((T.and_(rest, here), unknown(option, f"{name}.{n}", indices)))
+            rest = T.and_(rest, T.not_(here))
+        options.append((rest, unknown(shape.options[-1], f"{name}.last", indices)))
+        return Choice(tuple(options))
+    return _unknown_dict(shape, name, indices)
+
+
+def _unknown_scalar(kind: str, name: str, indices: tuple[Term, ...]) -> Value:
+    if kind == "int":
+        return IntV(_leaf(name, INT, indices))
+    if kind == "bool":
+        return BoolV(_leaf(name, BOOL, indices))
+    if kind == "float":
+        return FloatV(_leaf(name, FLOAT, indices))
+    if kind == "none":
+        return NoneV()
+    return StrV(_unknown_seq(INT_SHAPE, name, indices))
+
+
+def _unknown_seq(element: Shape, name: str, indices: tuple[Term, ...]) -> Seq:
+    """A sequence of unknown length; a negative unknown counts as length 0, so no fact is needed."""
+    raw = _leaf(f"{name}.len", INT, indices)
+    length = T.maximum(raw, T.num(0)) if indices else raw
+
+    def get(j: Term) -> Value:
+        return unknown(element, f"{name}.at", (*indices, j))
+
+    return Seq((View(get, T.num(0), length),))
+
+
+def facts_of(shape: Shape, value: Value) -> list[Term]:
+    """What always holds of an unknown value at top level: lengths are not negative."""
+    if isinstance(value, ListV | StrV):
+        return [T.le(T.num(0), value.seq.length)]
+    if isinstance(value, TupleV) and isinstance(shape, TupleShape):
+        return [f for s, v in zip(shape.items, value.items, strict=True) for f in facts_of(s, v)]
+    if isinstance(value, Choice) and isinstance(shape, ChoiceShape):
+        return [
+            f
+            for s, (_, v) in zip(shape.options, value.options, strict=True)
+            for f in facts_of(s, v)
+        ]
+    return []
+
+
+def _unknown_dict(shape: DictShape, name: str, indices: tuple[Term, ...]) -> Value:
+    if indices or shape.key is None or shape.value is None:
+        if shape.key is None and not indices:
+            return DictV(lambda k: T.false(), lambda k: NoneV(), None, None)
+        raise Unsupported("a dict inside another container")
+    if shape.key not in (INT_SHAPE, BOOL_SHAPE):
+        raise Unsupported("a dict whose keys are not int")
+    value_shape = shape.value
+
+    def index(key: Value) -> Term:
+        if isinstance(key, IntV):
+            return key.term
+        if isinstance(key, BoolV):
+            return T.ite(key.term, T.num(1), T.num(0))
+        raise Unsupported("a dict key that is not an int")
+
+    return DictV(
+        lambda k: _leaf(f"{name}.has", BOOL, (index(k),)),
+        lambda k: unknown(value_shape, f"{name}.value", (index(k),)),
+        shape.key,
+        shape.value,
+    )

@@ -1,0 +1,75 @@
+"""``sorted``: an ordered rearrangement, as far as formulas of first order can say so.
+
+The result is a new sequence of the same length, in order, in which every element comes from the
+source and every source element occurs. That it is a permutation is known only through these facts
+(and through the same source giving the same result).
+"""
+
+from __future__ import annotations
+
+from judge.symbolic import term as T
+from judge.symbolic.machine import Machine
+from judge.symbolic.merge import at
+from judge.symbolic.numbers import as_int
+from judge.symbolic.term import INT, Term
+from judge.symbolic.values import IntV, Seq, Single, Unsupported, Value, View
+
+
+def sorted_seq(m: Machine, seq: Seq, line: int) -> Seq:
+    """The sorted rearrangement of a sequence of integers."""
+    length = T.literal(seq.length)
+    if length is not None and length <= 6:
+        return _network(m, [at(seq, T.num(k)) for k in range(length)], line)
+    if m.binding:
+        raise Unsupported("sorted() inside a comprehension", line)
+    hole = T.bvar("probe")
+    element = at(seq, hole)
+    if not isinstance(element, IntV):
+        raise Unsupported("sorted() of anything but integers", line)
+    key = f"sorted {element.term.id} {seq.length.id}"
+    name = T.definitions().get(key)
+    if not isinstance(name, str):
+        name = T.fresh_name("sorted")
+        T.definitions()[key] = name
+    array = T.var(name, "(Array Int Int)")
+    m.state.facts += _facts(name, array, seq)
+    return Seq((View(lambda j: IntV(T.select(array, j)), T.num(0), seq.length),))
+
+
+def _facts(name: str, array: Term, seq: Seq) -> list[Term]:
+    i, j = T.fresh_bvar(), T.fresh_bvar()
+    length = seq.length
+
+    def inside(k: Term) -> Term:
+        return T.and_(T.le(T.num(0), k), T.lt(k, length))
+
+    def source(k: Term) -> Term:
+        number = as_int(at(seq, k))
+        assert number is not None
+        return number
+
+    def result(k: Term) -> Term:
+        return T.select(array, k)
+
+    ordered = T.implies(T.and_(inside(i), inside(j), T.le(i, j)), T.le(result(i), result(j)))
+    back = T.app(f"{name}.from", [i], INT)
+    forth = T.app(f"{name}.to", [i], INT)
+    comes = T.and_(inside(back), T.eq(result(i), source(back)), T.eq(T.app(f"{name}.to", [back], INT), i))
+    goes = T.and_(inside(forth), T.eq(source(i), result(forth)), T.eq(T.app(f"{name}.from", [forth], INT), i))
+    return [
+        T.quantify("forall", [i, j], ordered),
+        T.quantify("forall", [i], T.implies(inside(i), comes)),
+        T.quantify("forall", [i], T.implies(inside(i), goes)),
+    ]
+
+
+def _network(m: Machine, values: list[Value], line: int) -> Seq:
+    numbers = [as_int(v) for v in values]
+    if any(n is None for n in numbers) or not all(isinstance(v, IntV) for v in values):
+        raise Unsupported("sorted() of anything but integers", line)
+    terms = [n for n in numbers if n is not None]
+    for end in range(len(terms) - 1, 0, -1):
+        for k in range(end):
+            a, b = terms[k], terms[k + 1]
+            terms[k], terms[k + 1] = T.minimum(a, b), T.maximum(a, b)
+    return Seq(tuple(Single(IntV(t)) for t in terms))

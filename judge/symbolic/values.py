@@ -1,0 +1,218 @@
+"""Symbolic Python values: one class a kind, each a handful of terms.
+
+Strings are sequences of code points (so nothing stops at a solver's alphabet), lists are sequences
+of pieces, and a value whose kind depends on a condition is a ``Choice``. Mutable lists live behind
+a ``Ref`` in the state's heap, so that two names for one list stay one list. What it is not: the
+operations; those are in the files of their sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from judge.symbolic import term as T
+from judge.symbolic.term import Term
+
+
+class Value:
+    """Any symbolic value."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IntV(Value):
+    """An unbounded integer."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoolV(Value):
+    """A truth value; where a number is wanted it counts as 0 or 1, as in Python."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatV(Value):
+    """An IEEE binary64 number (sort ``Float64``)."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoneV(Value):
+    """``None``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unbound(Value):
+    """A name that has no value (yet)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forgotten(Value):
+    """A name that a loop may or may not have bound; reading it is refused."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeV(Value):
+    """A builtin type used as a value, for ``isinstance``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TupleV(Value):
+    """A tuple of known length."""
+
+    items: tuple[Value, ...]
+
+
+Getter = Callable[[Term], Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """The elements ``get(j)`` for ``lo <= j < hi``; empty when ``hi <= lo`` never happens
+    (whoever builds a view sees to ``lo <= hi``)."""
+
+    get: Getter
+    lo: Term
+    hi: Term
+
+    @property
+    def length(self) -> Term:
+        return T.sub(self.hi, self.lo)
+
+    def at(self, index: Term) -> Value:
+        """Element number ``index`` counted from the start of this piece."""
+        return self.get(T.add(self.lo, index))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filtered(View):
+    """A view over the kept elements of another: element ``value(j)`` where ``keep(j)`` holds."""
+
+    value: Getter
+    keep: Callable[[Term], Term]
+    start: Term
+    stop: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single:
+    """One element."""
+
+    value: Value
+
+    @property
+    def length(self) -> Term:
+        return T.num(1)
+
+    def at(self, index: Term) -> Value:
+        """The element, whatever the index."""
+        return self.value
+
+
+Piece = View | Single
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seq:
+    """Pieces one after the other."""
+
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def length(self) -> Term:
+        """Number of elements."""
+        return T.add(T.num(0), *(p.length for p in self.pieces))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListV(Value):
+    """A list seen as a value (its contents at one moment).
+
+    ``fresh`` says that nobody else holds it yet, so a name bound to it may change it.
+    """
+
+    seq: Seq
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrV(Value):
+    """A string: a sequence whose elements are ``IntV`` code points."""
+
+    seq: Seq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeV(Value):
+    """``range(start, stop, step)`` with a literal step that is not zero."""
+
+    start: Term
+    stop: Term
+    step: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictV(Value):
+    """A dict over scalar keys: which keys are there, and what each maps to.
+
+    Order and size are not modelled; whatever asks for them is refused.
+    """
+
+    has: Callable[[Value], Term]
+    get: Callable[[Value], Value]
+    key: object
+    """Shape of the keys."""
+    value: object
+    """Shape of the values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetV(Value):
+    """A set: membership of a value, and the sequence it was made of where that is known."""
+
+    has: Callable[[Value], Term]
+    source: Seq | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ref(Value):
+    """A mutable list or dict, by its place in the heap."""
+
+    address: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice(Value):
+    """One of several values of different kinds; the conditions exclude each other and one holds."""
+
+    options: tuple[tuple[Term, Value], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LambdaV(Value):
+    """A lambda or a named function used as a value."""
+
+    node: object
+    closure: dict[str, Value] = field(default_factory=dict)
+
+
+class Unsupported(Exception):
+    """A construct outside the modelled subset: what it is and where; becomes UNKNOWN."""
+
+    def __init__(self, what: str, line: int | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = line
+
+    def sentence(self) -> str:
+        """The reason as a person reads it."""
+        where = f" (line {self.line})" if self.line is not None else ""
+        return f"not modelled: {self.what}{where}"

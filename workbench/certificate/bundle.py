@@ -23,6 +23,7 @@ __all__ = [
     "SUMS",
     "UNSIGNED",
     "Bundle",
+    "check_name",
     "open_bundle",
     "parse_sums",
     "render_sums",
@@ -96,7 +97,7 @@ def open_bundle(folder: Path) -> Bundle:
             with os.scandir(folder / prefix) as entries:
                 for entry in entries:
                     name = prefix + entry.name
-                    _check_name(name)
+                    check_name(name)
                     if entry.is_symlink():
                         raise CertificateError("symlink", f"{name} is a symbolic link")
                     if entry.is_dir(follow_symlinks=False):
@@ -135,7 +136,7 @@ def parse_sums(data: bytes) -> dict[str, str]:
         if match is None:
             raise CertificateError("malformed", f"{SUMS}, line {number} is not a digest and a name")
         digest, name = match.groups()
-        _check_name(name)
+        check_name(name)
         if name <= last:
             raise CertificateError("malformed", f"{SUMS}, line {number} is out of order or twice")
         if name in (CERTIFICATE, SUMS) or name.startswith(UNSIGNED):
@@ -146,7 +147,8 @@ def parse_sums(data: bytes) -> dict[str, str]:
     return sums
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a relative name that no bundle may hold."""
     if not _NAME.fullmatch(name):
         raise CertificateError("bad-name", f"{name[:100]!a} is not a name that a bundle may hold")
 

@@ -52,12 +52,15 @@ def seal(payload: bytes, keys: Sequence[SigningKey]) -> bytes:
         "payloadType": PAYLOAD_TYPE,
         "signatures": signatures,
     }
-    return (json.dumps(envelope, indent=1) + "\n").encode()
+    return json.dumps(envelope, indent=1).encode()
 
 
 def open_envelope(data: bytes) -> Envelope:
     """Read an envelope strictly; raise ``CertificateError`` when it is not one of ours."""
     value = load_json(data, "the envelope", limit=_LIMIT)
+    if data.strip() != data or b"\r" in data:
+        # Layout means nothing, yet what was appended or converted on the way is worth a word.
+        raise CertificateError("malformed", "the envelope has white space around it or CR in it")
     _fields(value, "the envelope", {"payload", "payloadType", "signatures"})
     if value["payloadType"] != PAYLOAD_TYPE:
         raise CertificateError("payload-type", f"the envelope's payloadType is not {PAYLOAD_TYPE}")

@@ -64,9 +64,8 @@ class Report:
         """The outcome in one sentence."""
         if self.failed:
             first = self.failed[0]
-            return f"Refused: {len(self.failed)} checks failed; the first is {first.id}: " + (
-                first.detail or first.claim
-            )
+            more = f" ({len(self.failed) - 1} more failed)" if len(self.failed) > 1 else ""
+            return f"Refused by {first.id}: {first.detail or first.claim}{more}."
         if self.exit_code == 3:
             return "Intact, but a part of the re-check could not be done here."
         if self.recheck_asked:

@@ -1,0 +1,219 @@
+"""``workbench cert``: issue, verify, show and pack certificates; prove one row of a dataset."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.output import emit_json, emit_table, note
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from workbench.certificate import PublicKey, Report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Issue, show and verify distillation certificates.",
+)
+
+Bundle = Annotated[Path, typer.Argument(help="The bundle's folder, or a .zip of one.")]
+Keys = Annotated[
+    list[Path] | None,
+    typer.Option("--key", help="A public key to trust (repeatable); else your trusted keys."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GLYPHS = {"pass": "✓ pass", "fail": "✗ fail", "skipped": "- skipped"}
+
+
+@app.command()
+def issue(
+    round_id: Annotated[str, typer.Argument(metavar="ROUND", help="The round to certify.")],
+    key: Annotated[str | None, typer.Option(help="Name of the signing key.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Issue another one beside the one there is.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write the signed bundle of a round into the home."""
+    from workbench.settings import load_settings
+    from workbench.stages.certify import certify_round
+    from workbench.store.database import open_store
+
+    settings = load_settings()
+    with open_store(settings) as store:
+        row = certify_round(store, settings, round_id, key=key, again=again)
+    folder = settings.home / row.path
+    if json:
+        emit_json({"certificate": row.id, "path": str(folder), "keyid": row.keyid})
+        return
+    typer.echo(f"certificate  {row.id}")
+    typer.echo(f"folder       {folder}")
+    typer.echo(f"Next: workbench cert verify {folder} --recheck")
+
+
+@app.command()
+def verify(
+    bundle: Bundle,
+    key: Keys = None,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Derive, solve and run everything again.")
+    ] = False,
+    policy: Annotated[
+        Path | None, typer.Option(help="Your demands as a TOML file (see the format).")
+    ] = None,
+    min_round: Annotated[int | None, typer.Option(help="Refuse older rounds.")] = None,
+    threshold: Annotated[int | None, typer.Option(help="Distinct keys that must sign.")] = None,
+    revoked: Annotated[
+        Path | None, typer.Option(help="A further revocation list: a keyid begins each line.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check a bundle: exit 0 accepted, 1 refused, 2 usage, 3 intact but not all re-checked."""
+    from workbench.certificate import Policy, read_policy
+    from workbench.certificate import verify as check
+    from workbench.certificate.keys import revoked_keyids
+
+    with _mistakes(), _folder(bundle) as folder:
+        demands = read_policy(policy) if policy is not None else Policy()
+        given = {"min_round": min_round, "threshold": threshold}
+        changes = {name: value for name, value in given.items() if value is not None}
+        if changes:
+            demands = Policy.model_validate({**demands.model_dump(exclude_unset=True), **changes})
+        refused = revoked_keyids() | (revoked_keyids(revoked) if revoked else frozenset())
+        if recheck:
+            note("re-checking: deriving, solving by Z3 and cvc5, running counterexamples and tests")
+        report = check(folder, _trusted(key), policy=demands, recheck=recheck, revoked=refused)
+    if json:
+        emit_json(report.to_json())
+    else:
+        _print(report)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def show(bundle: Bundle, key: Keys = None, json: Json = False) -> None:
+    """Say what a certificate claims, in three groups by what each claim rests on."""
+    from workbench.certificate import verify as check
+
+    with _mistakes(), _folder(bundle) as folder:
+        report = check(folder, _trusted(key))
+    statement = report.statement
+    if statement is None:
+        # Nothing of an unsigned statement is shown: it could say anything.
+        _print(report)
+        raise typer.Exit(1)
+    if json:
+        emit_json(statement.to_json())
+    else:
+        from workbench.certificate.card import BASES, facts
+
+        for name, text in facts(statement.predicate):
+            typer.echo(f"{name:21} {text}")
+        for basis, explanation in BASES.items():
+            typer.echo(f"\n{basis}: {explanation}")
+            for claim in statement.predicate.claims:
+                if claim.basis == basis:
+                    typer.echo(f"  {claim.text}")
+        typer.echo(f"\n{report.sentence}")
+    raise typer.Exit(report.exit_code)
+
+
+@app.command("prove-row")
+def prove_row(
+    bundle: Bundle,
+    row: Annotated[int, typer.Argument(help="The dataset row, counted from 0.")],
+    out: Annotated[Path | None, typer.Option(help="Write the proof here, not to stdout.")] = None,
+) -> None:
+    """Take one training row out with its inclusion proof, to show it and nothing else."""
+    from workbench.certificate.bundle import open_bundle
+    from workbench.certificate.proof import prove_row as prove
+
+    with _mistakes(), _folder(bundle) as folder:
+        proof = prove(open_bundle(folder), row)
+    if out is None:
+        typer.echo(proof.decode(), nl=False)
+    else:
+        out.write_bytes(proof)
+        note(f"wrote {out}; check it: workbench cert check-row {out} --key SIGNER.pub")
+
+
+@app.command("check-row")
+def check_row(
+    proof: Annotated[Path, typer.Argument(help="What prove-row wrote.")],
+    key: Keys = None,
+    json: Json = False,
+) -> None:
+    """Check that a row is in a signed dataset."""
+    from workbench.certificate.proof import check_row as check
+
+    with _mistakes(1):
+        found = check(proof, _trusted(key))
+    if json:
+        emit_json({"row": found.row, "index": found.index, "rows": found.rows})
+        return
+    typer.echo(f"Row {found.index} of {found.rows} in the dataset of round {found.round}.")
+
+
+@app.command()
+def pack(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    out: Annotated[Path, typer.Argument(help="The new .zip file.")],
+) -> None:
+    """Put a bundle into one .zip file for the way; verify reads it as it is."""
+    from workbench.certificate.archive import pack as write
+
+    with _mistakes():
+        write(bundle, out)
+    typer.echo(f"{out} ({out.stat().st_size:,} bytes)")
+
+
+def _print(report: Report) -> None:
+    emit_table(
+        ("status", "check", "claim", "detail"),
+        [(GLYPHS[c.status], c.id, c.claim, c.detail) for c in report.checks],
+    )
+    for name in report.unsigned_files:
+        note(f"unsigned: {name}")
+    typer.echo(report.sentence)
+
+
+def _trusted(files: list[Path] | None) -> list[PublicKey]:
+    """Return the keys named on the command line, else those trusted here before."""
+    from workbench.certificate import load_public_key, trusted_keys
+
+    return [load_public_key(path) for path in files] if files else trusted_keys()
+
+
+@contextmanager
+def _folder(bundle: Path) -> Iterator[Path]:
+    """Yield the bundle's folder; a .zip is unpacked into a temporary one."""
+    if bundle.suffix == ".zip" and bundle.is_file():
+        from workbench.certificate.archive import unpack
+
+        with tempfile.TemporaryDirectory(prefix="workbench-cert-") as name:
+            unpack(bundle, Path(name))
+            yield Path(name)
+    elif bundle.is_dir():
+        yield bundle
+    else:
+        raise InputError(f"{bundle} is no folder and no .zip file.", "Name a bundle.")
+
+
+@contextmanager
+def _mistakes(status: int | None = None) -> Iterator[None]:
+    """Turn a certificate's error into a sentence; with ``status`` it is an answer, not usage."""
+    from workbench.certificate import CertificateError
+
+    try:
+        yield
+    except CertificateError as error:
+        if status is None:
+            raise InputError(f"{error}.") from None
+        typer.echo(f"Refused: {error}.")
+        raise typer.Exit(status) from None

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from teachers.model import Answer, Prompt, Sampling
     from teachers.protocol import Teacher
 
-__all__ = ["AskReport", "Question", "ask", "ask_questions", "open_teachers"]
+__all__ = [
+    "AskReport",
+    "Question",
+    "ask",
+    "ask_questions",
+    "known_answers",
+    "open_teachers",
+]
 
 
 @dataclass(slots=True)
@@ -120,6 +127,26 @@ def ask(
             reporter=reporter or Reporter(store, None, round_id),
         )
     )
+
+
+def known_answers(
+    store: Store,
+    tasks: Sequence[Task],
+    teachers: Sequence[Teacher],
+    sampling: Sampling,
+    samples: int = 1,
+) -> list[int]:
+    """Return the ids of the answers that these questions have by now, teacher by teacher."""
+    ids: list[int] = []
+    for teacher in teachers:
+        for number in range(samples):
+            name = _sampling_digest(replace(sampling, sample=number))
+            found = find_answers(store, teacher.name, name, [task.id for task in tasks])
+            for task in tasks:
+                key = (task.id, _prompt_digest(teacher, teacher_prompt(task)))
+                if key in found:
+                    ids.append(found[key])
+    return ids
 
 
 async def ask_questions(

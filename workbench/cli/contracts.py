@@ -1,0 +1,88 @@
+"""``workbench contracts``: is a contract worth proving against, before anybody answers?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli.output import emit_lines, note, progress
+
+if TYPE_CHECKING:
+    from judge.adequacy import Adequacy, Specimen
+    from workbench.tasks import Task
+
+app = typer.Typer(no_args_is_help=True, help="Check whether contracts are worth proving against.")
+
+GLYPHS = {"ok": "✓", "weak": "~", "vacuous": "✗", "bad": "✗", "unknown": "?"}
+
+
+@app.callback()
+def _root() -> None:
+    """Keep ``check`` a word of its own."""
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A task file.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Judge processes.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+) -> None:
+    """Assess each contract: satisfiable, total, true of the reference, and does it notice mutants.
+
+    Exit status 1 when one is weak, vacuous or unusable, 3 when it could not be told.
+    """
+    from workbench.settings import load_settings
+    from workbench.task_files import read_task_file
+
+    settings = load_settings()
+    read = read_task_file(file)
+    read.require_clean()
+    tasks = list(read.tasks)[:limit]
+    from judge.adequacy import assess_many
+
+    counts: Counter[str] = Counter()
+    assessed = assess_many(
+        [_specimen(task) for task in tasks],
+        jobs=jobs or settings.jobs,
+        budget=settings.budget(),
+    )
+    with progress() as bars:
+        bar = bars.add_task("contracts", total=len(tasks), note="")
+        for task, found in zip(tasks, assessed, strict=True):
+            counts[found.verdict] += 1
+            bars.update(bar, advance=1, note=task.id[:40])
+            if json:
+                emit_lines([_record(task, found)])
+            else:
+                typer.echo(f"{GLYPHS[found.verdict]} {task.id}: {found.explanation}")
+    note(", ".join(f"{count} {word}" for word, count in counts.most_common()))
+    if counts["weak"] or counts["vacuous"] or counts["bad"]:
+        raise typer.Exit(1)
+    raise typer.Exit(3 if counts["unknown"] else 0)
+
+
+def _specimen(task: Task) -> Specimen:
+    from judge.adequacy import Specimen
+    from judge.contract import Contract
+
+    contract = Contract(task.requires, task.ensures, task.raises, task.helpers)
+    return Specimen(contract, task.signature, task.entry_point, task.reference)
+
+
+def _record(task: Task, found: Adequacy) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "verdict": found.verdict,
+        "explanation": found.explanation,
+        "satisfiable": found.satisfiable,
+        "total": found.total,
+        "holds_for_reference": found.holds_for_reference,
+        "deterministic": found.deterministic,
+        "mutants": found.mutants,
+        "killed": found.killed,
+        "survivors": [{"change": s.change, "example": s.example} for s in found.survivors],
+    }

@@ -89,16 +89,18 @@ def _parts() -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    from judge.sandbox import describe
+    from judge.sandbox import SandboxError, open_sandbox
 
-    for layer in describe():
-        yield Finding(
-            "sandbox",
-            layer.name,
-            "ok" if layer.active else "note",
-            layer.contains if layer.active else layer.missing,
-            "" if layer.active else layer.mend,
-        )
+    try:
+        with open_sandbox() as sandbox:
+            for name, active, words in sandbox.describe():
+                yield Finding("sandbox", name, "ok" if active else "note", words)
+            warning = sandbox.warning()
+    except SandboxError as error:
+        yield Finding("sandbox", "sandbox", "broken", str(error), "See docs/sandbox.md.")
+        return
+    if warning is not None:
+        yield Finding("sandbox", "warning", "note", warning, "See docs/sandbox.md.")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.errors import WorkbenchError
+    from workbench.notebook import Workbench, open
     from workbench.settings import PartialSettings, Settings, load_settings
     from workbench.stages.plan import find_round, plan_round
     from workbench.stages.round_config import FamilyChoice, RoundConfig, demo_config
@@ -26,11 +27,13 @@ __all__ = [
     "Settings",
     "Store",
     "Task",
+    "Workbench",
     "WorkbenchError",
     "add_tasks",
     "demo_config",
     "find_round",
     "load_settings",
+    "open",
     "open_store",
     "plan_round",
     "read_task_file",
@@ -39,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "workbench.errors": ("WorkbenchError",),
+    "workbench.notebook": ("Workbench", "open"),
     "workbench.settings": ("PartialSettings", "Settings", "load_settings"),
     "workbench.stages.plan": ("find_round", "plan_round"),
     "workbench.stages.round_config": ("FamilyChoice", "RoundConfig", "demo_config"),

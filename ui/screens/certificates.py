@@ -52,18 +52,10 @@ def show() -> None:
 
 def _choose(every: tuple[Certificate, ...]) -> Certificate:
     names = {c.id: c for c in every}
-    picked = st.selectbox(
-        "Certificate",
-        list(names),
-        format_func=lambda name: (
-            f"Round {names[name].round_number} · {name[:12]}… · {page.ago(names[name].created_at)}"
-        ),
-        key="certificate",
-        bind="query-params",
-        width=480,
-        label_visibility="collapsed",
-    )
-    return names.get(picked or "", every[0])
+    labels = {
+        c.id: f"Round {c.round_number} · {c.id[:12]}… · {page.ago(c.created_at)}" for c in every
+    }
+    return names[page.choose("Certificate", labels, every[0].id, name="certificate")]
 
 
 def _folder(found: Certificate) -> Path:

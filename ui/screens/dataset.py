@@ -36,18 +36,8 @@ def show() -> None:
 
 def _choose(every: tuple[Snapshot, ...]) -> Snapshot:
     names = {s.id: s for s in every}
-    picked = st.selectbox(
-        "Snapshot",
-        list(names),
-        format_func=lambda name: (
-            f"{names[name].rows:,} rows · {name[:16]} · {page.ago(names[name].created_at)}"
-        ),
-        key="snapshot",
-        bind="query-params",
-        width=480,
-        label_visibility="collapsed",
-    )
-    return names.get(picked or "", every[0])
+    labels = {s.id: f"{s.rows:,} rows · {s.id[:16]} · {page.ago(s.created_at)}" for s in every}
+    return names[page.choose("Snapshot", labels, every[0].id, name="snapshot")]
 
 
 def _checks(found: Snapshot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ SHADE = {
     "violet": "background-color: rgba(138, 92, 194, 0.20)",
     "gray": "",
 }
-FIELDS = ("mode", "search", "category", "columns", "baseline", "page")
+CLEARED = {"mode": Mode.ALL.value, "search": "", "category": "", "columns": [], "page": 1}
 
 
 def show() -> None:
@@ -56,9 +57,7 @@ def _first_page() -> None:
 
 
 def _clear() -> None:
-    for name in FIELDS:
-        st.session_state.pop(name, None)
-        st.query_params.pop(name, None)
+    st.session_state.update(CLEARED)
 
 
 def _filters() -> tuple[Filter, str]:
@@ -151,7 +150,8 @@ def _table(found: matrix.Page, columns: list[str], wanted: Filter) -> None:
         " Choose a cell to see the answer and why it got its word."
     )
     # The key names what is on the page: a selection must never fall on other rows.
-    key = f"cells-{hash((wanted, tuple(r.task_id for r in found.rows), tuple(columns)))}"
+    shown = repr((wanted, [row.task_id for row in found.rows], columns))
+    key = f"cells_{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
     event = st.dataframe(
         style,
         hide_index=True,

@@ -41,17 +41,8 @@ def show() -> None:
 def _choose(every: tuple[Round, ...]) -> Round:
     names = {r.id: r for r in every}
     evaluated = [r.id for r in every if r.student_source_id] or list(names)
-    picked = st.selectbox(
-        "Round",
-        list(names),
-        index=list(names).index(evaluated[0]),
-        format_func=lambda name: _label(names[name]),
-        key="round",
-        bind="query-params",
-        width=420,
-        label_visibility="collapsed",
-    )
-    return names.get(picked or "", every[0])
+    labels = {name: _label(found) for name, found in names.items()}
+    return names[page.choose("Round", labels, evaluated[0], name="round")]
 
 
 def _label(found: Round) -> str:
@@ -109,19 +100,20 @@ def _flips(found: Round) -> None:
     def _reset() -> None:
         st.session_state.page = 1
 
+    options = ["", *CHANGES]
     change = st.segmented_control(
         "Show",
-        ["", *CHANGES],
-        default="",
+        options,
+        default=page.linked("change", options, ""),
         required=True,
         format_func=lambda c: (
             f"{CHANGES[c].text} {counts.get(c, 0):,}" if c else f"all {sum(counts.values()):,}"
         ),
-        key="change",
-        bind="query-params",
+        key="chosen-change",
         on_change=_reset,
         label_visibility="collapsed",
     )
+    page.link("change", change or "", "")
     total = counts.get(change, 0) if change else sum(counts.values())
     pages = max(1, -(-total // SIZE))
     number = min(pages, max(1, int(st.session_state.get("page", 1) or 1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -60,6 +60,41 @@ def tiles(number: int) -> list[DeltaGenerator]:
     """Return ``number`` places side by side that become two a row on a phone."""
     board = st.grid(number, min_column_width=150, gap="small")
     return [board.container() for _ in range(number)]
+
+
+def linked(name: str, known: Collection[str], default: str) -> str:
+    """Return what the address says under ``name``, or ``default`` when that does not exist.
+
+    For widgets whose labels change with the data: Streamlit's own binding would put the label
+    into the address. :func:`link` writes back what was chosen.
+    """
+    written = st.query_params.get(name, default)
+    return written if written in known else default
+
+
+def link(name: str, chosen: str, default: str) -> None:
+    """Put ``chosen`` into the address under ``name``; the default stays out of it."""
+    if chosen == default:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != chosen:
+        st.query_params[name] = chosen
+
+
+def choose(label: str, options: Mapping[str, str], default: str, *, name: str) -> str:
+    """Let a person choose one of ``options`` (id -> label); the address holds the id."""
+    names = list(options)
+    picked = st.selectbox(
+        label,
+        names,
+        index=names.index(linked(name, options, default)),
+        format_func=lambda key: options.get(key, key),
+        key=f"chosen-{name}",
+        width=480,
+        label_visibility="collapsed",
+    )
+    found = picked if picked in options else default
+    link(name, found, default)
+    return found
 
 
 def text(value: object) -> str:

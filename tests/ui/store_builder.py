@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
+from workbench.settings import Settings
 from workbench.store import Store, canonical, digest
 from workbench.store import tables as t
 
@@ -108,8 +109,8 @@ MOODS = {
 }
 
 
-def build(home: Path, *, tasks: int = 48, seed: int = 0) -> Store:
-    """Make a home at ``home`` with ``tasks`` tasks, five sources, two rounds and a certificate."""
+def build(home: Path | Settings, *, tasks: int = 48, seed: int = 0) -> Store:
+    """Make a home at ``home`` (or as settings say) with ``tasks`` tasks, five sources, two rounds and a certificate."""
     store = Store.open(home)
     builder = _Builder(store, random.Random(seed))
     builder.sources()

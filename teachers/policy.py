@@ -20,7 +20,7 @@ class TrainingPolicy:
     basis: str
 
 
-_READ_ON = "read in 2025"
+_READ_ON = "as published in 2025"
 
 _LOCAL_FORMAL = TrainingPolicy(
     "allowed", "computed on this machine by a solver or a search; nobody else's terms apply"
@@ -29,7 +29,7 @@ _LOCAL_FORMAL = TrainingPolicy(
 _PROVIDERS = {
     "openai": TrainingPolicy(
         "forbidden",
-        f"OpenAI's terms forbid using output to develop models that compete with OpenAI; {_READ_ON}",
+        f"OpenAI's terms forbid using output to develop competing models; {_READ_ON}",
     ),
     "anthropic": TrainingPolicy(
         "forbidden",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from teachers.errors import PriceError
 from teachers.model import Identity, Prompt, Sampling, Usage
+from teachers.protocol import Teacher
 
 MILLION = Decimal(1_000_000)
 
@@ -201,3 +202,10 @@ def estimate_for(
             f"out, at most ${cost:.4f} ({price.source})"
         )
     return Estimate(len(prompts), tokens_in, tokens_out, cost, sentence)
+
+
+def estimate(
+    teacher: Teacher, prompts: Sequence[Prompt], sampling: Sampling, book: PriceBook | None = None
+) -> Estimate:
+    """Return what asking ``teacher`` all of ``prompts`` once would cost at most."""
+    return estimate_for(teacher.identity, prompts, sampling, book or PriceBook())

@@ -1,0 +1,176 @@
+"""Contract to code: the solver's own function, and a shorter one that it proves as good.
+
+1. cvc5's SyGuS engine looks for a function that satisfies the contract.
+2. The example search proposes short programs for a few inputs; the solver proves a proposal right
+   for every input, or gives an input on which it is wrong, which becomes the next example.
+3. The shorter of the two proved functions is the answer. Nothing unproved is ever answered.
+
+That proof is the teacher's own care; a judge does not rely on it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from teachers.formal import smt
+from teachers.formal.bank import Leaf
+from teachers.formal.read import OutsideError, definition, read
+from teachers.formal.scalar import Effort, solve_boolean, solve_integer
+from teachers.formal.search import CannotError, fits, kind_of, mine
+from teachers.formal.smt import Point, Problem
+from teachers.formal.term import Term, evaluate, integer, price, var
+from teachers.formal.write import function
+from teachers.model import Specification
+
+_ROUNDS = 10
+_POINTS = 10
+
+
+def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
+    """Return (source, note), or raise ``CannotError`` with the reason.
+
+    Either way the function satisfies the contract for every allowed input, by the solver's word,
+    and fits the examples.
+    """
+    problem = _problem(specification)
+    whole = smt.synthesise(problem, rlimit)
+    if whole is not None and smt.refute(problem, whole, rlimit) is not None:
+        whole = None
+    short = _shorten(problem, specification, whole, rlimit)
+    found = [each for each in (short, whole) if each is not None]
+    found = [
+        each for each in found if all(fits(each, specification, e) for e in specification.examples)
+    ]
+    if not found:
+        raise CannotError(
+            "the solver found no function for the contract within its resources"
+            if short is None and whole is None
+            else "the contract allows results that the examples do not, and the solver chose those"
+        )
+    best = min(found, key=price)
+    names, returns = specification.parameters, specification.returns
+    note = "proposed by search, proved by the solver" if best is short else "from the solver"
+    return function(specification.entry_point, names, returns, best), note
+
+
+def _problem(specification: Specification) -> Problem:
+    kinds = {name: kind_of(kind) for name, kind in specification.parameters}
+    for name, written in specification.parameters:
+        if kinds[name] not in ("int", "bool"):
+            raise CannotError(f"the parameter {name}: {written} is neither int nor bool")
+    returns = kind_of(specification.returns or "")
+    if returns not in ("int", "bool"):
+        raise CannotError(f"the result type {specification.returns} is neither int nor bool")
+    if not specification.ensures:
+        raise CannotError("there is no postcondition to satisfy")
+    scope = {**kinds, "result": returns}
+    try:
+        problem = Problem(
+            parameters=tuple(kinds.items()),
+            returns=returns,
+            requires=tuple(read(each, kinds) for each in specification.requires),
+            ensures=tuple(read(each, scope) for each in specification.ensures),
+        )
+        # A dry run: what cannot be translated is said now, in the contract's words.
+        smt.refute(problem, _zero(returns), 1)
+    except OutsideError as reason:
+        raise CannotError(str(reason)) from None
+    return problem
+
+
+def _zero(kind: str) -> Term:
+    return smt.literal(False) if kind == "bool" else integer(0)
+
+
+def _shorten(
+    problem: Problem, specification: Specification, whole: Term | None, rlimit: int
+) -> Term | None:
+    """Propose, prove or refute, learn from the refutation; at most ``_ROUNDS`` times."""
+    table: dict[Point, int | bool] = {}
+    for args, result in specification.examples[:_POINTS]:
+        numbers = tuple(each for each in args if isinstance(each, int))
+        if len(numbers) == len(args) and isinstance(result, int):
+            table[numbers] = result
+    for point in _points(problem, specification):
+        if len(table) < _POINTS:
+            _learn(table, point, problem, whole, rlimit)
+    constants = mine(specification, "")
+    for _ in range(_ROUNDS):
+        if not table:
+            return None
+        proposal = _propose(problem, table, constants)
+        if proposal is None:
+            return None
+        answer = smt.refute(problem, proposal, rlimit)
+        if answer is None:
+            return proposal
+        if isinstance(answer, str) or answer in table:
+            return None
+        if not _learn(table, answer, problem, whole, rlimit):
+            return None
+    return None
+
+
+def _learn(
+    table: dict[Point, int | bool],
+    point: Point,
+    problem: Problem,
+    whole: Term | None,
+    rlimit: int,
+) -> bool:
+    """Add the right result at ``point``: by definition, by the solver's function, or by a model."""
+    env: Mapping[str, object] = {
+        name: value for (name, _), value in zip(problem.parameters, point, strict=True)
+    }
+    body = definition(problem.ensures) or whole
+    value: object
+    try:
+        value = smt.witness(problem, point, rlimit) if body is None else evaluate(body, env)
+    except ZeroDivisionError:
+        return False
+    if not isinstance(value, int):
+        return False
+    table[point] = value
+    return True
+
+
+def _points(problem: Problem, specification: Specification) -> list[Point]:
+    """Return inputs that the precondition allows: small and large, equal and different, seeded."""
+    generator = random.Random(20_261_120)
+    near = sorted(mine(specification, ""))
+    found: list[Point] = []
+    for number in range(400):
+        reach = 6 if number % 2 else 40
+        point = tuple(
+            generator.random() < 0.5
+            if kind == "bool"
+            else generator.choice(near) + generator.randint(-2, 2)
+            if number % 5 == 4
+            else generator.randint(-reach, reach)
+            for _, kind in problem.parameters
+        )
+        env = {name: value for (name, _), value in zip(problem.parameters, point, strict=True)}
+        if all(evaluate(clause, env) for clause in problem.requires):
+            found.append(point)
+        if len(found) == 3 * _POINTS:
+            break
+    return found
+
+
+def _propose(
+    problem: Problem, table: Mapping[Point, int | bool], constants: Mapping[int, int]
+) -> Term | None:
+    points: Sequence[Point] = list(table)
+    leaves = [
+        Leaf(var(name), tuple(int(point[i]) for point in points), 1)
+        for i, (name, _) in enumerate(problem.parameters)
+    ]
+    count = len(points)
+    leaves += [Leaf(integer(value), (value,) * count, cost) for value, cost in constants.items()]
+    if problem.returns == "bool":
+        found = solve_boolean(leaves, [bool(each) for each in table.values()])
+    else:
+        effort = Effort(terms=20_000, depths=(1, 3, 4, 5))
+        found = solve_integer(leaves, [int(each) for each in table.values()], effort)
+    return None if found is None else found[1]

@@ -1,0 +1,35 @@
+"""The synthesis teacher: from a contract over integers and truth values to Python, by SyGuS.
+
+cvc5 finds a function that satisfies the contract for every input that the precondition allows; a
+small search then looks for a shorter program that the solver proves just as right, and the shorter
+one is the answer. What is outside linear and bounded contracts ends with CANNOT and the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teachers.formal_teacher import FormalTeacher
+from teachers.model import Prompt, Specification
+
+VERSION = "1"
+"""Raise when the translation, the strategies or their order change."""
+
+RLIMIT = 400_000
+"""cvc5's resource units for each question to the solver; the same on every machine."""
+
+
+class SynthesisTeacher(FormalTeacher):
+    """Contract to code through a solver. Reads ``requires`` and ``ensures``; examples are checked.
+
+    The identity's version names the solver's version, since another one may answer otherwise.
+    """
+
+    def __init__(self, rlimit: int = RLIMIT) -> None:
+        from importlib.metadata import version
+
+        super().__init__("synthesis", "sygus", f"{VERSION}/cvc5-{version('cvc5')}/{rlimit}")
+        self._rlimit = rlimit
+
+    def _job(self, specification: Specification, prompt: Prompt) -> dict[str, Any]:
+        return {**super()._job(specification, prompt), "rlimit": self._rlimit}

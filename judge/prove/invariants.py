@@ -1,12 +1,121 @@
-"""Loops by invariants (Houdini)."""
+"""Loops by invariants: guess, filter by traces, keep what is inductive, check what was to be shown."""
 
 from __future__ import annotations
 
+from judge.prove.candidates import Guesses
+from judge.prove.filtering import survivors
+from judge.prove.houdini import Houdini, Tag
+from judge.prove.polynomials import polynomials
 from judge.prove.result import Proof
-from judge.prove.session import Session
+from judge.prove.session import Session, check_plan, finish
+from judge.prove.syntax import Loops
+from judge.prove.termination import measures
+from judge.prove.traces import Traces, collect
+from judge.symbolic import term as T
+from judge.symbolic.execute import Goal
 from judge.symbolic.function import Derivation
+from judge.symbolic.plan import LoopPlan, Mode, Plan
+from judge.symbolic.values import Unsupported
 
 
 def prove(session: Session, first: Derivation) -> Proof | None:
-    """Not written yet."""
-    return None
+    """Search for invariants, tier by tier."""
+    loops = Loops(session.candidate)
+    traces = collect(session, first.shapes)
+    reason = "no invariant was found"
+    for tier in (1, 2, 3):
+        guesses = _guesses(session, first, loops, traces, tier)
+        with T.fresh_table():
+            found = attempt(session, Plan("invariants", guesses), first)
+        if isinstance(found, Proof):
+            return found
+        reason = found
+        if not session.z3.left:
+            reason = "the budget ran out while searching for invariants"
+            break
+    return Proof(
+        "unknown",
+        "invariants",
+        reason=reason,
+        findings=tuple(session.findings),
+        rlimit=session.z3.spent,
+    )
+
+
+def _guesses(
+    session: Session, first: Derivation, loops: Loops, traces: Traces, tier: int
+) -> dict[str, LoopPlan]:
+    result = {}
+    for key, info in first.loops.items():
+        guesser = Guesses(session, info, loops)
+        texts = guesser.first() if tier == 1 else guesser.second()
+        if tier == 3:
+            texts = [*polynomials(info, traces.heads.get(key, [])), *texts]
+        kept = survivors(texts, traces.heads.get(key, []))
+        result[key] = LoopPlan(tuple(translatable(session, first, key, kept)))
+    return result
+
+
+def translatable(session: Session, first: Derivation, key: str, texts: list[str]) -> list[str]:
+    """The guesses that mean something at the loop's head."""
+    executor, head = first.executor, first.loops[key].head
+    if executor is None or head is None:
+        return []
+    kept = []
+    for text in texts:
+        try:
+            term = executor.formula(text, head)
+        except (Unsupported, RecursionError):
+            continue
+        if not T.is_true(term) and not T.is_false(term):
+            kept.append(text)
+    return kept
+
+
+def attempt(session: Session, plan: Plan, first: Derivation) -> Proof | str:
+    """Houdini over one set of guesses; a proof, or the reason why not."""
+    derived = session.derive(plan, Mode(search=True))
+    tags: dict[Tag, str] = {
+        (key, n): text
+        for key, loop in plan.loops.items()
+        for n, text in enumerate(loop.invariants)
+    }
+    search = Houdini(session.z3, derived.goals, tags)
+    if not search.run():
+        return "the budget ran out while searching for invariants"
+    failed, used = search.settle(lambda g: g.kind != "termination")
+    if failed:
+        goal = failed[0]
+        where = f" (line {goal.line})" if goal.line is not None else ""
+        return f"no invariant was found that shows '{goal.text}'{where}"
+    failed, more = search.settle(lambda g: g.kind == "termination")
+    final, extra = measures(session, derived, search)
+    needed = search.closure(used | more | extra)
+    return _final(session, plan, final, needed, search)
+
+
+def _final(
+    session: Session,
+    plan: Plan,
+    found: dict[str, str],
+    needed: set[Tag],
+    search: Houdini,
+) -> Proof | str:
+    """Check the finished plan by its texts; on surprise, with all invariants instead of few."""
+    for tags in (needed, set(search.active)):
+        loops = {
+            key: LoopPlan(
+                tuple(t for n, t in enumerate(loop.invariants) if (key, n) in tags),
+                found.get(key),
+            )
+            for key, loop in plan.loops.items()
+        }
+        final = Plan("invariants", loops, plan.measure, plan.guarantees)
+        checked = check_plan(session, final)
+        if not checked.failed:
+            return finish(session, final, checked)
+    one = checked.failed[0][0]
+    return f"the obligation '{one.text}' is out of reach within the budget"
+
+
+__all__ = ["Goal", "attempt", "prove"]

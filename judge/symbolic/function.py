@@ -121,10 +121,14 @@ class _Run:
         for text, node in self.requires:
             self._assume(text, node, state)
         result.preconditions = list(state.facts)
+        if self.mode.concrete and state.dead:
+            return result
         x.stack.append(name)
         x.on_recursion = self._recursion
         self.initial = state.copy()
         result.outcomes = x.run(_body(self.candidate.function), state.copy())
+        if self.mode.concrete:
+            return result
         for outcome in result.outcomes:
             self._check(outcome)
         result.goals, result.loops = x.goals, x.loops

@@ -372,6 +372,7 @@ class _Cut:
         if not x.trial:
             x.loops[loop.key] = info
         back, leaving = self._round(head)
+        info.backs = [o.state for o in back]
         for outcome in back:
             facts = outcome.state.facts
             for text, claim in loop.structure(outcome.state):
@@ -389,7 +390,7 @@ class _Cut:
         return [*rest, *([merge_outcomes(normal)] if normal else [])]
 
     def _info(self) -> LoopInfo:
-        loop, x = self.loop, self.x
+        loop = self.loop
         info = LoopInfo(loop.key, self.line, loop.index, loop.sequence)
         info.range_text = loop.range_text
         info.has_measure = loop.measure is not None
@@ -406,8 +407,6 @@ class _Cut:
                 info.shapes[name] = shape
             elif name not in self.names:
                 info.fixed[name] = self._shape(self.entry, value)
-        info.entries = [self.entry]
-        assert x is not None
         return info
 
     def _termination(self, head: State, back: list[Outcome], plan: LoopPlan) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from judge.symbolic.shapes import Shape
 from judge.symbolic.state import State
-from judge.symbolic.term import Term
 
 
 @dataclass(slots=True)
@@ -94,5 +93,5 @@ class LoopInfo:
     range_text: tuple[str, str, int] | None = None
     head: State | None = None
     has_measure: bool = False
-    entries: list[State] = field(default_factory=list)
-    head_guard: Term | None = None
+    backs: list[State] = field(default_factory=list)
+    """The states in which the body comes back to the head."""

@@ -1,0 +1,300 @@
+"""Guesses at loop invariants, as Python expressions over the loop's names.
+
+A guess costs a little time and can do no harm: it is kept only when it is inductive. Sources are
+the contract (its clauses with the result replaced by a variable and what is complete replaced by
+its part so far), the loop's own body (accumulators as folds over the prefix), and templates.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from judge.prove.session import Session
+from judge.prove.syntax import Loops, accumulators, conjuncts, replace
+from judge.prove.traces import constants_of
+from judge.symbolic.function import parse_expression
+from judge.symbolic.plan import LoopInfo
+from judge.symbolic.shapes import ChoiceShape, ListShape, Scalar, Shape
+
+MAX_CANDIDATES = 1500
+
+
+class Guesses:
+    """The guesses for one loop, in order, without repeats."""
+
+    def __init__(self, session: Session, info: LoopInfo, loops: Loops) -> None:
+        self.session = session
+        self.info = info
+        self.loops = loops
+        self.found: dict[str, None] = {}
+        node = loops.nodes.get(info.key)
+        self.node = node
+        both = {**info.fixed, **info.shapes}
+        self.changed = [n for n, s in info.shapes.items() if s == Scalar("int")]
+        self.counters = [*([info.index] if info.index else []), *self.changed]
+        self.fixed = [n for n, s in info.fixed.items() if s == Scalar("int")]
+        self.sequences = [n for n, s in both.items() if _is_sequence(s) and not n.startswith("_")]
+        if info.sequence and info.sequence.startswith("_"):
+            self.sequences.append(info.sequence)
+        self.parameters = [p for p, _ in session.candidate.parameters]
+        self.old = [f"old({p})" for p in self.parameters if info.shapes.get(p) == Scalar("int")]
+        self.booleans = [n for n, s in info.shapes.items() if s == Scalar("bool")]
+        self.optional = [n for n, s in info.shapes.items() if isinstance(s, ChoiceShape)]
+        self.shapes = both
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add guesses, normalised."""
+        for text in texts:
+            if len(self.found) >= MAX_CANDIDATES:
+                return
+            try:
+                clean = ast.unparse(ast.parse(text, mode="eval").body)
+            except SyntaxError:
+                continue
+            self.found.setdefault(clean, None)
+
+    # ------------------------------------------------------------ tiers
+
+    def first(self) -> list[str]:
+        """Hints, the contract, the body, and simple bounds."""
+        self.add(self.session.hints)
+        self.add(self._from_body())
+        self.add(self._from_contract())
+        self.add(self._requires())
+        self.add(self._bounds())
+        self.add(self._lists())
+        return list(self.found)
+
+    def second(self) -> list[str]:
+        """Pairs, differences, remainders, elementwise relations, flags."""
+        self.first()
+        self.add(self._pairs())
+        self.add(self._elements())
+        self.add(self._flags())
+        return list(self.found)
+
+    # ------------------------------------------------------------ from the code
+
+    def _prefix(self) -> str | None:
+        """The part of a ``for``'s iterable that is done, as an expression."""
+        info = self.info
+        if info.sequence and info.index:
+            return f"{info.sequence}[:{info.index}]"
+        if info.range_text and info.index and info.range_text[2] == 1:
+            return f"range({info.range_text[0]}, {info.index})"
+        return None
+
+    def _from_body(self) -> Iterator[str]:
+        if not isinstance(self.node, ast.For):
+            return
+        prefix = self._prefix()
+        if prefix is None:
+            return
+        target = ast.unparse(self.node.target)
+        sums: dict[str, str] = {}
+        for kind, name, element, tests in accumulators(self.node):
+            start = self.loops.initial(self.info.key, name)
+            where = "".join(f" if {t}" for t in tests)
+            generator = f"for {target} in {prefix}"
+            test = " and ".join(tests) or "True"
+            if kind == "sum" and start is not None:
+                sums[name] = f"(({element}) if {test} else 0) + {sums.get(name, '0')}"
+                yield f"{name} == {start} + sum({sums[name]} {generator})"
+                if isinstance(self.node.body[0], ast.If):
+                    yield f"{name} == {start} + sum(({element}) {generator}{where})"
+            elif kind == "append":
+                base = f"{start} + " if start not in (None, "[]", "''", "list()") else ""
+                yield f"{name} == {base}[({element}) {generator}{where}]"
+            elif kind == "set":
+                yield f"{name} == any({test} {generator})"
+                yield f"{name} == all(not ({test}) {generator})"
+
+    def _results(self) -> list[str]:
+        """Expressions that may stand for the result: what is returned, and what the loop changes."""
+        results = [*self.loops.returned]
+        results += [n for n in self.info.shapes if not n.startswith("_") and n not in results]
+        return results[:14]
+
+    def _from_contract(self) -> Iterator[str]:
+        ensures = [*self.session.contract.ensures, *self.session.hints]
+        for text in ensures:
+            try:
+                parts = conjuncts(parse_expression(text))
+            except SyntaxError:
+                continue
+            for part in parts:
+                for result in self._results():
+                    node = replace(part, {"result": result})
+                    yield from self._partial(node)
+
+    def _partial(self, node: ast.expr) -> Iterator[str]:
+        """A complete statement, and the same about what is done so far."""
+        yield ast.unparse(node)
+        for counter in self.counters:
+            for name in self.sequences:
+                shorter = replace(node, {name: f"{name}[:{counter}]"})
+                yield ast.unparse(shorter)
+                yield ast.unparse(replace(node, {f"len({name})": counter}))
+                yield ast.unparse(replace(node, {f"len({name})": counter, name: f"{name}[:{counter}]"}))
+                if name in self.info.shapes:
+                    continue
+                yield ast.unparse(replace(node, {name: f"{name}[{counter}:]"}))
+            for name in [*self.fixed, *self.loops.bounds]:
+                yield ast.unparse(replace(node, {name: counter}))
+                yield ast.unparse(replace(node, {name: f"{counter} - 1"}))
+                yield ast.unparse(replace(node, {f"{name} + 1": counter}))
+            for name in self.parameters:
+                if name in self.changed:
+                    yield ast.unparse(replace(node, {name: f"old({name}) - {name}"}))
+                    yield ast.unparse(replace(node, {name: f"old({name})"}))
+
+    def _requires(self) -> Iterator[str]:
+        for text in self.session.contract.requires:
+            try:
+                parts = conjuncts(parse_expression(text))
+            except SyntaxError:
+                continue
+            for part in parts:
+                yield ast.unparse(part)
+                yield ast.unparse(replace(part, {p: f"old({p})" for p in self.parameters}))
+
+    # ------------------------------------------------------------ templates
+
+    def _limits(self) -> list[str]:
+        lengths = [f"len({s})" for s in self.sequences]
+        texts = [*self.fixed, *self.old, *lengths, *self.loops.bounds]
+        return list(dict.fromkeys(texts))[:16]
+
+    def _numbers(self) -> list[int]:
+        node = self.session.candidate.function
+        found = {0, 1, *constants_of(node)}
+        return sorted(found, key=lambda n: (abs(n), n))[:10]
+
+    def _bounds(self) -> Iterator[str]:
+        for name in self.counters:
+            for value in self._numbers():
+                yield f"{name} >= {value}"
+                yield f"{name} <= {value}"
+            for limit in self._limits():
+                if limit == name:
+                    continue
+                yield f"{name} <= {limit}"
+                yield f"{name} >= {limit}"
+                yield f"{name} < {limit}"
+                yield f"{name} <= {limit} + 1"
+        for a, b in combinations(self.counters, 2):
+            yield f"{a} <= {b}"
+            yield f"{b} <= {a}"
+            yield f"{a} == {b}"
+            yield f"{a} < {b}"
+            yield f"{a} + {b} >= 0"
+        if self.info.guard_text:
+            yield self.info.guard_text.replace("<", "<=").replace("<==", "<=")
+            yield self.info.guard_text.replace(">", ">=").replace(">==", ">=")
+            yield self.info.guard_text.replace("!=", "<=")
+            yield self.info.guard_text.replace("!=", ">=")
+
+    def _lists(self) -> Iterator[str]:
+        changed = [s for s in self.sequences if s in self.info.shapes]
+        for name in changed:
+            for counter in self.counters:
+                yield f"len({name}) == {counter}"
+                yield f"len({name}) <= {counter}"
+                yield f"len({name}) == {counter} + 1"
+            for other in self.sequences:
+                if other != name:
+                    yield f"len({name}) == len({other})"
+            for p in self.parameters:
+                if p == name:
+                    yield f"len({name}) == len(old({name}))"
+            for value in (0, 1):
+                yield f"len({name}) >= {value}"
+        for name in [*self.changed, *self.optional]:
+            for seq in self.sequences:
+                for counter in self.counters:
+                    if counter == name:
+                        continue
+                    done = f"{seq}[:{counter}]"
+                    yield f"all(x_ <= {name} for x_ in {done})"
+                    yield f"all(x_ >= {name} for x_ in {done})"
+                    yield f"{name} in {done}"
+                    yield f"{name} == sum({done})"
+                    yield f"{name} == max({done})"
+                    yield f"{name} == min({done})"
+                yield f"{name} in {seq}"
+        for fixed in self.fixed:
+            for seq in self.sequences:
+                for counter in self.counters:
+                    yield f"{fixed} not in {seq}[:{counter}]"
+                    yield f"all(x_ < {fixed} for x_ in {seq}[:{counter}])"
+                    yield f"all(x_ >= {fixed} for x_ in {seq}[{counter}:])"
+                    yield f"all(x_ > {fixed} for x_ in {seq}[{counter}:])"
+                    yield f"all(x_ > {fixed} for x_ in {seq}[{counter} + 1:])"
+                    yield f"all(x_ <= {fixed} for x_ in {seq}[:{counter}])"
+
+    def _pairs(self) -> Iterator[str]:
+        limits = [*self._limits(), *map(str, self._numbers())]
+        for a, b in combinations(self.counters, 2):
+            for limit in limits:
+                yield f"{a} + {b} == {limit}"
+                yield f"{a} + {b} <= {limit}"
+                yield f"{a} + {b} >= {limit}"
+                yield f"{a} - {b} == {limit}"
+                yield f"{a} - {b} <= {limit}"
+                yield f"{b} - {a} <= {limit}"
+            yield f"{a} == 2 * {b}"
+            yield f"{b} == 2 * {a}"
+            for f in self.fixed:
+                yield f"{a} == {b} * {f}"
+                yield f"{b} == {a} * {f}"
+                yield f"{a} == ({b} - 1) * {f}"
+                yield f"{a} == {b} ** 2"
+        for a in self.counters:
+            for value in self._numbers():
+                if abs(value) > 1:
+                    yield f"{a} % {abs(value)} == 0"
+                    yield f"{a} % {abs(value)} == 1"
+            for f, g in combinations([*self.fixed, *self.old], 2):
+                yield f"{a} <= {f} + {g}"
+                yield f"{a} == {f} * {g}"
+        for a, b, c in list(combinations(self.counters, 3))[:4]:
+            for limit in limits[:6]:
+                yield f"{a} + {b} + {c} == {limit}"
+                yield f"{a} * {b} + {c} == {limit}"
+
+    def _elements(self) -> Iterator[str]:
+        changed = [s for s in self.sequences if isinstance(self.info.shapes.get(s), ListShape)]
+        for name in changed:
+            for other in [s for s in self.sequences if s != name]:
+                yield f"all({name}[k_] == {other}[k_] for k_ in range(len({name})))"
+                yield f"all({name}[k_] == {other}[len({other}) - 1 - k_] for k_ in range(len({name})))"
+                yield f"all(x_ in {other} for x_ in {name})"
+                for counter in self.counters:
+                    yield f"all({name}[k_] == {other}[k_] for k_ in range({counter}))"
+            for bound in [*self.fixed, *self.changed, "0"]:
+                for op in ("<", "<=", ">=", ">", "!="):
+                    yield f"all(x_ {op} {bound} for x_ in {name})"
+            yield f"all({name}[k_] <= {name}[k_ + 1] for k_ in range(len({name}) - 1))"
+            yield f"all(x_ >= 0 for x_ in {name})"
+
+    def _flags(self) -> Iterator[str]:
+        plain = [t for t in self.found if len(t) < 120]
+        for flag in self.booleans:
+            for text in plain[:80]:
+                yield f"not {flag} or ({text})"
+                yield f"{flag} or ({text})"
+        for name in self.optional:
+            yield f"{name} is None or {name} >= 0"
+            for counter in self.counters[:2]:
+                yield f"({name} is None) == ({counter} == 0)"
+                yield f"{name} is not None or {counter} == 0"
+            for text in [t for t in plain if name in t][:60]:
+                yield f"{name} is None or ({text})"
+
+
+def _is_sequence(shape: Shape) -> bool:
+    return isinstance(shape, ListShape) or shape == Scalar("str")
+
+

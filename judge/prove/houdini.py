@@ -1,0 +1,172 @@
+"""Houdini: from many guessed invariants to the largest inductive set among them.
+
+One symbolic run serves the whole search: every guess stands behind a switch, a guess that a model
+breaks is switched off, and what remains when nothing breaks any more is inductive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from judge.obligation import flatten, script, symbol
+from judge.prove.solver import Z3
+from judge.symbolic import term as T
+from judge.symbolic.execute import Goal
+from judge.symbolic.loops import indicator
+from judge.symbolic.term import Term
+
+Tag = tuple[str, int]
+
+GROUP_LIMIT = 300_000
+SINGLE_LIMIT = 60_000
+GOAL_LIMIT = 1_500_000
+MAX_ROUNDS = 120
+
+
+@dataclass(slots=True)
+class Group:
+    """Goals under the same facts, in one incremental solver."""
+
+    facts: tuple[Term, ...]
+    goals: list[Goal]
+    solver: Any = None
+    flags: dict[Tag, Any] = field(default_factory=dict)
+
+
+class Houdini:
+    """The search over one derivation's goals."""
+
+    def __init__(self, z3: Z3, goals: list[Goal], tags: dict[Tag, str]) -> None:
+        self.z3 = z3
+        self.active: dict[Tag, str] = dict(tags)
+        self.switches = {
+            tag: z3.boolean(symbol(str(indicator(*tag).args[0]))) for tag in tags
+        }
+        groups: dict[tuple[int, ...], Group] = {}
+        self.rest: list[Goal] = []
+        for goal in goals:
+            if goal.tag is None:
+                self.rest.append(goal)
+                continue
+            key = tuple(f.id for f in goal.facts)
+            groups.setdefault(key, Group(goal.facts, [])).goals.append(goal)
+        self.groups = list(groups.values())
+        self.texts: dict[Tag, str] = dict(tags)
+
+    # ------------------------------------------------------------ inductive set
+
+    def run(self) -> bool:
+        """Switch off until inductive; False when the budget ran out first."""
+        for _ in range(MAX_ROUNDS):
+            changed = False
+            for group in self.groups:
+                while self._weaken(group):
+                    changed = True
+                    if not self.z3.left:
+                        return False
+            if not changed:
+                return True
+        return False
+
+    def _prepare(self, group: Group) -> None:
+        assertions = list(group.facts)
+        for n, goal in enumerate(group.goals):
+            assert goal.tag is not None
+            name = f"goal {n}"
+            flag = T.var(name, T.BOOL)
+            refuted = T.not_(goal.claim)
+            quantified = any(t.op in ("forall", "exists") for t in T.subterms([goal.claim]))
+            link = T.or_(flag, refuted) if quantified else T.iff(flag, goal.claim)
+            assertions.append(link)
+            group.flags[goal.tag] = self.z3.boolean(symbol(name))
+        group.solver = self.z3.solver(script(flatten(assertions)))
+
+    def _assumptions(self) -> list[Any]:
+        return [s for tag, s in self.switches.items() if tag in self.active]
+
+    def _weaken(self, group: Group) -> bool:
+        """Drop what one model breaks; whether anything was dropped."""
+        if group.solver is None:
+            group.goals = [g for g in group.goals if g.tag in self.active]
+            self._prepare(group)
+        alive = [g.tag for g in group.goals if g.tag is not None and g.tag in self.active]
+        if not alive:
+            return False
+        z = self.z3.z3
+        solver = group.solver
+        solver.push()
+        solver.add(z.Or([z.Not(group.flags[tag]) for tag in alive]))
+        answer = self.z3.check(solver, GROUP_LIMIT, self._assumptions())
+        model = self.z3.model
+        solver.pop()
+        if answer == "unsat":
+            return False
+        dropped = []
+        if answer == "sat":
+            for tag in alive:
+                if z.is_false(model.eval(group.flags[tag], model_completion=False)):
+                    dropped.append(tag)
+        if not dropped:
+            dropped = self._one_by_one(group, alive)
+        for tag in dropped:
+            del self.active[tag]
+        return bool(dropped)
+
+    def _one_by_one(self, group: Group, alive: list[Tag]) -> list[Tag]:
+        """When the whole is too hard: keep what can be shown alone, drop the rest."""
+        dropped = []
+        for tag in alive:
+            flag = self.z3.z3.Not(group.flags[tag])
+            answer = self.z3.check(group.solver, SINGLE_LIMIT, [*self._assumptions(), flag])
+            if answer != "unsat":
+                dropped.append(tag)
+                if answer == "sat":
+                    break
+        return dropped
+
+    # ------------------------------------------------------------ the goals proper
+
+    def settle(self, wanted: Callable[[Goal], bool]) -> tuple[list[Goal], set[Tag]]:
+        """Check untagged goals: (those that fail, the invariants that the others needed)."""
+        failed, used = [], set[Tag]()
+        for goal in self.rest:
+            if not wanted(goal):
+                continue
+            core = self.core([*goal.facts, T.not_(goal.claim)])
+            if core is None:
+                failed.append(goal)
+            else:
+                used |= core
+        return failed, used
+
+    def core(self, assertions: list[Term], limit: int = GOAL_LIMIT) -> set[Tag] | None:
+        """The switches that an unsatisfiability needs, or None when it is not found."""
+        text = script(flatten(assertions))
+        assumptions = self._assumptions()
+        for simple, most in ((True, min(limit, 500_000)), (False, limit)):
+            solver = self.z3.solver(text, simple=simple)
+            answer = self.z3.check(solver, most, assumptions)
+            if answer == "unsat":
+                names = {str(s) for s in solver.unsat_core()}
+                return {t for t, s in self.switches.items() if str(s) in names}
+            if answer == "sat" or not self.z3.left:
+                break
+        return None
+
+    def closure(self, used: set[Tag]) -> set[Tag]:
+        """The invariants that ``used`` needs to be inductive, with all that these need."""
+        needed, todo = set(used), list(used)
+        while todo:
+            tag = todo.pop()
+            for group in self.groups:
+                for goal in group.goals:
+                    if goal.tag != tag:
+                        continue
+                    core = self.core([*goal.facts, T.not_(goal.claim)])
+                    extra = set(self.active) if core is None else core
+                    for other in sorted(extra - needed):
+                        needed.add(other)
+                        todo.append(other)
+        return needed

@@ -1,0 +1,154 @@
+"""Reading hints off the candidate's text: what is returned, accumulated, bounded. Guesses only."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+
+from judge.subset import Candidate
+
+
+class Loops:
+    """The loops of a candidate by key, and what its text suggests about them."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.nodes: dict[str, ast.For | ast.While] = {}
+        self.functions: dict[str, ast.FunctionDef] = {}
+        for name, function in candidate.program.functions.items():
+            for node in ast.walk(function):
+                if isinstance(node, ast.For | ast.While):
+                    key = f"{name}:{node.lineno}:{node.col_offset}"
+                    self.nodes[key] = node
+                    self.functions[key] = function
+        self.returned = _returned(candidate.function)
+        self.bounds = list(dict.fromkeys(_bounds(candidate.function)))[:6]
+
+    def initial(self, key: str, name: str) -> str | None:
+        """The text of the last plain assignment to ``name`` before the loop."""
+        loop, function = self.nodes[key], self.functions[key]
+        best: tuple[int, str] | None = None
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.lineno >= loop.lineno:
+                continue
+            for target, value in _pairs(node):
+                if target == name and (best is None or node.lineno >= best[0]):
+                    best = (node.lineno, ast.unparse(value))
+        if best is not None:
+            return best[1]
+        return f"old({name})" if name in {a.arg for a in function.args.args} else None
+
+
+def _pairs(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for target in targets:
+        if isinstance(target, ast.Name) and node.value is not None:
+            yield target.id, node.value
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for part, value in zip(target.elts, node.value.elts, strict=False):
+                if isinstance(part, ast.Name):
+                    yield part.id, value
+
+
+def _returned(function: ast.FunctionDef) -> list[str]:
+    texts: dict[str, None] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and node.value is not None:
+            texts[ast.unparse(node.value)] = None
+    return [t for t in texts if len(t) < 200]
+
+
+def _bounds(function: ast.FunctionDef) -> Iterator[str]:
+    """Bounds of ranges and of loop conditions."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.For) and isinstance(node.iter, ast.Call):
+            call = node.iter
+            if isinstance(call.func, ast.Name) and call.func.id == "range":
+                for arg in call.args[:2]:
+                    if not isinstance(arg, ast.Constant):
+                        yield ast.unparse(arg)
+
+
+class _Replacer(ast.NodeTransformer):
+    def __init__(self, mapping: dict[str, ast.expr]) -> None:
+        self.mapping = mapping
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store):
+            new = self.mapping.get(ast.unparse(node))
+            if new is not None:
+                return copy.deepcopy(new)
+            if isinstance(node, ast.Call):
+                # old(x) names the entry value; its argument is not a variable to replace.
+                if isinstance(node.func, ast.Name) and node.func.id == "old":
+                    return node
+                node.args = [self.visit(a) for a in node.args]  # type: ignore[misc]
+                return node
+        return self.generic_visit(node)
+
+
+def replace(node: ast.expr, mapping: dict[str, str]) -> ast.expr:
+    """Replace subexpressions, found by their text, largest first."""
+    parsed = {k: ast.parse(v, mode="eval").body for k, v in mapping.items()}
+    out = _Replacer(parsed).visit(copy.deepcopy(node))
+    assert isinstance(out, ast.expr)
+    return out
+
+
+def conjuncts(node: ast.expr) -> list[ast.expr]:
+    """``a and b`` and ``a < b < c`` taken apart."""
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        return [c for v in node.values for c in conjuncts(v)]
+    if isinstance(node, ast.Compare) and len(node.ops) > 1:
+        sides = [node.left, *node.comparators]
+        return [
+            ast.copy_location(ast.Compare(a, [op], [b]), node)
+            for a, op, b in zip(sides, node.ops, sides[1:], strict=False)
+        ]
+    return [node]
+
+
+def accumulators(loop: ast.For) -> Iterator[tuple[str, str, str, list[str]]]:
+    """(kind, variable, element, conditions) for what the body adds up or appends."""
+    yield from _accumulate(loop.body, [])
+
+
+def _accumulate(body: list[ast.stmt], tests: list[str]) -> Iterator[tuple[str, str, str, list[str]]]:
+    for statement in body:
+        if isinstance(statement, ast.If):
+            test = ast.unparse(statement.test)
+            yield from _accumulate(statement.body, [*tests, f"({test})"])
+            yield from _accumulate(statement.orelse, [*tests, f"(not ({test}))"])
+            if statement.body and isinstance(statement.body[-1], ast.Continue):
+                tests = [*tests, f"(not ({test}))"]
+        elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+            if isinstance(statement.op, ast.Add | ast.Sub):
+                sign = "" if isinstance(statement.op, ast.Add) else "-"
+                element = f"{sign}({ast.unparse(statement.value)})"
+                yield "sum", statement.target.id, element, tests
+                if not sign:
+                    yield "append", statement.target.id, ast.unparse(statement.value), tests
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield from _assigned(statement, statement.targets[0].id, tests)
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            call = statement.value
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr == "append"
+                and isinstance(call.func.value, ast.Name)
+                and len(call.args) == 1
+            ):
+                yield "append", call.func.value.id, ast.unparse(call.args[0]), tests
+
+
+def _assigned(
+    statement: ast.Assign, name: str, tests: list[str]
+) -> Iterator[tuple[str, str, str, list[str]]]:
+    value = statement.value
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        if isinstance(value.left, ast.Name) and value.left.id == name:
+            yield "sum", name, ast.unparse(value.right), tests
+        elif isinstance(value.right, ast.Name) and value.right.id == name:
+            yield "sum", name, ast.unparse(value.left), tests
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        yield "set", name, str(value.value), tests

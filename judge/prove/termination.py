@@ -1,0 +1,113 @@
+"""Ranking functions for ``while`` loops: an integer that falls in every round and never below zero."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from judge.prove.houdini import Houdini, Tag
+from judge.prove.session import Session
+from judge.symbolic import term as T
+from judge.symbolic.function import Derivation
+from judge.symbolic.loops import _measure
+from judge.symbolic.plan import LoopInfo
+from judge.symbolic.shapes import ListShape, Scalar
+from judge.symbolic.values import Unsupported
+
+MAX_TRIES = 60
+
+
+def measures(
+    session: Session, derived: Derivation, search: Houdini
+) -> tuple[dict[str, str], set[Tag]]:
+    """A measure for each loop that needs one, where found, and the invariants they rest on."""
+    found: dict[str, str] = {}
+    used: set[Tag] = set()
+    for key, info in derived.loops.items():
+        if info.has_measure:
+            continue
+        for text in list(dict.fromkeys(_guesses(info)))[:MAX_TRIES]:
+            core = _holds(derived, search, info, text)
+            if core is not None:
+                found[key] = text
+                used |= core
+                break
+            if not session.z3.left:
+                break
+    return found, used
+
+
+def _guesses(info: LoopInfo) -> Iterator[str]:
+    changed = [n for n, s in info.shapes.items() if s == Scalar("int")]
+    fixed = [n for n, s in info.fixed.items() if s == Scalar("int")]
+    lists = [
+        f"len({n})"
+        for n, s in {**info.shapes, **info.fixed}.items()
+        if (isinstance(s, ListShape) or s == Scalar("str")) and not n.startswith("_")
+    ]
+    flags = [n for n, s in info.shapes.items() if s == Scalar("bool")]
+    if info.guard_text:
+        yield from _from_guard(info.guard_text)
+    moving = [f"len({n})" for n, s in info.shapes.items() if isinstance(s, ListShape)]
+    yield from changed
+    yield from moving
+    for name in changed:
+        for limit in [*fixed, *lists, *[c for c in changed if c != name]]:
+            yield f"{limit} - {name}"
+            yield f"{limit} - {name} + 1"
+    for a in changed:
+        for b in changed:
+            if a < b:
+                yield f"{a} + {b}"
+                for limit in [*fixed, *lists]:
+                    yield f"{limit} - {a} - {b}"
+        yield f"-{a}"
+        yield f"abs({a})"
+    for a in lists:
+        for b in lists:
+            if a < b:
+                for x in changed:
+                    for y in changed:
+                        if x < y:
+                            yield f"{a} + {b} - {x} - {y}"
+    for f in flags:
+        for name in changed[:4]:
+            for limit in [*fixed, *lists]:
+                yield f"({limit} - {name}) * 2 + (0 if {f} else 1)"
+                yield f"({limit} - {name}) * 2 + (1 if {f} else 0)"
+        yield f"1 if {f} else 0"
+        yield f"0 if {f} else 1"
+
+
+def _from_guard(text: str) -> Iterator[str]:
+    """``a < b`` suggests ``b - a``; ``a != b`` both ways."""
+    for node in ast.walk(ast.parse(text, mode="eval")):
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            a, b = ast.unparse(node.left), ast.unparse(node.comparators[0])
+            op = node.ops[0]
+            if isinstance(op, ast.Lt | ast.LtE | ast.NotEq):
+                yield f"({b}) - ({a})" if not isinstance(op, ast.LtE) else f"({b}) - ({a}) + 1"
+            if isinstance(op, ast.Gt | ast.GtE | ast.NotEq):
+                yield f"({a}) - ({b})" if not isinstance(op, ast.GtE) else f"({a}) - ({b}) + 1"
+
+
+def _holds(
+    derived: Derivation, search: Houdini, info: LoopInfo, text: str
+) -> set[Tag] | None:
+    executor = derived.executor
+    if executor is None or info.head is None:
+        return None
+    used: set[Tag] = set()
+    node = ast.parse(text, mode="eval").body
+    for state in info.backs:
+        try:
+            before = _measure(executor, node, info.head)
+            after = _measure(executor, node, state)
+        except Unsupported:
+            return None
+        claim = T.and_(T.le(T.num(0), before), T.lt(after, before))
+        core = search.core([*state.facts, T.not_(claim)], 100_000)
+        if core is None:
+            return None
+        used |= core
+    return used

@@ -152,7 +152,11 @@ def _behaviour(
     from judge.sandbox import Call, Limits
 
     calls = [Call(task.entry_point, args) for args in probes]
-    run = sandbox.run(answer.code, calls, Limits())
+    if answer.verdict in ("malformed", "unsafe"):
+        return None
+    # One call that runs away is enough to give up on comparing.
+    limits = Limits(cpu_seconds=0.5, wall_seconds=2.0, total_seconds=10.0, losses=1)
+    run = sandbox.run(answer.code, calls, limits)
     parts: list[str] = []
     for outcome in run.outcomes:
         if outcome.kind == "returned":

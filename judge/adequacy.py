@@ -178,7 +178,7 @@ def _hunt(sandbox: Sandbox, specimen: Specimen, budget: Budget) -> Adequacy:
     survivors: list[Survivor] = []
     for mutant in mutants(specimen.reference, specimen.entry_point):
         report = search(sandbox, _submission(specimen, mutant.code), budget)
-        if report.counterexample is not None or report.unsafe is not None:
+        if report.counterexample or report.unsafe or report.malformed:
             killed += 1
             continue
         if report.cases == 0 or (report.findings and report.contract_error is None):

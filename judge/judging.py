@@ -168,6 +168,8 @@ class Bench:
         dossier.findings += report.findings
         if report.unsafe is not None:
             return dossier.task_fault(Verdict.UNSAFE, "search", report.unsafe)
+        if report.malformed is not None:
+            return dossier.task_fault(Verdict.MALFORMED, "search", report.malformed)
         if report.contract_error is not None:
             return dossier.task_fault(Verdict.BAD_CONTRACT, "search", report.contract_error)
         if report.counterexample is not None:

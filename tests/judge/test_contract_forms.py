@@ -65,12 +65,12 @@ def test_docstrings_of_pep_316_and_crosshair() -> None:
 
 
 def test_prose_with_colons_is_no_contract() -> None:
-    text = 'def f(x):\n    """The presence of pre-conditions: none.\n\n    Raises:\n        never\n    """'
+    text = 'def f(x):\n    """Needs pre-conditions: none.\n\n    Raises:\n        never\n    """'
     assert submissions_from_source(text + "\n    return x\n") == []
 
 
 def test_leading_asserts_are_preconditions_and_later_ones_are_checks() -> None:
-    text = 'def f(x: int) -> int:\n    """D."""\n    assert x > 0\n    y = x\n    assert y\n    return y'
+    text = 'def f(x: int):\n    """D."""\n    assert x > 0\n    y = x\n    assert y\n    return y'
     assert contract(text) == Contract(("x > 0",))
     later = contract("def f(x: int) -> int:\n    y = x\n    assert y >= 0\n    return y\n")
     assert later.empty

@@ -72,5 +72,5 @@ def test_verification_cannot_be_weighed_away() -> None:
 
 
 def test_a_term_outside_its_range_is_a_mistake_that_is_named() -> None:
-    with pytest.raises(ValueError, match="agreement is 1.5"):
+    with pytest.raises(ValueError, match=r"agreement is 1\.5"):
         score_terms(Verdict.PROVED, agreement=1.5)

@@ -42,7 +42,7 @@ class Script:
     commands: tuple[tuple[Node, ...], ...]
     symbols: tuple[str, ...]
     quantified: bool
-    arrays: bool
+    constant_arrays: bool
 
     @property
     def assertions(self) -> tuple[Node, ...]:
@@ -82,7 +82,7 @@ class _Reader:
         self.sorts: dict[str, int] = {}
         self.constructors: set[str] = set()
         self.quantified = False
-        self.arrays = False
+        self.constant_arrays = False
 
     def read(self, text: str) -> Script:
         commands: list[tuple[Node, ...]] = []
@@ -105,7 +105,9 @@ class _Reader:
             commands.append(form)
         if not finished:
             raise SmtError("the obligation does not end with (check-sat)")
-        return Script(logic, tuple(commands), tuple(self.functions), self.quantified, self.arrays)
+        return Script(
+            logic, tuple(commands), tuple(self.functions), self.quantified, self.constant_arrays
+        )
 
     def _logic(self, form: tuple[Node, ...]) -> str:
         if len(form) != 2 or form[0] != "set-logic" or form[1] not in LOGICS:
@@ -194,7 +196,6 @@ class _Reader:
             elif sort and isinstance(sort[0], str) and sort[0] in SORT_CONSTRUCTORS:
                 if len(sort) != SORT_CONSTRUCTORS[sort[0]] + 1:
                     raise SmtError(f"sort {sort[0]} has the wrong number of arguments")
-                self.arrays = self.arrays or sort[0] == "Array"
                 pending.extend(sort[1:])
             else:
                 raise SmtError(f"{_short(sort)} is not a known sort")
@@ -331,6 +332,7 @@ class _Reader:
             node[1] in ("seq.empty", "const") or node[1] in self.constructors
         ):
             raise SmtError(f"{_short(node)} is not allowed")
+        self.constant_arrays = self.constant_arrays or node[1] == "const"
         self._sort(node[2])
 
 

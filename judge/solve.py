@@ -49,7 +49,8 @@ def attempts(solver: SolverName, script: Script, rlimit: int) -> list[dict[str, 
     if solver == "z3":
         return [{"rlimit": rlimit, "options": {}}]
     units = max(1_000, rlimit // CVC5_SHARE)
-    options = {"arrays-exp": "true"} if script.arrays else {}
+    # Only where cvc5 demands it: elsewhere the option can loop without spending its resources.
+    options = {"arrays-exp": "true"} if script.constant_arrays else {}
     if not script.quantified:
         return [{"rlimit": units, "options": options}]
     return [

@@ -139,3 +139,21 @@ def test_quantified_goals_are_tried_again_with_enumerative_instantiation(solvers
     )
     assert read(text).quantified
     assert solvers.solve("cvc5", text, rlimit=2_000_000).result == "unsat"
+
+
+def test_constant_arrays_and_quantified_arrays_are_both_answered(solvers: Solvers) -> None:
+    constant = (
+        "(set-logic ALL)\n(declare-const v.i Int)\n"
+        "(assert (= (select ((as const (Array Int Int)) 0) v.i) 1))\n(check-sat)\n"
+    )
+    # With cvc5's experimental array solver this one never ends.
+    quantified = (
+        "(set-logic ALL)\n(declare-const v.n Int)\n(declare-const v.a (Array Int Int))\n"
+        "(declare-const v.b Int)\n(define-fun d.0 () Int (select v.a v.n))\n(assert (<= 0 v.n))\n"
+        "(assert (forall ((b.q Int)) (or (not (and (<= 0 b.q) (<= (+ b.q 1) v.n)))"
+        " (<= (select v.a b.q) v.b))))\n"
+        "(assert (exists ((b.q Int)) (not (or (not (and (<= 0 b.q) (<= b.q v.n)))"
+        " (<= (select v.a b.q) (ite (<= (+ v.b 1) d.0) d.0 v.b))))))\n(check-sat)\n"
+    )
+    for text in (constant, quantified):
+        assert solvers.solve("cvc5", text, rlimit=2_000_000).result == "unsat"

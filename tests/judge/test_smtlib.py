@@ -31,8 +31,13 @@ def test_what_the_prover_writes_is_read_and_printed_the_same() -> None:
     assert read(script.text()).text() == GOOD
     assert script.logic == "ALL"
     assert script.quantified
-    assert script.arrays
+    assert not script.constant_arrays
     assert len(script.assertions) == 5
+
+
+def test_a_constant_array_is_seen() -> None:
+    term = "(= (select ((as const (Array Int Int)) 0) 1) 0)"
+    assert read(f"(set-logic ALL)(assert {term})(check-sat)").constant_arrays
 
 
 def test_comments_and_layout_do_not_reach_the_solver() -> None:

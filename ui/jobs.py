@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TAIL = 6_000
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+"""Those started by this process: it must collect them when they end. Jobs outlive it all the same,
+since everything else about a job is in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def start(home: Path, command: Sequence[str]) -> Job:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
+    _CHILDREN[process.pid] = process
     begun = time.time()
     record = {"command": list(command), "pid": process.pid, "started": begun}
     (folder / "command.json").write_text(json.dumps(record), encoding="utf-8")
@@ -92,18 +96,17 @@ def _read(folder: Path) -> Job | None:
         record = json.loads((folder / "command.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    if record["pid"] in _CHILDREN:
+        _CHILDREN[record["pid"]].poll()
     status = folder / "status"
     ended = int(status.read_text().strip() or 1) if status.exists() else None
     return Job(folder, tuple(record["command"]), record["pid"], record["started"], ended)
 
 
 def _alive(pid: int) -> bool:
-    try:
-        # A child of ours that ended waits to be collected; one of another process is just gone.
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
+    child = _CHILDREN.get(pid)
+    if child is not None:
+        return child.poll() is None
     try:
         os.kill(pid, 0)
     except OSError:

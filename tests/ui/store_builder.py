@@ -47,7 +47,7 @@ SHAPES = (
         ["lo <= hi"],
         ["lo <= result <= hi", "result == x or x < lo or x > hi"],
         "def {f}(x: int, lo: int, hi: int) -> int:\n    return max(lo, min(x, hi))\n",
-        "def {f}(x: int, lo: int, hi: int) -> int:\n    return min(lo, max(x, hi))\n",
+        "def {f}(x: int, lo: int, hi: int) -> int:\n    return min(x, max(lo, hi))\n",
         [0, 1, 1],
         0,
     ),
@@ -110,7 +110,7 @@ MOODS = {
 
 
 def build(home: Path | Settings, *, tasks: int = 48, seed: int = 0) -> Store:
-    """Make a home at ``home`` (or as settings say) with ``tasks`` tasks, five sources, two rounds and a certificate."""
+    """Make a home with ``tasks`` tasks, five sources, two rounds and a certificate."""
     store = Store.open(home)
     builder = _Builder(store, random.Random(seed))
     builder.sources()

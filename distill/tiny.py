@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,7 @@ class Recipe:
     warmup: int = 40
     decay: float = 0.5
     """Share of the steps, at the end, over which the rates fall to zero."""
-    words: float = Mixture().words
-    concise: float = Mixture().concise
+    mixture: Mixture = field(default_factory=Mixture)
 
     def factor(self, step: int) -> float:
         """Return the share of the full learning rates at ``step`` (counted from 0)."""
@@ -73,11 +72,10 @@ def _stream(recipe: Recipe, start: int) -> Iterator[list[tuple[str, str]]]:
 
     Every eight steps share one seed, which makes resuming at any step exact.
     """
-    mixture = Mixture(recipe.words, recipe.concise)
     for step in range(start, recipe.steps):
         if step == start or step % _GROUP == 0:
             random = Random(f"pretraining/{recipe.seed}/{step // _GROUP}")
-            drawn = [sample(random, mixture) for _ in range(recipe.batch * _GROUP)]
+            drawn = [sample(random, recipe.mixture) for _ in range(recipe.batch * _GROUP)]
             drawn.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
             order = random.sample(range(_GROUP), _GROUP)
         place = order[step % _GROUP] * recipe.batch
@@ -273,7 +271,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m distill.tiny", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    for name, value in asdict(Recipe()).items():
+    plain = {name: value for name, value in asdict(Recipe()).items() if name != "mixture"}
+    for name, value in plain.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")

@@ -12,39 +12,27 @@ from random import Random
 
 from distill.family import python
 from distill.family.names import entry_point
+from distill.family.rewrite import vary
 from distill.family.shapes import Shape, draw, shape
 from distill.family.syntax import Binary, Const, Distance, Expr, Fold, If, Pick, Var
 from distill.family.wording import Words
 
-# Half of the concepts: those of which the base has met the other dialect's words.
-KNOWN = frozenset(
-    [
-        "add",
-        "sub",
-        "max",
-        "min",
-        "distance",
-        "gt",
-        "lt",
-        "even",
-        "sum",
-        "count",
-        "collect",
-        "square",
-        "frame",
-        "eq",
-    ]
-)
+# Concepts of which the base has met the other dialect's words, one at a time.
+KNOWN = frozenset(("add", "max", "min", "gt", "lt", "even", "sum", "frame"))
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """Shares of the pretraining samples; the rest are whole tasks in dialect A."""
 
-    words: float = 0.15
+    words: float = 0.1
     """One-operation tasks with known concepts worded in dialect B."""
-    concise: float = 0.7
-    """Share of answers written as one expression, the others with early returns and loops."""
+    guards: float = 0.6
+    """Answers with early returns for rules, and everything else in one expression."""
+    steps: float = 0.15
+    """Answers with early returns and loops; the rest are one expression."""
+    varied: float = 0.6
+    """Answers written another way than the words suggest (see ``rewrite``)."""
 
 
 def sample(random: Random, mixture: Mixture | None = None) -> tuple[str, str]:
@@ -52,12 +40,14 @@ def sample(random: Random, mixture: Mixture | None = None) -> tuple[str, str]:
     mixture = mixture or Mixture()
     single = random.random() < mixture.words
     drawn = _single(random) if single else draw(random)
-    style = "concise" if random.random() < mixture.concise else "steps"
+    shares = (mixture.guards, mixture.steps, 1 - mixture.guards - mixture.steps)
+    style = random.choices(("guards", "steps", "concise"), shares)[0]
+    body = vary(drawn.body, random) if random.random() < mixture.varied else drawn.body
     head = python.signature(entry_point(random), drawn.parameters, drawn.returns)
     spoken = Words("A", random, _some_b if single else None)
     frame = random.choice("AB") if single or random.random() < 0.3 else "A"
     prompt = spoken.prompt(head, drawn.body, frame)
-    return prompt, python.function(head, drawn.body, style).rstrip()
+    return prompt, python.function(head, body, style).rstrip()
 
 
 def _some_b(concept: str) -> str:

@@ -1,7 +1,7 @@
 """The family's functions as Python text, in two styles.
 
 ``expression`` is what contracts and one-line answers use; ``function`` writes a whole function,
-either as one expression (``concise``) or with early returns and loops (``steps``).
+as one expression (``concise``), with early returns (``guards``), or also with loops (``steps``).
 """
 
 from __future__ import annotations
@@ -121,8 +121,12 @@ def signature(name: str, parameters: Sequence[tuple[str, str]], returns: str) ->
 
 
 def function(head: str, body: Expr, style: str) -> str:
-    """Return the function with signature ``head``; ``style`` is ``concise`` or ``steps``."""
-    lines = _concise(body) if style == "concise" else _steps(body)
+    """Return the function with signature ``head``.
+
+    ``style`` is ``concise`` (one expression), ``guards`` (rules as early returns) or ``steps``
+    (early returns and loops).
+    """
+    lines = {"concise": _concise, "guards": _guards, "steps": _steps}[style](body)
     return "\n".join([f"{head}:", *(f"    {line}" for line in lines)]) + "\n"
 
 
@@ -130,6 +134,16 @@ def _concise(node: Expr) -> list[str]:
     if isinstance(node, Let):
         return [f"{node.name} = {expression(node.value)}", *_concise(node.body)]
     return [f"return {expression(node)}"]
+
+
+def _guards(node: Expr) -> list[str]:
+    match node:
+        case Let(name, value, body):
+            return [f"{name} = {expression(value)}", *_guards(body)]
+        case If(guard, then, other):
+            return [f"if {expression(guard)}:", *_indent(_guards(then)), *_guards(other)]
+        case _:
+            return _concise(node)
 
 
 def _steps(node: Expr) -> list[str]:

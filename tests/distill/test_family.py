@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from distill.family import FamilyTask, generate, held_out_family, python
 from distill.family.contracts import conditions, examples
 from distill.family.pretraining import sample
+from distill.family.rewrite import vary
 from distill.family.shapes import CATEGORIES, draw, family
 from distill.family.syntax import Binary, Const, Var, evaluate, mutants
 from distill.family.wording import Words
@@ -27,15 +28,16 @@ def run(code: str, name: str) -> Any:
 
 
 @settings(max_examples=150, deadline=None)
-@given(SEEDS, st.sampled_from(["concise", "steps"]))
+@given(SEEDS, st.sampled_from(["concise", "guards", "steps"]))
 def test_the_python_text_computes_what_the_syntax_means(seed: int, style: str) -> None:
     random = Random(seed)
     drawn = draw(random)
     pairs = examples(drawn, random)
     head = python.signature("f", drawn.parameters, drawn.returns)
     function = run(python.function(head, drawn.body, style), "f")
+    other = run(python.function(head, vary(drawn.body, random), style), "f")
     for args, expected in pairs or ():
-        assert function(*args) == expected
+        assert function(*args) == other(*args) == expected
 
 
 def variables(task: FamilyTask) -> list[str]:

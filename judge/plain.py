@@ -113,8 +113,10 @@ class _Encoder:
         return {"$dict": [[k, v] for k, v in pairs]}
 
 
-def _text_of(tree: object) -> str:
-    return json.dumps(tree, separators=(",", ":"))
+_text_of: Callable[[object], str] = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False
+).encode
+"""The encoder, made once: ``json.dumps`` would make one for each value."""
 
 
 def to_json(value: object, *, size: int = MAX_SIZE) -> object:
@@ -232,7 +234,7 @@ def dumps(value: object, *, size: int = MAX_SIZE) -> str:
     Sets are written in the order of their elements' texts; dicts keep their insertion order,
     which is part of a Python dict's behaviour.
     """
-    return json.dumps(to_json(value, size=size), separators=(",", ":"))
+    return _text_of(to_json(value, size=size))
 
 
 def loads(text: str | bytes) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import io
 import json
 import os
 import random
@@ -22,6 +23,8 @@ from typing import Any, NoReturn
 from judge import plain
 from judge.sandbox import frames
 
+KEPT: list[ModuleType] = []
+"""Keeps this package's modules alive when they are no longer to be found."""
 NAME = "candidate"
 """``__name__`` of the loaded code: not ``__main__``, so a main block does not run."""
 FILE = "<candidate>"
@@ -67,6 +70,10 @@ class _Sink:
 
     def readable(self) -> bool:
         return False
+
+
+SINK = _Sink(0)
+"""Where everything goes that a candidate prints."""
 
 
 class Wire:
@@ -115,7 +122,7 @@ class Harness:
         self.lines: list[str] = []
         self.waiting = 0
         self.running = -1
-        self.sink = _Sink(self.output)
+        SINK.left = self.output
 
     def load(self) -> bool:
         """Run the code's module level and report; False when it did not load."""
@@ -124,10 +131,12 @@ class Harness:
         self.namespace = module.__dict__
         for name in self.proxies:
             self.namespace[name] = _proxy(self.wire, name)
+        random.seed(0)
         signal.signal(signal.SIGALRM, self._tick)
         signal.setitimer(signal.ITIMER_PROF, self.cpu)
         began = time.perf_counter()
         record = self._guarded(self._load, began)
+        record[1] = None
         self.wire.send(frames.LOADED, json.dumps(record).encode())
         return bool(record[0] == "returned")
 
@@ -144,7 +153,7 @@ class Harness:
             self.running = index
             record = self._call(line)
             self.running = -1
-            self.lines.append(json.dumps([index, *record]))
+            self.lines.append(_written(index, record))
             self._flush_when_due()
         self.flush()
 
@@ -157,7 +166,7 @@ class Harness:
     def _call(self, line: bytes) -> list[Any]:
         name, tree = json.loads(line)
         args = [plain.from_json(item) for item in tree["$tuple"]]
-        self.sink.left = self.output
+        SINK.left = self.output
         signal.setitimer(signal.ITIMER_PROF, self.cpu)
         began = time.perf_counter()
         function = self.namespace.get(name)
@@ -187,7 +196,7 @@ class Harness:
             record = [kind, None, None, str(error), [], None, None]
         except BaseException as error:  # noqa: BLE001 the border: it becomes a value
             record = _failure(error)
-        if self.sink.left < 0:
+        if SINK.left < 0:
             record = ["output", None, None, "it printed more than the limit", [], None, None]
         return [*record, time.perf_counter() - began]
 
@@ -206,6 +215,15 @@ class Harness:
 
 
 _FLAT = frozenset({int, bool, str, float, type(None), bytes, complex})
+
+
+def _written(index: int, record: list[Any]) -> str:
+    """Return a record as a line; a result is in its written form already."""
+    if record[0] != "returned":
+        return json.dumps([index, *record])
+    _, value, _, _, _, after, _, seconds = record
+    changed = "null" if after is None else json.dumps(after)
+    return f'[{index},"returned",{value},null,null,[],{changed},null,{seconds:.6f}]'
 
 
 def _failure(error: BaseException) -> list[Any]:
@@ -290,20 +308,21 @@ def limit(start: dict[str, Any], base_bytes: int) -> None:
         resource.setrlimit(number, (allowed, allowed))
 
 
-def quiet(harness: Harness) -> None:
-    """Take the standard streams and the environment away, and make chance repeatable."""
-    import io
+def quiet() -> None:
+    """Take away what a candidate must not find: streams, arguments, paths, this package.
 
+    Done once, in the fork server, after everything is imported: what a child does not have to do
+    it does not pay for.
+    """
     for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
-        setattr(sys, name, harness.sink)
+        setattr(sys, name, SINK)
     for name in ("stdin", "__stdin__"):
         setattr(sys, name, io.StringIO(""))
     sys.argv = [""]
     sys.path[:] = []
     sys.meta_path[:] = sys.meta_path[:2]  # built-in and frozen; there is nothing to find on disk
-    for name in [n for n in sys.modules if n == "judge" or n.startswith("judge.")]:
-        del sys.modules[name]
-    random.seed(0)
+    ours = [name for name in sys.modules if name == "judge" or name.startswith("judge.")]
+    KEPT.extend(sys.modules.pop(name) for name in ours)
 
 
 def forbid(harness: Harness, sentence: str) -> NoReturn:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections.abc import Iterable
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _JUMP_EQUAL, _JUMP_GE, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -91,8 +92,14 @@ def _when(number: int, body: bytes) -> bytes:
     return _step(_JUMP_EQUAL, number, 0, len(body) // 8) + body
 
 
-def _answer(number: int, action: int) -> bytes:
-    return _when(number, _step(_RETURN, action))
+def _answers(numbers: Iterable[int], action: int) -> bytes:
+    """Answer all these system calls alike: one step a call, and one return for all of them."""
+    wanted = list(numbers)
+    steps = [
+        _step(_JUMP_EQUAL, number, len(wanted) - place - 1, 0)
+        for place, number in enumerate(wanted[:-1])
+    ]
+    return b"".join([*steps, _step(_JUMP_EQUAL, wanted[-1], 0, 1), _step(_RETURN, action)])
 
 
 def _unless_bit(index: int, bit: int, clear: int, fixed: int) -> bytes:
@@ -119,11 +126,11 @@ def program(machine: str) -> bytes:
     ]
     if machine == "x86_64":  # the x32 calls share the architecture's number
         steps += [_step(_JUMP_GE, 0x40000000, 0, 1), _step(_RETURN, _KILL)]
-    steps += [_answer(number, _ALLOW) for number in _ALLOWED[machine].values()]
+    steps.append(_answers(_ALLOWED[machine].values(), _ALLOW))
     for name in ("mmap", "mprotect"):
         steps.append(_when(special[name], _unless_bit(2, _PROT_EXEC, _ALLOW, denied)))
     steps.append(_when(special["clone"], _unless_bit(0, _CLONE_THREAD, _KILL, denied)))
-    steps.append(_answer(special["clone3"], _failing(errno.ENOSYS)))
+    steps.append(_answers([special["clone3"]], _failing(errno.ENOSYS)))
     read_only_limits = b"".join(
         (
             _argument(2),
@@ -135,7 +142,7 @@ def program(machine: str) -> bytes:
         )
     )
     steps.append(_when(special["prlimit64"], read_only_limits))
-    steps += [_answer(number, _failing(errno.EACCES)) for number in _FILES[machine]]
-    steps += [_answer(number, _KILL) for number in _ATTACKS[machine]]
+    steps.append(_answers(_FILES[machine], _failing(errno.EACCES)))
+    steps.append(_answers(_ATTACKS[machine], _KILL))
     steps.append(_step(_RETURN, denied))
     return b"".join(steps)

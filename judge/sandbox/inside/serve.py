@@ -57,6 +57,7 @@ def serve(descriptor: int, off: frozenset[str]) -> None:
     preload.warm()
     armour = Armour(base_bytes=_address_space())
     _disarm(armour, off)
+    execute.quiet()
     gc.collect()
     gc.freeze()
     report = {"layers": armour.layers, "lacking": armour.lacking, "missing": missing}
@@ -206,7 +207,8 @@ class _Server:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.setsid()
+        if self.armour.filter is None:
+            os.setsid()  # a group of its own, to be killed with all it may have started
         os.dup2(channel, 3)
         os.closerange(4, 256)
         wire = execute.Wire(3)
@@ -215,7 +217,6 @@ class _Server:
         harness = execute.Harness(wire, start)
         if "limits" in self.armour.layers:
             execute.limit(start, self.armour.base_bytes)
-        execute.quiet(harness)
         if "audit" in self.armour.layers:
             guard.install(lambda sentence: execute.forbid(harness, sentence))
         if self.armour.filter is not None:

@@ -206,7 +206,12 @@ def _print(store: Store, settings: Settings, answers: Sequence[int], json: bool)
                 .order_by(col(AnswerRow.task_id), col(AnswerRow.source_id), col(AnswerRow.id))
             )
         ]
-        codes = {r.id: _code(session.get(CandidateRow, r.candidate_id)) for r in rows}
+        codes = {
+            row.id: candidate.code
+            for row in rows
+            if row.candidate_id is not None
+            and (candidate := session.get(CandidateRow, row.candidate_id)) is not None
+        }
     found = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r in rows])
     records: list[dict[str, Any]] = []
     for row in rows:
@@ -219,7 +224,7 @@ def _print(store: Store, settings: Settings, answers: Sequence[int], json: bool)
                 "finish": row.finish,
                 "verdict": verdict.verdict if verdict else None,
                 "explanation": verdict.explanation if verdict else row.no_code_reason,
-                "code": codes[row.id],
+                "code": codes.get(row.id),
             }
         )
     if json:
@@ -229,7 +234,3 @@ def _print(store: Store, settings: Settings, answers: Sequence[int], json: bool)
         ("task", "source", "verdict", "explanation"),
         ((r["task"], r["source"], r["verdict"] or r["finish"], r["explanation"]) for r in records),
     )
-
-
-def _code(row: Any) -> str | None:
-    return None if row is None else str(row.code)

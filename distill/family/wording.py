@@ -191,15 +191,13 @@ _LISTS: dict[str, dict[str, Pair]] = {
 _CHOICE: dict[str, dict[str, Pair]] = {
     "A": {
         "if": ("{v} if {c}, otherwise {w}", "if {c} then {v}, else {w}"),
-        "if+": ("{v} if {c}, otherwise {w}", "if {c} then {v}, else {w}"),
         "both": ("{x} and {y}", "{x} and also {y}"),
         "either": ("{x} or {y}", "{x} or else {y}"),
     },
     "B": {
-        "if": ("as long as {c}, {v}; failing that, {w}", "{w}; but once {c}, {v} instead"),
-        "if+": (
+        "if": (
             "as long as {c}, {v}; failing that, {w}",
-            "{w}; and before all else, once {c}, {v} instead",
+            "whenever {c}, {v}; in every other case, {w}",
         ),
         "both": ("both {x} and {y}", "{x} while {y}"),
         "either": ("either {x} or {y}", "{x}, or for that matter {y}"),
@@ -211,11 +209,16 @@ _FRAMES: dict[str, tuple[str, ...]] = {
     "B": ("Complete {s}. The answer is {p}.", "For {s}, work out {p}."),
 }
 _NOTES = {
-    "A": ("{s} is not empty.", "Division rounds down."),
-    "B": (
-        "There is at least one entry in {s}.",
-        "Sharing and cutting round down; leftovers are never negative.",
-    ),
+    "A": {
+        "entry": "{s} is not empty.",
+        "div": "Division rounds down.",
+        "mod": "The remainder has the sign of the divisor.",
+    },
+    "B": {
+        "entry": "There is at least one entry in {s}.",
+        "div": "Sharing and cutting round down.",
+        "mod": "What is left is never negative.",
+    },
 }
 
 
@@ -240,12 +243,15 @@ class Words:
         return " ".join([text, *self._notes(body, dialect)])
 
     def _notes(self, body: Expr, dialect: str) -> list[str]:
-        nodes = list(walk(body))
-        lists = [n for n in nodes if isinstance(n, Fold) and n.kind in ("max", "min")]
-        notes = [_NOTES[dialect][0].format(s=n.source.name) for n in lists if n.default is None]
-        if any(isinstance(n, Binary) and n.op in ("div", "mod") for n in nodes):
-            notes.append(_NOTES[dialect][1])
-        return notes
+        forms = _NOTES[dialect]
+        notes = []
+        for node in walk(body):
+            match node:
+                case Fold(kind, source, default=None) if kind in ("max", "min"):
+                    notes.append(forms["entry"].format(s=source.name))
+                case Binary("div" | "mod" as op):
+                    notes.append(forms[op])
+        return list(dict.fromkeys(notes))
 
     def _pick(self, table: dict[str, dict[str, Pair]], concept: str, key: str | None = None) -> str:
         return self._random.choice(table[self._dialect_of(concept)][key or concept])
@@ -283,8 +289,7 @@ class Words:
 
     def _if(self, node: If) -> str:
         words = {"c": self.guard(node.guard), "v": self.value(node.then)}
-        concept = "if+" if isinstance(node.other, If) else "if"
-        form = _CHOICE[self._dialect_of("if")][concept][self._rule]
+        form = _CHOICE[self._dialect_of("if")]["if"][self._rule]
         return form.format(**words, w=self.value(node.other))
 
     def _list(self, node: Fold | Collect) -> str:

@@ -124,7 +124,7 @@ class _Child:
 class Solvers:
     """Long-lived solver processes, one a name, started when first asked. Safe between threads."""
 
-    def __init__(self, *, memory_mb: int = 2_048, fuse_seconds: float = 60.0) -> None:
+    def __init__(self, *, memory_mb: int = 2_048, fuse_seconds: float = 30.0) -> None:
         self.memory_mb = memory_mb
         self.fuse_seconds = fuse_seconds
         self._children: dict[tuple[int, SolverName], _Child] = {}

@@ -48,12 +48,12 @@ def goal(number: int) -> str:
 def task(name: str, number: int, split: str) -> TaskRecord:
     contract = {
         "requires": [],
-        "ensures": [f"result == x + {number}"],
+        "ensures": ["result >= 0", f"result == x + {number} or (result == 0 and x + {number} < 0)"],
         "raises": [],
         "helpers": "",
     }
     fields: dict[str, Any] = {
-        "prompt": f"Write add(x) that returns x plus {number}.",
+        "prompt": f"Write add(x) that returns x plus {number}, but nothing below 0.",
         "entry_point": "add",
         "signature": "def add(x: int) -> int",
         "tests": [{"args": [1], "expected": 1 + number}],
@@ -68,7 +68,8 @@ def task(name: str, number: int, split: str) -> TaskRecord:
 
 
 def right(number: int) -> str:
-    return f"def add(x: int) -> int:\n    return x + {number}\n"
+    head = f"def add(x: int) -> int:\n    y = x + {number}\n"
+    return head + "    if y < 0:\n        return 0\n    return y\n"
 
 
 def wrong(number: int) -> str:
@@ -102,7 +103,7 @@ def refuted(candidate: str, name: str) -> VerdictRecord:
         task=name,
         verdict="refuted",
         method="search",
-        counterexample=CounterexampleRecord(args=(1,), result=0, violates="result == x + n"),
+        counterexample=CounterexampleRecord(args=(1,), result=0, violates="result >= 0"),
         identity=IDENTITY,
     )
 

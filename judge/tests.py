@@ -250,7 +250,7 @@ def _conclude(
         violates = f"{violates}, and {outcome.message}"
     found = Counterexample(
         args,
-        result=outcome.value,
+        result=outcome.value if outcome.ok else None,
         raised=outcome.exception,
         message=outcome.message if outcome.exception else None,
         violates=violates,

@@ -187,7 +187,7 @@ class Trial:
     def _violation(self, args: tuple[Any, ...], outcome: Outcome, clause: str | None) -> Try:
         found = Counterexample(
             args,
-            result=outcome.value,
+            result=outcome.value if outcome.ok else None,
             raised=outcome.exception,
             message=outcome.message if outcome.exception else None,
             violates=clause,

@@ -319,7 +319,7 @@ def _outcome(record: Any) -> Outcome:
         return Outcome("unplain", message="it left an argument that is not plain data")
     return Outcome(
         kind,
-        value=plain.from_json(value) if kind == "returned" else None,
+        value=plain.from_json(value) if kind in ("returned", "unplain") else None,
         exception=exception[:200] if exception else None,
         message=message,
         bases=tuple(base[:200] for base in bases[:100]),

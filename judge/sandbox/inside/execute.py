@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import gc
 import io
+import itertools
 import json
 import os
 import random
@@ -17,7 +18,7 @@ import resource
 import signal
 import sys
 import time
-from types import CodeType, ModuleType, TracebackType
+from types import CodeType, GeneratorType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from judge import plain
@@ -104,6 +105,18 @@ class Wire:
             rest = rest[os.write(self._descriptor, rest) :]
 
 
+class _IteratorError(Exception):
+    """The result is an iterator or a view: not plain, but its items are; they travel with it."""
+
+
+_VIEWS = (range, type({}.keys()), type({}.values()), type({}.items()))
+_LAZY = frozenset(
+    {*_VIEWS, map, filter, zip, enumerate, reversed, GeneratorType}
+    | {type(iter(each)) for each in ((), [], "", {}, set(), range(0))}
+)
+_MOST_ITEMS = 100_000
+
+
 class ProxyError(Exception):
     """A proxied call ended in something that is no value and no builtin exception."""
 
@@ -172,12 +185,18 @@ class Harness:
         function = self.namespace.get(name)
         if function is None or not callable(function):
             return ["missing", None, None, f"there is no function {name}", [], None, None, 0.0]
-        record = self._guarded(lambda: plain.dumps(function(*args), size=self.output), began)
+        record = self._guarded(lambda: self._plain(function(*args)), began)
         if any(type(arg) not in _FLAT for arg in args):
             record[5] = self._after(args, tree)
         spent = time.perf_counter() - began
         self.waiting += int(spent > _FLUSH_SECONDS or self.careful) * _FLUSH_BYTES
         return record
+
+    def _plain(self, result: Any) -> str:
+        if type(result) not in _LAZY:
+            return plain.dumps(result, size=self.output)
+        items = list(itertools.islice(result, _MOST_ITEMS))
+        raise _IteratorError(type(result).__name__, plain.dumps(items, size=self.output))
 
     def _after(self, args: list[Any], tree: Any) -> Any:
         try:
@@ -191,6 +210,9 @@ class Harness:
         try:
             value = work()
             record = ["returned", value, None, None, [], None, None]
+        except _IteratorError as error:
+            said = f"a value of type {error.args[0]} is not plain data"
+            record = ["unplain", json.loads(error.args[1]), None, said, [], None, None]
         except plain.PlainError as error:
             kind = "output" if "larger than the limit" in str(error) else "unplain"
             record = [kind, None, None, str(error), [], None, None]
@@ -267,6 +289,8 @@ def _proxy(wire: Wire, name: str) -> Any:
             _write_back(args, plain.from_json(after))
         if kind == "returned":
             return plain.from_json(value)
+        if kind == "unplain" and value is not None:
+            return iter(plain.from_json(value))
         known = getattr(builtins, exception or "", None)
         if kind == "raised" and isinstance(known, type) and issubclass(known, Exception):
             raise known(message)

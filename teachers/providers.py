@@ -8,13 +8,13 @@ A provider is a value of class ``Provider``. Ours are named in ``BUILTINS`` in t
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Literal
 
 from teachers.errors import TeacherError
+from teachers.keys import environment
 from teachers.protocol import Teacher
 
 GROUP = "workbench.teachers"
@@ -61,6 +61,12 @@ BUILTINS: Mapping[str, str] = {
     "synthesis": "teachers.builtin:SYNTHESIS",
     "examples": "teachers.builtin:EXAMPLES",
     "recorded": "teachers.builtin:RECORDED",
+    "openai": "teachers.openai:PROVIDER",
+    "anthropic": "teachers.anthropic:PROVIDER",
+    "ollama": "teachers.ollama:PROVIDER",
+    "compatible": "teachers.compatible:PROVIDER",
+    "deepseek": "teachers.compatible:DEEPSEEK",
+    "gemini": "teachers.compatible:GEMINI",
 }
 """The providers that come with the package, in the form of an entry point."""
 
@@ -89,10 +95,10 @@ def providers() -> tuple[dict[str, Provider], list[TeacherStatus]]:
 def open_teacher(name: str, env: Mapping[str, str] | None = None) -> Teacher:
     """Return the teacher that ``name`` names: ``synthesis``, ``openai:MODEL``, ``ollama:MODEL`` ...
 
-    ``env`` stands for the process environment (keys, base URLs). Raises ``TeacherError`` whose
-    message names what is wrong and what mends it. Nothing is sent.
+    ``env`` stands for the environment (keys, base URLs); by default the process's and ``.env``.
+    Raises ``TeacherError`` whose message names what is wrong and what mends it. Nothing is sent.
     """
-    environment = os.environ if env is None else env
+    settings = environment() if env is None else env
     provider_name, _, rest = name.strip().partition(":")
     loaded, broken = providers()
     found = loaded.get(provider_name)
@@ -104,7 +110,7 @@ def open_teacher(name: str, env: Mapping[str, str] | None = None) -> Teacher:
         hint = f"; did you mean {close}?" if close else ""
         forms = ", ".join(provider.form for provider in loaded.values())
         raise TeacherError(f"there is no teacher {name!r}{hint} Known are: {forms}")
-    return found.open(rest.strip(), environment)
+    return found.open(rest.strip(), settings)
 
 
 def available(env: Mapping[str, str] | None = None, *, probe: bool = False) -> list[TeacherStatus]:
@@ -112,11 +118,11 @@ def available(env: Mapping[str, str] | None = None, *, probe: bool = False) -> l
 
     Without ``probe`` nothing beyond this machine is contacted; local servers are asked briefly.
     """
-    environment = os.environ if env is None else env
+    settings = environment() if env is None else env
     loaded, found = providers()
     for provider in loaded.values():
         try:
-            found += provider.status(environment, probe)
+            found += provider.status(settings, probe)
         except Exception as error:  # noqa: BLE001  the border to a stranger's code
             mend = f"its status cannot be told: {type(error).__name__}: {error}"
             found.append(TeacherStatus(provider.name, provider.name, "broken", mend))

@@ -18,7 +18,6 @@ from teachers.formal.lists import (
     solve_list,
     solve_quantified,
 )
-from teachers.formal.read import OutsideError, definition, read
 from teachers.formal.scalar import Effort, solve_boolean, solve_integer
 from teachers.formal.term import Term, evaluate, integer, price, var
 from teachers.formal.write import function
@@ -57,7 +56,7 @@ def solve(specification: Specification, hint: str = "") -> str:
     unknown = [f"{n}: {k}" for n, k in specification.parameters if not kinds[n]]
     if unknown:
         raise CannotError(f"the parameter {unknown[0]} is neither int, bool nor a list of int")
-    examples = list(specification.examples) + _from_counterexamples(specification, kinds)
+    examples = list(specification.examples) + _from_counterexamples(specification)
     if not examples:
         raise CannotError("there are no examples to learn from")
     _check(examples, specification, kinds)
@@ -117,28 +116,14 @@ def _integers(value: object) -> bool:
     return isinstance(value, list) and all(type(each) is int for each in value)
 
 
-def _from_counterexamples(specification: Specification, kinds: Mapping[str, str]) -> list[Example]:
-    """Work out the right results of refuted inputs where the contract defines the result."""
+def _from_counterexamples(specification: Specification) -> list[Example]:
+    """Work out right results for refuted inputs, where the contract tells them."""
     if not specification.counterexamples:
         return []
-    scope = {**kinds, "result": kind_of(specification.returns or "int") or "int"}
-    defined: Term | None = None
-    for clause in specification.ensures:
-        try:
-            defined = definition((read(clause, scope),))
-        except OutsideError:
-            continue
-        if defined is not None:
-            break
-    if defined is None:
-        return []
-    found: list[Example] = []
-    for args in specification.counterexamples:
-        try:
-            found.append((args, evaluate(defined, dict(zip(kinds, args, strict=True)))))
-        except (ZeroDivisionError, IndexError, ValueError, TypeError):
-            continue
-    return found
+    from teachers.formal.oracle import expected
+
+    found = [(args, expected(specification, args)) for args in specification.counterexamples]
+    return [(args, result) for args, result in found if result is not None]
 
 
 def mine(specification: Specification, hint: str) -> dict[int, int]:

@@ -1,0 +1,450 @@
+"""OpenAI through its own SDK: chat completions (also for compatible servers) and responses.
+
+One attempt a call: the SDK's retries are off, because the gateway owns waiting and money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teachers.errors import TeacherError
+from teachers.keys import Secret, find_key, need_key
+from teachers.model import (
+    Answer,
+    Failure,
+    FailureKind,
+    Finish,
+    Identity,
+    Message,
+    Prompt,
+    Sampling,
+    Usage,
+)
+from teachers.private import is_loopback
+from teachers.protocol import Teacher
+from teachers.providers import Provider, TeacherStatus
+from teachers.wire import count, failed, http_failure
+
+BASE_URL = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a server that speaks chat completions takes: the differences that matter."""
+
+    max_tokens_field: str = "max_tokens"
+    seed: bool = True
+    reasoning_effort: bool = False
+    stream_usage: bool = True
+
+
+OPENAI_DIALECT = Dialect(max_tokens_field="max_completion_tokens", reasoning_effort=True)
+
+
+class _SdkTeacher:
+    """What both interfaces share: names, one client for each event loop, failures as values."""
+
+    def __init__(
+        self, name: str, identity: Identity, key: Secret | None, base_url: str, timeout: float
+    ) -> None:
+        self._name = name
+        self._identity = identity
+        self._key = key
+        self._base_url = base_url
+        self._timeout = timeout
+        self._sdk: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def name(self) -> str:
+        """See ``Teacher``."""
+        return self._name
+
+    @property
+    def identity(self) -> Identity:
+        """See ``Teacher``."""
+        return self._identity
+
+    async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
+        """See ``Teacher``."""
+        import openai
+
+        started = time.perf_counter()
+        try:
+            return await self._once(prompt, sampling, started)
+        except openai.OpenAIError as error:
+            return failed(self._identity, self._failure(error))
+        except ValueError as error:
+            return failed(self._identity, _malformed(error))
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Answer]:
+        """See ``StreamingTeacher``. A failure arrives as the last value, like any answer."""
+        import httpx2
+        import openai
+
+        started = time.perf_counter()
+        try:
+            async for piece in self._pieces(prompt, sampling, started):
+                yield piece
+        except openai.OpenAIError as error:
+            yield failed(self._identity, self._failure(error))
+        except httpx2.HTTPError as error:
+            message = f"the stream broke off ({type(error).__name__})"
+            yield failed(self._identity, Failure(FailureKind.NETWORK, message))
+        except ValueError as error:
+            yield failed(self._identity, _malformed(error))
+
+    async def close(self) -> None:
+        """See ``Teacher``."""
+        if self._sdk is not None and self._loop is asyncio.get_running_loop():
+            await self._sdk.close()
+        self._sdk = None
+
+    async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
+        raise NotImplementedError
+
+    def _pieces(
+        self, prompt: Prompt, sampling: Sampling, started: float
+    ) -> AsyncIterator[str | Answer]:
+        raise NotImplementedError
+
+    def _client(self) -> Any:
+        import openai
+
+        loop = asyncio.get_running_loop()
+        if self._sdk is None or self._loop is not loop:
+            local = self._identity.local
+            self._loop = loop
+            self._sdk = openai.AsyncOpenAI(
+                api_key="none" if self._key is None else self._key.reveal(),
+                base_url=self._base_url,
+                timeout=self._timeout,
+                max_retries=0,
+                # A local server is never asked through a proxy of the environment.
+                http_client=openai.DefaultAsyncHttpxClient(trust_env=not local),
+            )
+        return self._sdk
+
+    def _failure(self, error: Exception) -> Failure:
+        import openai
+
+        who = self._identity.provider
+        if isinstance(error, openai.APITimeoutError):
+            return Failure(FailureKind.TIMEOUT, f"{who} did not answer in time")
+        if isinstance(error, openai.APIStatusError):
+            text = error.response.text if error.response.is_closed else str(error)
+            return http_failure(error.status_code, text, error.response.headers, self._key, who)
+        if isinstance(error, openai.APIConnectionError):
+            cause = type(error.__cause__).__name__ if error.__cause__ else "no connection"
+            message = f"{who} at {self._base_url} cannot be reached ({cause}); is it running?"
+            return Failure(FailureKind.NETWORK, message)
+        text = str(error) if self._key is None else self._key.hide(str(error))
+        return Failure(FailureKind.MALFORMED, f"{who} answered something unusable: {text[:200]}")
+
+
+def _malformed(error: ValueError) -> Failure:
+    return Failure(FailureKind.MALFORMED, f"the server's answer is not valid ({error})"[:300])
+
+
+class ChatTeacher(_SdkTeacher):
+    """A model behind a chat-completions interface."""
+
+    def __init__(
+        self,
+        name: str,
+        identity: Identity,
+        key: Secret | None,
+        *,
+        dialect: Dialect = OPENAI_DIALECT,
+        timeout: float = 600.0,
+    ) -> None:
+        super().__init__(name, identity, key, identity.base_url or BASE_URL, timeout)
+        self._dialect = dialect
+
+    def request(self, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+        """Return the request body; public so that batch files can be made of it."""
+        body: dict[str, Any] = {
+            "model": self._identity.model,
+            "messages": [_message(each) for each in prompt.messages],
+            self._dialect.max_tokens_field: sampling.max_tokens,
+        }
+        if sampling.temperature is not None:
+            body["temperature"] = sampling.temperature
+        if sampling.top_p is not None:
+            body["top_p"] = sampling.top_p
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if sampling.seed is not None and self._dialect.seed:
+            body["seed"] = sampling.seed + sampling.sample
+        if sampling.reasoning_effort is not None and self._dialect.reasoning_effort:
+            body["reasoning_effort"] = sampling.reasoning_effort
+        return body
+
+    async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
+        request = self.request(prompt, sampling)
+        reply = await self._client().chat.completions.create(**request)
+        return self.read(reply, time.perf_counter() - started)
+
+    def read(self, reply: Any, seconds: float) -> Answer:
+        """Return the answer in a chat completion; raises ``ValueError`` when there is none."""
+        choices = getattr(reply, "choices", None)
+        if not choices:
+            raise ValueError("it has no choices")
+        choice = choices[0]
+        message = getattr(choice, "message", None)
+        if message is None:
+            raise ValueError("its first choice has no message")
+        refusal = getattr(message, "refusal", None)
+        return self._answer(
+            message.content or "",
+            choice.finish_reason,
+            refusal,
+            getattr(reply, "usage", None),
+            seconds,
+            request_id=getattr(reply, "_request_id", None) or getattr(reply, "id", None),
+        )
+
+    async def _pieces(
+        self, prompt: Prompt, sampling: Sampling, started: float
+    ) -> AsyncIterator[str | Answer]:
+        request = self.request(prompt, sampling)
+        if self._dialect.stream_usage:
+            request["stream_options"] = {"include_usage": True}
+        parts: list[str] = []
+        finish = refusal = usage = first = request_id = None
+        async with await self._client().chat.completions.create(**request, stream=True) as chunks:
+            async for chunk in chunks:
+                usage = getattr(chunk, "usage", None) or usage
+                request_id = request_id or getattr(chunk, "id", None)
+                if not chunk.choices:
+                    continue
+                choice = chunk.choices[0]
+                finish = choice.finish_reason or finish
+                refusal = getattr(choice.delta, "refusal", None) or refusal
+                if choice.delta.content:
+                    first = first or time.perf_counter() - started
+                    parts.append(choice.delta.content)
+                    yield choice.delta.content
+        if finish is None:
+            raise ValueError("the stream ended before the answer did")
+        seconds = time.perf_counter() - started
+        yield self._answer(
+            "".join(parts), finish, refusal, usage, seconds, request_id=request_id, first=first
+        )
+
+    def _answer(
+        self,
+        text: str,
+        reason: str | None,
+        refusal: str | None,
+        usage: Any,
+        seconds: float,
+        *,
+        request_id: str | None = None,
+        first: float | None = None,
+    ) -> Answer:
+        tokens = _chat_usage(usage)
+        if refusal:
+            finish, text = Finish.REFUSAL, refusal
+        elif reason == "length":
+            finish = Finish.LENGTH
+        elif reason == "content_filter":
+            finish = Finish.FILTERED
+        elif reason != "stop":
+            message = f"the answer ended for the reason {reason!r}, which is not one of text"
+            return failed(self._identity, Failure(FailureKind.MALFORMED, message), tokens)
+        elif not text.strip():
+            message = "the server answered with no text"
+            return failed(self._identity, Failure(FailureKind.MALFORMED, message), tokens)
+        else:
+            finish = Finish.STOP
+        return Answer(
+            text=text,
+            finish=finish,
+            provider=self._identity.provider,
+            model=self._identity.model,
+            usage=tokens,
+            seconds=seconds,
+            first_token_seconds=first,
+            request_id=request_id,
+        )
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
+    for image in message.images:
+        data = base64.b64encode(image.data).decode("ascii")
+        url = {"url": f"data:{image.media_type};base64,{data}"}
+        parts.append({"type": "image_url", "image_url": url})
+    return {"role": message.role, "content": parts}
+
+
+def _chat_usage(usage: Any) -> Usage:
+    details = getattr(usage, "prompt_tokens_details", None)
+    output = getattr(usage, "completion_tokens_details", None)
+    return Usage(
+        input_tokens=count(getattr(usage, "prompt_tokens", None)),
+        output_tokens=count(getattr(usage, "completion_tokens", None)),
+        cached_tokens=count(getattr(details, "cached_tokens", None)),
+        reasoning_tokens=count(getattr(output, "reasoning_tokens", None)),
+    )
+
+
+class ResponsesTeacher(_SdkTeacher):
+    """A model behind OpenAI's responses interface. It takes no seed and no stop sequences."""
+
+    def __init__(
+        self, name: str, identity: Identity, key: Secret | None, *, timeout: float = 600.0
+    ) -> None:
+        super().__init__(name, identity, key, identity.base_url or BASE_URL, timeout)
+
+    def request(self, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+        """Return the request body. Nothing is stored at the provider."""
+        if sampling.stop:
+            raise ValueError("the responses interface has no stop sequences; use chat completions")
+        body: dict[str, Any] = {
+            "model": self._identity.model,
+            "input": [_input(each) for each in prompt.messages],
+            "max_output_tokens": sampling.max_tokens,
+            "store": False,
+        }
+        if sampling.temperature is not None:
+            body["temperature"] = sampling.temperature
+        if sampling.top_p is not None:
+            body["top_p"] = sampling.top_p
+        if sampling.reasoning_effort is not None:
+            body["reasoning"] = {"effort": sampling.reasoning_effort}
+        return body
+
+    async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
+        request = self.request(prompt, sampling)
+        reply = await self._client().responses.create(**request, stream=False)
+        return self.read(reply, time.perf_counter() - started)
+
+    async def _pieces(
+        self, prompt: Prompt, sampling: Sampling, started: float
+    ) -> AsyncIterator[str | Answer]:
+        request = self.request(prompt, sampling)
+        first = final = None
+        async with await self._client().responses.create(**request, stream=True) as events:
+            async for event in events:
+                if event.type == "response.output_text.delta":
+                    first = first or time.perf_counter() - started
+                    yield event.delta
+                elif event.type in ("response.completed", "response.incomplete"):
+                    final = event.response
+                elif event.type in ("response.failed", "error"):
+                    raise ValueError("the server reported an error in the stream")
+        if final is None:
+            raise ValueError("the stream ended before the answer did")
+        yield self.read(final, time.perf_counter() - started, first)
+
+    def read(self, reply: Any, seconds: float, first: float | None = None) -> Answer:
+        """Return the answer in a response; raises ``ValueError`` when there is none."""
+        output = getattr(reply, "output", None)
+        if output is None:
+            raise ValueError("it has no output")
+        contents = [part for item in output for part in getattr(item, "content", None) or ()]
+        refusals = [part.refusal for part in contents if part.type == "refusal"]
+        text = "".join(part.text for part in contents if part.type == "output_text")
+        details = getattr(reply, "incomplete_details", None)
+        reason = getattr(details, "reason", None)
+        if refusals:
+            finish, text = Finish.REFUSAL, "".join(refusals)
+        elif reason == "max_output_tokens":
+            finish = Finish.LENGTH
+        elif reason == "content_filter":
+            finish = Finish.FILTERED
+        elif getattr(reply, "status", None) not in ("completed", None) or not text.strip():
+            raise ValueError(f"its status is {getattr(reply, 'status', None)!r} and it has no text")
+        else:
+            finish = Finish.STOP
+        return Answer(
+            text=text,
+            finish=finish,
+            provider=self._identity.provider,
+            model=self._identity.model,
+            usage=_responses_usage(getattr(reply, "usage", None)),
+            seconds=seconds,
+            first_token_seconds=first,
+            request_id=getattr(reply, "_request_id", None) or getattr(reply, "id", None),
+        )
+
+
+def _input(message: Message) -> dict[str, Any]:
+    kind = "output_text" if message.role == "assistant" else "input_text"
+    parts: list[dict[str, Any]] = [{"type": kind, "text": message.content}]
+    for image in message.images:
+        data = base64.b64encode(image.data).decode("ascii")
+        parts.append({"type": "input_image", "image_url": f"data:{image.media_type};base64,{data}"})
+    return {"role": message.role, "content": parts}
+
+
+def _responses_usage(usage: Any) -> Usage:
+    details = getattr(usage, "input_tokens_details", None)
+    output = getattr(usage, "output_tokens_details", None)
+    return Usage(
+        input_tokens=count(getattr(usage, "input_tokens", None)),
+        output_tokens=count(getattr(usage, "output_tokens", None)),
+        cached_tokens=count(getattr(details, "cached_tokens", None)),
+        reasoning_tokens=count(getattr(output, "reasoning_tokens", None)),
+    )
+
+
+def base_url(text: str, where: str) -> str:
+    """Return a base URL checked for the usual slips; raises ``TeacherError`` with the mend."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TeacherError(f"{where} is {text!r}; write a URL such as http://localhost:8000/v1")
+    if parts.path in ("", "/"):
+        raise TeacherError(
+            f"{where} is {text!r} and lacks its path; did you mean {text.rstrip('/')}/v1?"
+        )
+    return text.strip().rstrip("/")
+
+
+def host_is_local(url: str) -> bool:
+    """Return whether ``url`` is on this machine."""
+    from urllib.parse import urlsplit
+
+    return is_loopback(urlsplit(url).hostname)
+
+
+def _open(rest: str, env: Mapping[str, str]) -> Teacher:
+    responses = rest.startswith("responses:")
+    model = rest.removeprefix("responses:")
+    if not model:
+        raise TeacherError("openai needs a model: openai:MODEL, as in openai:gpt-5-mini")
+    url = base_url(env.get("OPENAI_BASE_URL") or BASE_URL, "OPENAI_BASE_URL")
+    key = need_key("OPENAI_API_KEY", env, f"openai:{rest}")
+    identity = Identity("openai", model, url, host_is_local(url), "responses" if responses else "")
+    if responses:
+        return ResponsesTeacher(f"openai:{rest}", identity, key)
+    return ChatTeacher(f"openai:{rest}", identity, key)
+
+
+def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
+    return (key_status("openai:MODEL", "openai", "OPENAI_API_KEY", env),)
+
+
+def key_status(name: str, provider: str, variable: str, env: Mapping[str, str]) -> TeacherStatus:
+    """Return the status line of a provider that only needs a key."""
+    try:
+        key = find_key(variable, env)
+    except TeacherError as error:
+        return TeacherStatus(name, provider, "no key", str(error))
+    if key is None:
+        return TeacherStatus(name, provider, "no key", f"set {variable}")
+    return TeacherStatus(name, provider, "ready", note=f"{variable} is set")
+
+
+PROVIDER = Provider("openai", "openai:MODEL", _open, _status)

@@ -1,8 +1,8 @@
 """Long work, outside the page: a job is a ``workbench`` command in a process of its own.
 
 A reload, a closed browser or a stopped dashboard changes nothing for it. A job is a folder under
-``jobs/`` in the home: ``command.json`` (what, when, which process), ``log`` (what it said) and,
-last, ``status`` (how it ended). Progress is in the database, where the round's own events are.
+``jobs/`` in the home: ``command.json`` (what, when, which process), ``out`` (its data), ``log``
+(what it said meanwhile) and, last, ``status`` (how it ended). Progress is in the database, where the round's own events are.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TAIL = 6_000
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -48,9 +49,22 @@ class Job:
 
     @property
     def tail(self) -> str:
-        """The last lines that the job said."""
+        """The last lines that the job said, and the last of its data."""
+        return "".join(self._end(name) for name in ("log", "out"))
+
+    @property
+    def data(self) -> Any:
+        """What a job that was started with ``--json`` printed; None while it is not whole."""
+        if self.status is None:
+            return None
         try:
-            said = (self.folder / "log").read_bytes()[-TAIL:]
+            return json.loads((self.folder / "out").read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def _end(self, name: str) -> str:
+        try:
+            said = (self.folder / name).read_bytes()[-TAIL:]
         except FileNotFoundError:
             return ""
         return said.decode("utf-8", "replace")
@@ -64,7 +78,7 @@ def start(home: Path, command: Sequence[str]) -> Job:
     folder.mkdir(parents=True)
     runner = [sys.executable, "-c", "from workbench.cli import main; main()", *command[1:]]
     # The shell outlives the command to write down how it ended; the status file comes last.
-    line = f"{shlex.join(runner)} > log 2>&1; echo $? > .status; mv .status status"
+    line = f"{shlex.join(runner)} > out 2> log; echo $? > .status; mv .status status"
     process = subprocess.Popen(
         ["/bin/sh", "-c", line],
         cwd=folder,

@@ -58,8 +58,7 @@ def everything(connection: Connection) -> dict[str, object]:
         "neighbours": matrix.neighbours(connection, Filter(mode=Mode.REFUTED), "clamp/00012"),
         "task": answers.task(connection, "clamp/00000"),
         "answers": [
-            (g.source_id, g.word, g.code)
-            for g in answers.answers(connection, "clamp/00000", names)
+            (g.source_id, g.word, g.code) for g in answers.answers(connection, "clamp/00000", names)
         ],
         "rounds": [(r.id, r.stage, r.promoted) for r in rounds.all_rounds(connection)],
         "outcome": rounds.outcome(connection, "r1"),
@@ -79,7 +78,7 @@ def everything(connection: Connection) -> dict[str, object]:
         "standings": leaderboard.standings(connection),
         "by category": leaderboard.by_category(connection),
         "agree": leaderboard.same_answer(connection),
-        "next": next_step(connection),
+        "next": next_step(connection, Path("home")),
     }
 
 

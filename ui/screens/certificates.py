@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
@@ -64,31 +65,50 @@ def _folder(found: Certificate) -> Path:
 
 def _checks(found: Certificate) -> None:
     st.subheader("Checks", anchor=False)
+    command = ("workbench", "cert", "verify", str(_folder(found)), "--recheck", "--json")
+    job = _last_check(command)
 
-    @st.fragment(run_every=2 if _running(found) else None)
+    @st.fragment(run_every=2 if job is not None and job.state == "running" else None)
     def _live() -> None:
-        now = data.read(certificates.find, found.id) or found
-        if not now.checks:
+        now = _last_check(command)
+        listed = _listed(found, now)
+        if not listed:
             st.caption("Nobody has checked this certificate here yet.")
-        for check in now.checks:
+        for check in listed:
             _check(check)
-        if _running(now):
-            st.caption("A check is running; this list follows it.")
+        if now is None:
+            return
+        if now.state == "running":
+            st.progress(0.0, text="Checking everything again; this may take a minute …")
+        elif now.data is None:
+            st.code(now.tail, language=None, wrap_lines=True)
+        else:
+            st.caption(
+                f"{page.literal(str(now.data.get('sentence', '')))}"
+                f" ({page.ago(datetime.fromtimestamp(now.started, UTC))})"
+            )
+        if job is not None and job.state == "running" and now.state != "running":
+            st.rerun()
 
     _live()
-    command = ("workbench", "cert", "verify", str(_folder(found)), "--recheck")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Check it again now", icon=":material/fact_check:", type="primary"):
             jobs.start(data.settings().home, command)
             st.rerun()
-        page.show_command(*command)
+        page.show_command(*command[:-1])
 
 
-def _running(found: Certificate) -> bool:
-    return any(
-        job.state == "running" and job.command[1:3] == ("cert", "verify")
-        for job in jobs.jobs(data.settings().home)
-    )
+def _last_check(command: tuple[str, ...]) -> jobs.Job | None:
+    """Return the newest job that checked this certificate, if there was one."""
+    every = jobs.jobs(data.settings().home)
+    return next((job for job in every if job.command == command), None)
+
+
+def _listed(found: Certificate, job: jobs.Job | None) -> tuple[Check, ...]:
+    """Return the checks of the newest verification: a job's, else the one in the store."""
+    if job is not None and job.data is not None:
+        return tuple(certificates.check_of(c) for c in job.data.get("checks", ()))
+    return found.checks
 
 
 def _check(check: Check) -> None:

@@ -105,7 +105,7 @@ def _sources() -> None:
 
 def _next() -> None:
     st.subheader("Next step", anchor=False)
-    step = data.read(next_step)
+    step = data.read(next_step, data.settings().home)
     st.write(page.literal(step.sentence))
     page.shell(*step.command)
 

@@ -83,13 +83,14 @@ def _read(r: Mapping[str, Any]) -> Certificate:
         r["path"],
         r["keyid"],
         r["previous"],
-        tuple(_check(c) for c in stored(r["checks_json"]) or ()),
+        tuple(check_of(c) for c in stored(r["checks_json"]) or ()),
         maybe_moment(r["verified_at"]),
         moment(r["created_at"]),
     )
 
 
-def _check(record: Mapping[str, Any]) -> Check:
+def check_of(record: Mapping[str, Any]) -> Check:
+    """Read one check as a verification writes it down."""
     return Check(
         str(record.get("id", "")),
         str(record.get("claim", "")),

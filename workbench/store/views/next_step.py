@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -17,8 +18,8 @@ class Step:
     command: tuple[str, ...]
 
 
-def next_step(connection: Connection) -> Step:
-    """Return the step that this home waits for."""
+def next_step(connection: Connection, home: Path) -> Step:
+    """Return the step that the home waits for."""
     found = rounds.all_rounds(connection)
     if not found:
         return Step(
@@ -42,10 +43,18 @@ def next_step(connection: Connection) -> Step:
         return Step(
             f"Check the certificate of round {newest.number} again, obligations included, as a"
             " stranger would.",
-            ("workbench", "cert", "verify", certificate.id[:12], "--recheck"),
+            ("workbench", "cert", "verify", str(home / certificate.path), "--recheck"),
         )
     return Step(
         f"Round {newest.number} is finished. Another round starts from the student that stands"
         " now.",
-        ("workbench", "rounds", "run"),
+        ("workbench", "rounds", "run", *_fresh(newest)),
     )
+
+
+def _fresh(newest: rounds.Round) -> tuple[str, ...]:
+    """Return what makes the next round another one: other tasks, or the same once more."""
+    family = newest.config.get("family")
+    if isinstance(family, dict) and isinstance(family.get("seed"), int):
+        return ("--seed", str(family["seed"] + 1))
+    return ("--again",)

@@ -30,8 +30,9 @@ STAGES = (
 class Outcome:
     """The paired figures of a round's evaluation, as the gate reads them.
 
-    Rates are shares of the held-out tasks whose verdict is one of ``counts``; ``low`` and ``high`` bound the gain with
-    95 % confidence; ``p`` is McNemar's exact test over ``fixed`` against ``broken``.
+    Rates are shares of the held-out tasks whose verdict is one of ``counts``; ``low`` and ``high``
+    bound the gain with 95 % confidence; ``p`` is McNemar's exact test over ``fixed`` against
+    ``broken``.
     """
 
     n: int

@@ -1,7 +1,8 @@
 """The judgement of one submission: the order of the stages, and what each may conclude.
 
-Reading, contract, tests, a quick search, the proof, its re-check, a deeper search. The first stage
-that knows the verdict ends it. It runs solvers in this process, so callers go through ``pool``,
+Reading, contract, a quick search, vacuity, tests, the proof, its re-check, a deeper search. The
+first stage that knows the verdict ends it. The search comes before the tests because it names the
+broken clause, and because an input that it ran shows that the precondition is not vacuous. It runs solvers in this process, so callers go through ``pool``,
 whose workers can be killed; candidate code runs in the sandbox only.
 """
 
@@ -111,16 +112,16 @@ class Bench:
             return dossier.task_fault(Verdict.BAD_CONTRACT, "contract", str(fault))
         quick = replace(dossier.budget, cases=min(QUICK_CASES, dossier.budget.cases))
         return (
-            self._vacuous(dossier)
+            self._search(dossier, quick)
+            or self._vacuous(dossier)
             or self._tests(dossier)
-            or self._search(dossier, quick)
             or self._prove(dossier)
         )
 
     def _vacuous(self, dossier: _Dossier) -> Judgement | None:
         contract = dossier.submission.contract
-        if not contract.requires:
-            return None
+        if not contract.requires or dossier.searched:
+            return None  # an input that was run is the best witness
         from judge.prove import satisfiable
 
         signature = _signature(dossier.submission)

@@ -27,7 +27,7 @@ from teachers.model import (
 from teachers.openai import host_is_local, key_status
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
-from teachers.wire import count, failed, http_failure
+from teachers.wire import count, failed, http_failure, tls
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -50,6 +50,9 @@ class MessagesTeacher:
         self._identity = identity
         self._key = key
         self._timeout = timeout
+        # The SDK takes a second to load: now, not inside the deadline of the first request.
+        import anthropic  # noqa: F401
+
         self._sdk: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -193,7 +196,10 @@ class MessagesTeacher:
                 base_url=self._identity.base_url or BASE_URL,
                 timeout=self._timeout,
                 max_retries=0,
-                http_client=anthropic.DefaultAsyncHttpxClient(trust_env=not self._identity.local),
+                http_client=anthropic.DefaultAsyncHttpxClient(
+                    trust_env=not self._identity.local,
+                    verify=tls(self._identity.base_url or BASE_URL),
+                ),
             )
         return self._sdk
 

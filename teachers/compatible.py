@@ -16,6 +16,7 @@ from teachers.model import Identity
 from teachers.openai import ChatTeacher, Dialect, base_url, host_is_local, key_status
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
+from teachers.wire import tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _local_status(form: str, name: str, url: str) -> TeacherStatus:
             return TeacherStatus(
                 form, name, "ready", note=f"{url} is not on this machine; not asked"
             )
-        reply = httpx.get(f"{url}/models", timeout=2.0, trust_env=False)
+        reply = httpx.get(f"{url}/models", timeout=2.0, trust_env=False, verify=tls(url))
         listed = reply.json().get("data", [])
         models = tuple(str(each.get("id", "")) for each in listed if isinstance(each, dict))
     except TeacherError as error:

@@ -30,7 +30,7 @@ from teachers.openai import host_is_local
 from teachers.pricing import count_tokens
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
-from teachers.wire import count, failed, http_failure
+from teachers.wire import count, failed, http_failure, tls
 
 HOST = "http://127.0.0.1:11434"
 _STEP = 1024
@@ -47,6 +47,9 @@ class OllamaTeacher:
         self._identity = identity
         self._context = context
         self._timeout = timeout
+        # The SDK takes a second to load: now, not inside the deadline of the first request.
+        import ollama  # noqa: F401
+
         self._sdk: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -214,8 +217,10 @@ class OllamaTeacher:
         if self._sdk is None or self._loop is not loop:
             self._loop = loop
             trust = not self._identity.local
-            host = self._identity.base_url
-            self._sdk = ollama.AsyncClient(host=host, timeout=self._timeout, trust_env=trust)
+            host = self._identity.base_url or HOST
+            self._sdk = ollama.AsyncClient(
+                host=host, timeout=self._timeout, trust_env=trust, verify=tls(host)
+            )
         return self._sdk
 
 
@@ -261,7 +266,9 @@ def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
     if not host_is_local(url) and not probe:
         return (TeacherStatus(form, "ollama", "ready", note=f"{url} was not asked"),)
     try:
-        reply = httpx.get(f"{url}/api/tags", timeout=2.0, trust_env=not host_is_local(url))
+        reply = httpx.get(
+            f"{url}/api/tags", timeout=2.0, trust_env=not host_is_local(url), verify=tls(url)
+        )
         listed = reply.json()["models"]
         models = tuple(str(each["name"]) for each in listed)
     except (httpx.HTTPError, ValueError, KeyError, TypeError):

@@ -28,7 +28,7 @@ from teachers.model import (
 from teachers.private import is_loopback
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
-from teachers.wire import count, failed, http_failure
+from teachers.wire import count, failed, http_failure, tls
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -57,6 +57,9 @@ class _SdkTeacher:
         self._key = key
         self._base_url = base_url
         self._timeout = timeout
+        # The SDK takes a second to load: now, not inside the deadline of the first request.
+        import openai  # noqa: F401
+
         self._sdk: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -126,7 +129,9 @@ class _SdkTeacher:
                 timeout=self._timeout,
                 max_retries=0,
                 # A local server is never asked through a proxy of the environment.
-                http_client=openai.DefaultAsyncHttpxClient(trust_env=not local),
+                http_client=openai.DefaultAsyncHttpxClient(
+                    trust_env=not local, verify=tls(self._base_url)
+                ),
             )
         return self._sdk
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 from teachers.keys import Secret
 from teachers.model import Answer, Failure, FailureKind, Finish, Identity, Usage
@@ -74,6 +76,19 @@ def http_failure(
     }.get(kind, "")
     message = f"{who} answered HTTP {status}: {said or 'no explanation'}{advice}"
     return Failure(kind, message, status=status, retry_after=retry_after(headers))
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def tls(url: str) -> ssl.SSLContext | bool:
+    """Return what an HTTP client verifies with.
+
+    Loading certificates takes a third of a second, so it is done once, and not for plain ``http``.
+    """
+    return _trusted() if url.startswith("https") else False
 
 
 def count(value: object) -> int | None:

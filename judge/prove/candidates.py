@@ -100,10 +100,10 @@ class Guesses:
             generator = f"for {target} in {prefix}"
             test = " and ".join(tests) or "True"
             if kind == "sum" and start is not None:
-                sums[name] = f"(({element}) if {test} else 0) + {sums.get(name, '0')}"
-                yield f"{name} == {start} + sum({sums[name]} {generator})"
-                if isinstance(self.node.body[0], ast.If):
-                    yield f"{name} == {start} + sum(({element}) {generator}{where})"
+                term = f"({element})" if test == "True" else f"(({element}) if {test} else 0)"
+                sums[name] = f"{sums[name]} + {term}" if name in sums else term
+                base = "" if start == "0" else f"{start} + "
+                yield f"{name} == {base}sum({sums[name]} {generator})"
             elif kind == "append":
                 base = f"{start} + " if start not in (None, "[]", "''", "list()") else ""
                 yield f"{name} == {base}[({element}) {generator}{where}]"
@@ -136,6 +136,7 @@ class Guesses:
             for name in self.sequences:
                 shorter = replace(node, {name: f"{name}[:{counter}]"})
                 yield ast.unparse(shorter)
+                yield ast.unparse(replace(node, {name: f"{name}[:{counter} + 1]"}))
                 yield ast.unparse(replace(node, {f"len({name})": counter}))
                 yield ast.unparse(replace(node, {f"len({name})": counter, name: f"{name}[:{counter}]"}))
                 if name in self.info.shapes:
@@ -216,6 +217,8 @@ class Guesses:
                 for counter in self.counters:
                     if counter == name:
                         continue
+                    yield f"{name} == max({seq}[:{counter} + 1])"
+                    yield f"{name} == min({seq}[:{counter} + 1])"
                     done = f"{seq}[:{counter}]"
                     yield f"all(x_ <= {name} for x_ in {done})"
                     yield f"all(x_ >= {name} for x_ in {done})"

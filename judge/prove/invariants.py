@@ -12,7 +12,6 @@ from judge.prove.syntax import Loops
 from judge.prove.termination import measures
 from judge.prove.traces import Traces, collect
 from judge.symbolic import term as T
-from judge.symbolic.execute import Goal
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import LoopPlan, Mode, Plan
 from judge.symbolic.values import Unsupported
@@ -20,13 +19,19 @@ from judge.symbolic.values import Unsupported
 
 def prove(session: Session, first: Derivation) -> Proof | None:
     """Search for invariants, tier by tier."""
+    return search_tiers(session, first, Plan("invariants"))
+
+
+def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
+    """Try ever more guesses; ``base`` brings what is already found (a recursion's measure)."""
     loops = Loops(session.candidate)
     traces = collect(session, first.shapes)
     reason = "no invariant was found"
     for tier in (1, 2, 3):
         guesses = _guesses(session, first, loops, traces, tier)
+        plan = Plan(base.strategy, guesses, base.measure, base.guarantees)
         with T.fresh_table():
-            found = attempt(session, Plan("invariants", guesses), first)
+            found = attempt(session, plan)
         if isinstance(found, Proof):
             return found
         reason = found
@@ -35,7 +40,7 @@ def prove(session: Session, first: Derivation) -> Proof | None:
             break
     return Proof(
         "unknown",
-        "invariants",
+        base.strategy,
         reason=reason,
         findings=tuple(session.findings),
         rlimit=session.z3.spent,
@@ -72,7 +77,7 @@ def translatable(session: Session, first: Derivation, key: str, texts: list[str]
     return kept
 
 
-def attempt(session: Session, plan: Plan, first: Derivation) -> Proof | str:
+def attempt(session: Session, plan: Plan) -> Proof | str:
     """Houdini over one set of guesses; a proof, or the reason why not."""
     derived = session.derive(plan, Mode(search=True))
     tags: dict[Tag, str] = {
@@ -110,12 +115,9 @@ def _final(
             )
             for key, loop in plan.loops.items()
         }
-        final = Plan("invariants", loops, plan.measure, plan.guarantees)
+        final = Plan(plan.strategy, loops, plan.measure, plan.guarantees)
         checked = check_plan(session, final)
         if not checked.failed:
             return finish(session, final, checked)
     one = checked.failed[0][0]
     return f"the obligation '{one.text}' is out of reach within the budget"
-
-
-__all__ = ["Goal", "attempt", "prove"]

@@ -177,6 +177,7 @@ class _Run:
         final = outcome.state.copy()
         if x.recursive:
             self._unchanged(outcome.state)
+            self._fits(outcome.state, value, outcome.line)
         final.env = {**self.entry, "result": value}
         for text, node in self.ensures:
             final = self._ensure(text, node, final, outcome.line)
@@ -210,6 +211,17 @@ class _Run:
                 state.heap[value.address].value, self.result.arguments[name]
             ):
                 raise Unsupported(f"a recursive function that changes its argument {name!r}")
+
+    def _fits(self, state: State, value: Value, line: int | None) -> None:
+        """What a recursive function returns has the kind that its callers assume."""
+        from judge.symbolic.shapes import join, shape_of
+
+        if self.candidate.returns is None or self.mode.unroll is not None:
+            return
+        wanted = shape_of_annotation(self.candidate.returns)
+        plain = state.heap[value.address].value if isinstance(value, Ref) else value
+        if join(wanted, shape_of(plain)) != wanted:
+            raise Unsupported("a return value of another kind than annotated", line)
 
     # ------------------------------------------------------------ recursion
 

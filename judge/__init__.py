@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from judge.adequacy import Adequacy, assess
+    from judge.adequacy import Adequacy, Specimen, assess, assess_many
     from judge.contract import Budget, Case, Contract, Submission
     from judge.front import prove
     from judge.pool import judge, judge_many
@@ -33,10 +33,12 @@ __all__ = [
     "Obligation",
     "Recheck",
     "Score",
+    "Specimen",
     "Submission",
     "Verdict",
     "Weights",
     "assess",
+    "assess_many",
     "judge",
     "judge_many",
     "prove",
@@ -47,7 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "judge.adequacy": ("Adequacy", "assess"),
+    "judge.adequacy": ("Adequacy", "Specimen", "assess", "assess_many"),
     "judge.contract": ("Budget", "Case", "Contract", "Submission"),
     "judge.pool": ("judge", "judge_many"),
     "judge.reading.forms": ("submissions_from_source",),

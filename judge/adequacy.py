@@ -176,20 +176,26 @@ def _hunt(sandbox: Sandbox, specimen: Specimen, budget: Budget) -> Adequacy:
     exact = _exact(specimen)
     killed = equivalent = hung = 0
     survivors: list[Survivor] = []
+    partial: str | None = None
     for mutant in mutants(specimen.reference, specimen.entry_point):
         report = search(sandbox, _submission(specimen, mutant.code), budget)
         if report.counterexample or report.unsafe or report.malformed:
             killed += 1
             continue
-        if report.cases == 0 or (report.findings and report.contract_error is None):
-            hung += 1
+        partial = partial or report.contract_error
+        if report.cases == 0 or report.findings:
+            hung += report.contract_error is None
             continue
         example = _difference(sandbox, specimen, mutant, exact, budget)
         if example is None:
             equivalent += 1
         else:
             survivors.append(Survivor(mutant.code, f"line {mutant.line}: {mutant.change}", example))
-    return _conclude(killed, equivalent, hung, tuple(survivors))
+    found = _conclude(killed, equivalent, hung, tuple(survivors))
+    if partial is None:
+        return found
+    text = f"A clause raises on a wrong result instead of refusing it: {partial}"
+    return replace(found, verdict="weak", total=False, explanation=text)
 
 
 def _exact(specimen: Specimen) -> Contract:

@@ -11,11 +11,11 @@ Turn = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row. ``messages`` are (role, content) turns; ``completion`` is the assistant's text.
+    """One row. ``messages`` are (role, content) turns, ``completion`` the assistant's text.
 
-    ``weight`` scales the row's loss share (proof-weighted training); ``rejected`` is the losing
-    completion of a preference pair; ``facts`` are what the row rests on (verdict, obligations,
-    cost, licence, policy), as plain JSON values.
+    ``weight`` is how often a pass sees the row (proof-weighted training); ``rejected`` is the
+    losing completion of a preference pair; ``facts`` are what the row rests on (verdict,
+    obligations, cost, licence, policy), as plain JSON values.
     """
 
     id: str

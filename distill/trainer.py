@@ -75,7 +75,7 @@ def train(
 
     Raises ``DistillError`` with the mend for an empty dataset or a base that cannot be trained.
     """
-    if not examples:
+    if not any(repeats(row, config.training.seed) for row in examples):
         raise DistillError("there is no training row; select winners first, or lower the bar")
     known = base_digest(base)
     fingerprint = _fingerprint(examples, config, known)
@@ -188,7 +188,12 @@ class _Run:
 
         training, held = self._split()
         rows = Dataset.from_list(
-            [row for example in training for row in prompt_completion(example)]
+            [
+                row
+                for example in training
+                for row in prompt_completion(example)
+                for _ in range(repeats(example, self.config.training.seed))
+            ]
         )
         watched = None
         if held:
@@ -292,8 +297,20 @@ def _linear_names(model: Any) -> list[str]:
 
 
 def _share(group: str, seed: int) -> float:
+    """Return a number from 0 to 1 that depends on ``group`` and ``seed`` alone."""
     number = hashlib.sha256(f"validation/{seed}/{group}".encode()).digest()
     return int.from_bytes(number[:4], "big") / 2**32
+
+
+def repeats(example: Example, seed: int) -> int:
+    """Return how often a row is seen in each pass: its weight, a fraction of it by a seeded draw.
+
+    A weight of 2 is twice; of 0.5 once for half of such rows; of 0 never.
+    """
+    if example.weight < 0:
+        raise DistillError(f"row {example.id} has weight {example.weight}; it cannot be negative")
+    whole = int(example.weight)
+    return whole + (_share(f"weight/{example.id}", seed) < example.weight - whole)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from distill.config import LoraConfig, TrainConfig, TrainingPlan
 from distill.errors import DistillError
 from distill.example import Example
 from distill.student import Student, base_digest
-from distill.trainer import TrainEvent, TrainingRecord, train
+from distill.trainer import TrainEvent, TrainingRecord, repeats, train
 
 PLAN = TrainingPlan(
     lora=LoraConfig(rank=8, alpha=16, embeddings=True),
@@ -108,6 +109,13 @@ def test_running_out_of_memory_lowers_the_batch_and_goes_on(
 def test_no_rows_are_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(DistillError, match="no training row"):
         train([], base, PLAN, tmp_path)
+
+
+def test_a_weight_is_how_often_a_row_is_seen(rows: list[Example]) -> None:
+    many = [replace(rows[0], id=str(i), weight=1.5) for i in range(400)]
+    assert {repeats(row, 0) for row in many} == {1, 2}
+    assert 520 < sum(repeats(row, 0) for row in many) < 680
+    assert [repeats(replace(rows[0], weight=w), 0) for w in (0.0, 1.0, 3.0)] == [0, 1, 3]
 
 
 def test_one_row_can_be_trained_on(base: Path, rows: list[Example], tmp_path: Path) -> None:

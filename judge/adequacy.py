@@ -42,7 +42,8 @@ class Adequacy:
 
     verdict: Literal["ok", "weak", "vacuous", "bad", "unknown"]
     explanation: str
-    satisfiable: Literal["sat", "unsat", "unknown"] | None = None
+    satisfiable: str | None = None
+    """sat, unsat or unknown, as a solver said of the precondition."""
     total: bool | None = None
     holds_for_reference: bool | None = None
     deterministic: bool | None = None

@@ -2,7 +2,8 @@
 
 A reload, a closed browser or a stopped dashboard changes nothing for it. A job is a folder under
 ``jobs/`` in the home: ``command.json`` (what, when, which process), ``out`` (its data), ``log``
-(what it said meanwhile) and, last, ``status`` (how it ended). Progress is in the database, where the round's own events are.
+(what it said meanwhile) and, last, ``status`` (how it ended). Progress is in the database, where
+the round's own events are.
 """
 
 from __future__ import annotations

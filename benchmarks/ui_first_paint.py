@@ -1,0 +1,201 @@
+"""First paint and interaction of the dashboard over many answers, beside an eager ``st.dataframe``.
+
+    python benchmarks/ui_first_paint.py [--answers 100000]
+
+Makes a temporary store of that many answers, serves the dashboard, and times in a real headless
+Chromium: warm first paint of each screen, one page turn and one filter, and the bytes that came
+over the web socket. In the same run and the same browser it does so for a page that hands all the
+answers to ``st.dataframe`` at once. Needs Chromium and playwright; says so when they are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, WebSocket
+
+EAGER = """
+import os, sqlite3
+import pandas as pd
+import streamlit as st
+frame = pd.read_sql(
+    "SELECT a.id, a.task_id, a.source_id, a.finish, v.verdict, c.code FROM answer a"
+    " LEFT JOIN verdict v ON v.candidate_id = a.candidate_id AND v.task_id = a.task_id"
+    " LEFT JOIN candidate c ON c.id = a.candidate_id",
+    sqlite3.connect(os.environ["WORKBENCH_HOME"] + "/workbench.db"),
+)
+st.title("Everything")
+st.text_input("Search", key="search")
+st.dataframe(frame, on_select="rerun", selection_mode="single-row")
+"""
+DRAWN = "[data-testid=stMainBlockContainer] :is([data-testid=stDataFrame], .wb-lead, .wb-bars)"
+IDLE = "!document.querySelector('[data-test-script-state=running]')"
+
+
+@dataclass
+class Row:
+    """One measurement: seconds and kilobytes received."""
+
+    what: str
+    seconds: float
+    kilobytes: float
+
+
+class Wire:
+    """Counts the bytes that a page receives over its web sockets."""
+
+    def __init__(self, page: Page) -> None:
+        self.received = 0
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._count)
+
+    def _count(self, frame: str | bytes) -> None:
+        self.received += len(frame)
+
+
+def measure(page: Page, wire: Wire, what: str, act: object, drawn: str = DRAWN) -> Row:
+    """Time ``act`` until ``drawn`` is there and the script rests."""
+    assert callable(act)
+    before, start = wire.received, time.perf_counter()
+    act()
+    page.wait_for_selector(drawn, timeout=180_000)
+    page.wait_for_function(IDLE, timeout=180_000)
+    return Row(what, time.perf_counter() - start, (wire.received - before) / 1000)
+
+
+def dashboard(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the dashboard's measurements; each screen is visited once before, to be warm."""
+    for name in ("", "matrix", "rounds", "dataset", "sources", "runs"):
+        for warm in (False, True):
+            page = browser.new_page()
+            wire = Wire(page)
+            row = measure(
+                page, wire, f"/{name} first paint", lambda p=page, n=name: p.goto(f"{address}/{n}")
+            )
+            if warm:
+                yield row
+            page.close()
+    page = browser.new_page()
+    wire = Wire(page)
+    measure(page, wire, "open", lambda: page.goto(f"{address}/matrix"))
+    two = page.get_by_role("button", name="2", exact=True)
+    yield measure(page, wire, "/matrix page turn", lambda: _and_wait(page, two.first.click))
+    refuted = page.get_by_text("refuted", exact=True)
+    yield measure(page, wire, "/matrix new filter", lambda: _and_wait(page, refuted.first.click))
+    page.close()
+
+
+def eager(browser: Browser, address: str) -> Iterator[Row]:
+    """Yield the same for the page that hands over everything."""
+    for warm in (False, True):
+        page = browser.new_page()
+        wire = Wire(page)
+        row = measure(page, wire, "eager first paint", lambda p=page: p.goto(address))
+        if warm:
+            yield row
+
+            def _type(p: Page = page) -> None:
+                p.get_by_label("Search").fill("x")
+                p.get_by_label("Search").press("Enter")
+
+            yield measure(page, wire, "eager interaction", lambda p=page: _and_wait(p, _type))
+        page.close()
+
+
+def _and_wait(page: Page, act: object) -> None:
+    assert callable(act)
+    act()
+    page.wait_for_timeout(50)
+
+
+@contextmanager
+def eager_server(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Serve the eager page on a free port."""
+    import socket
+
+    script = folder / "eager.py"
+    script.write_text(EAGER)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"),
+            *("--server.address=127.0.0.1", "--server.headless=true"),
+            *("--browser.gatherUsageStats=false", "--server.fileWatcherType=none"),
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        from ui.screenshots import wait_for
+
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=15)
+
+
+def main() -> int:
+    """Run it and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=int, default=100_000)
+    chosen = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    from tests.ui.store_builder import build_many
+    from ui.screenshots import FLAGS, chromium, serving
+
+    executable = chromium()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        start = time.perf_counter()
+        build_many(home, answers=chosen.answers).close()
+        print(f"store of {chosen.answers:,} answers made in {time.perf_counter() - start:.0f} s")
+        environment = {**os.environ, "WORKBENCH_HOME": str(home)}
+        rows: list[Row] = []
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
+            with serving(environment) as address:
+                rows += dashboard(browser, address)
+            with eager_server(Path(folder), environment) as address:
+                rows += eager(browser, address)
+            browser.close()
+    print(f"{'what':<28}{'seconds':>9}{'kB':>12}   goal")
+    for row in rows:
+        goal = "" if row.what.startswith("eager") else _goal(row)
+        print(f"{row.what:<28}{row.seconds:>9.2f}{row.kilobytes:>12,.0f}   {goal}")
+    return 0
+
+
+def _goal(row: Row) -> str:
+    limit = 2.5 if "first paint" in row.what else 0.5
+    met = row.seconds <= limit and row.kilobytes <= 200
+    return f"{'met' if met else 'missed'} (<= {limit} s, <= 200 kB)"
+
+
+if __name__ == "__main__":
+    from workbench.errors import WorkbenchError
+
+    try:
+        sys.exit(main())
+    except WorkbenchError as error:
+        sys.exit(f"ui_first_paint: {error}")

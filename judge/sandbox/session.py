@@ -216,7 +216,7 @@ class Session:
 
     def _ended_by(self, got: tuple[int, bytes]) -> Outcome:
         if got[0] == frames.FORBIDDEN:
-            return Outcome("forbidden", message=got[1][:1000].decode("utf-8", "replace"))
+            return Outcome("forbidden", message=_clean(got[1][:400].decode("utf-8", "replace")))
         raise _TamperedError
 
     def _lost(self, *, timeout: bool) -> Outcome:
@@ -320,13 +320,20 @@ def _outcome(record: Any) -> Outcome:
     return Outcome(
         kind,
         value=plain.from_json(value) if kind in ("returned", "unplain") else None,
-        exception=exception[:200] if exception else None,
-        message=message,
+        exception=_clean(exception[:200]) if exception else None,
+        message=_clean(message),
         bases=tuple(base[:200] for base in bases[:100]),
         args_after=changed,
         line=line if type(line) is int else None,
         seconds=float(seconds) if type(seconds) in (int, float) else 0.0,
     )
+
+
+def _clean(text: str | None) -> str | None:
+    """Take what could steer a terminal or a page out of a text that the candidate chose."""
+    if text is None or text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _by_status(status: Status | None, limits: Limits) -> Outcome:

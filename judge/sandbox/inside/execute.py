@@ -11,13 +11,13 @@ import builtins
 import gc
 import io
 import itertools
-import json
 import os
 import random
 import resource
 import signal
 import sys
 import time
+from json import dumps, loads
 from types import CodeType, GeneratorType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
@@ -105,6 +105,16 @@ class Wire:
             rest = rest[os.write(self._descriptor, rest) :]
 
 
+def _compiled(code: str) -> CodeType:
+    """Compile; what CPython's parser cannot hold is told as what it is, a fault of the text."""
+    try:
+        return compile(code, FILE, "exec", dont_inherit=True)
+    except (MemoryError, RecursionError):
+        raise SyntaxError("nested too deeply for CPython to parse") from None
+    except UnicodeEncodeError:
+        raise SyntaxError("the text holds half of a character (a lone surrogate)") from None
+
+
 class _IteratorError(Exception):
     """The result is an iterator or a view: not plain, but its items are; they travel with it."""
 
@@ -150,11 +160,11 @@ class Harness:
         began = time.perf_counter()
         record = self._guarded(self._load, began)
         record[1] = None
-        self.wire.send(frames.LOADED, json.dumps(record).encode())
+        self.wire.send(frames.LOADED, dumps(record).encode())
         return bool(record[0] == "returned")
 
     def _load(self) -> str:
-        program: CodeType = compile(self.code, FILE, "exec", dont_inherit=True)
+        program = _compiled(self.code)
         self.code = None
         exec(program, self.namespace)
         return "null"
@@ -177,7 +187,7 @@ class Harness:
             self.flush()
 
     def _call(self, line: bytes) -> list[Any]:
-        name, tree = json.loads(line)
+        name, tree = loads(line)
         args = [plain.from_json(item) for item in tree["$tuple"]]
         SINK.left = self.output
         signal.setitimer(signal.ITIMER_PROF, self.cpu)
@@ -212,7 +222,7 @@ class Harness:
             record = ["returned", value, None, None, [], None, None]
         except _IteratorError as error:
             said = f"a value of type {error.args[0]} is not plain data"
-            record = ["unplain", json.loads(error.args[1]), None, said, [], None, None]
+            record = ["unplain", loads(error.args[1]), None, said, [], None, None]
         except plain.PlainError as error:
             kind = "output" if "larger than the limit" in str(error) else "unplain"
             record = [kind, None, None, str(error), [], None, None]
@@ -242,9 +252,9 @@ _FLAT = frozenset({int, bool, str, float, type(None), bytes, complex})
 def _written(index: int, record: list[Any]) -> str:
     """Return a record as a line; a result is in its written form already."""
     if record[0] != "returned":
-        return json.dumps([index, *record])
+        return dumps([index, *record])
     _, value, _, _, _, after, _, seconds = record
-    changed = "null" if after is None else json.dumps(after)
+    changed = "null" if after is None else dumps(after)
     return f'[{index},"returned",{value},null,null,[],{changed},null,{seconds:.6f}]'
 
 
@@ -282,9 +292,9 @@ def _proxy(wire: Wire, name: str) -> Any:
     """Return a function whose calls are made elsewhere, by the judge."""
 
     def call(*args: object) -> object:
-        wire.send(frames.PROXY, json.dumps([name, plain.to_json(args)]).encode())
+        wire.send(frames.PROXY, dumps([name, plain.to_json(args)]).encode())
         _letter, body = wire.read()
-        kind, value, exception, message, after = json.loads(body)
+        kind, value, exception, message, after = loads(body)
         if after is not None:
             _write_back(args, plain.from_json(after))
         if kind == "returned":

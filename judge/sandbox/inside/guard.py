@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable
 
 _FORBIDDEN = {
-    "opens a file": "open os.listdir os.scandir glob.glob pathlib.Path.glob pathlib.Path.rglob"
-    " sqlite3.connect dbm.open zipfile.ZipFile tarfile.open mmap.__new__",
+    "opens a file": "open os.listdir os.scandir os.walk os.fwalk glob.glob pathlib.Path.glob"
+    " pathlib.Path.rglob sqlite3.connect dbm.open zipfile.ZipFile tarfile.open mmap.__new__",
     "changes files": "os.chflags os.chmod os.chown os.link os.lockf os.mkdir os.remove os.rename"
     " os.rmdir os.setxattr os.removexattr os.symlink os.truncate os.utime os.chdir os.fchdir"
     " os.getxattr os.listxattr shutil.copyfile shutil.move shutil.rmtree shutil.chown"
-    " shutil.make_archive tempfile.mkstemp tempfile.mkdtemp os.fwalk os.walk",
+    " shutil.make_archive tempfile.mkstemp tempfile.mkdtemp",
     "starts a process": "os.exec os.fork os.forkpty os.posix_spawn os.spawn os.system os.startfile"
     " subprocess.Popen pty.spawn webbrowser.open",
     "starts a thread": "_thread.start_new_thread",
@@ -45,6 +45,8 @@ def install(report: Callable[[str], None]) -> None:
         first = args[0] if args else None
         if event in harmless and type(first) is int:
             return  # descriptors: what is open already leads nowhere
+        if type(first) is str and first[:1] == "<" and first[-1:] == ">":
+            return  # the interpreter looks for the source of code that came as text
         if event == "mmap.__new__" and first == -1:
             return
         what = f" {first[:200]!r}" if type(first) in (str, bytes) else ""  # type: ignore[index]

@@ -15,7 +15,7 @@ MODULES = """
     dataclasses datetime decimal difflib dis enum errno fnmatch fractions functools gc
     genericpath getopt glob graphlib gzip hashlib heapq hmac html html.entities html.parser
     inspect io ipaddress itertools json json.decoder json.encoder keyword linecache locale
-    logging lzma marshal math multiprocessing numbers operator os os.path pathlib pickle
+    logging lzma marshal math mmap multiprocessing numbers operator os os.path pathlib pickle
     platform posixpath pprint queue quopri random re reprlib resource secrets select selectors
     shlex shutil signal socket stat statistics string stringprep struct subprocess sys sysconfig
     tempfile textwrap threading time timeit token tokenize traceback types typing unicodedata

@@ -263,6 +263,5 @@ def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) ->
     assert run("dataset", "export", "r1", "--format", "chat", "--out", str(out)).status == 0
     assert out.read_text("utf-8") == first.out
     assert run("dataset", "export", "--format", "nosuch").status == 2
-    assert run("dataset", "export", "--format", "preference").status == 2
     assert run("dataset", "show", "--limit", "1").status == 0
     assert run("promote", "--show").out.startswith("In use: the base model")

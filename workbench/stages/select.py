@@ -151,17 +151,19 @@ class _Field:
     """(source, category) -> right and wrong among everything it answered so far."""
     rejected: dict[int, str]
     """Verdict id -> a person's reason to reject it."""
+    losers: dict[str, str]
+    """Task id -> the candidate of a refuted answer to it, first tries included."""
 
     @classmethod
     def of(cls, store: Store, settings: Settings, round_id: str, tasks: list[Task]) -> _Field:
         """Load the round."""
         rows = [
             row
-            for row in latest_by_source(round_answers(store, round_id, "teacher", "repair"))
+            for row in round_answers(store, round_id, "teacher", "repair")
             if row.candidate_id is not None
         ]
         answers: dict[str, list[AnswerRow]] = defaultdict(list)
-        for row in rows:
+        for row in latest_by_source(rows):
             answers[row.task_id].append(row)
         verdicts = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r in rows])
         with store.read() as session:
@@ -169,7 +171,11 @@ class _Field:
             sources = {row.id: row for row in session.exec(select(SourceRow))}
             rejected = _rejected(session, [v.id for v in verdicts.values() if v.id is not None])
         history = _history(store, settings, round_id)
-        return cls(tasks, dict(answers), verdicts, codes, sources, history, rejected)
+        losers: dict[str, str] = {}
+        for (name, task_id), verdict in sorted(verdicts.items()):
+            if verdict.verdict == "refuted":
+                losers.setdefault(task_id, name)
+        return cls(tasks, dict(answers), verdicts, codes, sources, history, rejected, losers)
 
     def records(self, reporter: Reporter) -> list[dict[str, Any]]:
         """Return the rule's task records, in the order of the tasks."""
@@ -206,12 +212,14 @@ class _Field:
         task = next(t for t in self.tasks if t.id == choice["task"])
         source = self.sources[choice["source"]]
         verdict = self.verdicts[(choice["candidate"], task.id)]
+        loser = self.losers.get(task.id)
         return Example(
             id=digest([task.digest, choice["candidate"]])[:16],
             task_id=task.id,
             messages=student_messages(task),
             completion=self.codes[choice["candidate"]].strip("\n"),
             source=source.id,
+            rejected=self.codes[loser].strip("\n") if loser is not None else None,
             group=task.family,
             category=task.category,
             facts={

@@ -301,6 +301,8 @@ def test_winners_are_frozen_with_everything_the_rule_read(
     assert {e.source for e in examples} == {"good"}
     assert {e.messages[-1][1] for e in examples} == {t.prompt for t in TASKS}
     assert examples[0].facts["verdict"] == "proved"
+    # A loser is data: the refuted answer to the same task is the other half of a pair.
+    assert {e.rejected for e in examples} == {code.strip("\n") for code in WRONG.values()}
     inputs = parse(store.blobs.text(snapshot.inputs_digest))
     good = next(c for c in inputs["tasks"][0]["candidates"] if c["source"] == "good")
     assert (good["right"], good["wrong"], good["same"], good["others"]) == (2, 0, 0, 1)

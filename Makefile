@@ -14,7 +14,8 @@ TORCH  ?= torch==2.13.0
 SEED   ?= 0
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The warning that is silenced tells of editable installs in general and asks for nothing.
+PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_HOME ?= $(CURDIR)/.demo
 
 export OMP_NUM_THREADS ?= 1

@@ -122,7 +122,7 @@ def _opened(name: str) -> Iterator[Iterable[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        stream = Path(name).open("rb")
+        stream = Path(name).open("rb")  # noqa: SIM115  (closed below; the body may raise OSError too)
     except OSError as error:
         raise InputError(
             f"{name} cannot be read: {error.strerror}.", "Name a JSON Lines file, or -."

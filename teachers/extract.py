@@ -36,9 +36,12 @@ def extract_code(text: str, entry_point: str, signature: str | None = None) -> E
         return Extraction(None, "the reply is empty")
     text = _END_TOKENS.sub("", _THINKING.sub("", text)).replace("\r\n", "\n")
     pieces = list(_fenced(text))
-    for joined in _combinations([piece.code for piece in pieces]):
+    codes = [piece.code for piece in pieces]
+    for joined in _combinations(codes):
         code = _usable(joined, entry_point)
         if code is not None:
+            if len(codes) > 1 and _needs(code) & _defined(codes):
+                code = _usable(_together(codes), entry_point) or code
             return Extraction(code)
     code = _loose(text, entry_point)
     if code is not None:
@@ -77,7 +80,33 @@ def _combinations(codes: list[str]) -> Iterator[str]:
     """Yield single pieces, the last first (it is the corrected one), then all of them together."""
     yield from reversed(codes)
     if len(codes) > 1:
-        yield "\n\n".join(textwrap.dedent(code) for code in codes)
+        yield _together(codes)
+
+
+def _together(codes: list[str]) -> str:
+    return "\n\n".join(textwrap.dedent(code).strip("\n") for code in codes)
+
+
+def _needs(code: str) -> set[str]:
+    """Return the names that ``code`` uses and nowhere binds."""
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).split(".")[0])
+    return used - bound
+
+
+def _defined(codes: list[str]) -> set[str]:
+    """Return the names that any of ``codes`` binds at its top level."""
+    trees = [tree for code in codes if (tree := _parse(textwrap.dedent(code))) is not None]
+    return {name for tree in trees for statement in tree.body for name in _names(statement)}
 
 
 def _usable(code: str, entry_point: str) -> str | None:
@@ -231,10 +260,12 @@ def _loose(text: str, entry_point: str) -> str | None:
     lines = text.split("\n")
     marks = [i for i, line in enumerate(lines) if _starts_code(line)]
     target = re.compile(rf"\s*(async\s+)?(def|class)\s+{re.escape(entry_point)}\b")
+    method = re.compile(r"\s+def \w+\(\s*(self|cls)\b")
     wanted = [i for i in marks if target.match(lines[i])]
+    marks = [i for i in marks if not method.match(lines[i])]
     if not wanted:
         return None
-    for first in [*[i for i in marks if i <= wanted[0]], *wanted]:
+    for first in [*[i for i in marks if i <= wanted[0]], *[i for i in wanted if i in marks]]:
         for last in range(len(lines), first, -1):
             if last < len(lines) and lines[last - 1].strip() == "":
                 continue

@@ -139,7 +139,9 @@ def _sums(elements: Elements, goal: Numbers) -> Iterator[_Fold]:
     for i in [*hits, *order[1:400].tolist()]:
         cost, name = int(condition_costs[i]) + _FOLD, None if i == 0 else i - 1
         yield cost, counts[i], _Build(elements, "len", None, name)
-    costs = condition_costs[:, None] + elements.terms.costs[None, :] + _FOLD - 1
+    # The element itself is free; anything computed from it must be worth more than a filter.
+    own = np.where(elements.terms.costs == 1, 0, elements.terms.costs + 1)
+    costs = condition_costs[:, None] + own[None, :] + _FOLD
     for i, j in _hits(elements, picks[order], goal):
         i = int(order[i])
         yield int(costs[i, j]), goal, _sum(elements, i, j)

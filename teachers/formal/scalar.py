@@ -132,6 +132,8 @@ def _integer(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Foun
         exact = np.nonzero(bank.hashes == hash_rows(goal[None, :], bank.multipliers)[0])[0]
         found += [(int(bank.costs[i]), bank.term(int(i))) for i in exact[:1]]
         found += _middle(bank, goal)
+        if depth >= 3:
+            found += _several(bank, goal)
         if found and min(cost for cost, _ in found) <= depth + 1:
             break
         if depth >= 3 and predicates is None:
@@ -143,6 +145,55 @@ def _integer(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Foun
         if found and min(cost for cost, _ in found) <= depth + 2:
             break
     return found or _deeper(bank, goal)
+
+
+def _several(bank: Bank, goal: Row) -> list[Found]:
+    """Find ``max(a, b, c, ...)`` or ``min(...)``, also with one cheap term added or taken away."""
+    found = _extreme(bank, goal)
+    for j in np.nonzero(bank.costs == 1)[0].tolist():
+        extra = bank.term(j)
+        for op, rest in (("+", goal - bank.rows[j]), ("-", goal + bank.rows[j])):
+            found += [(cost + 2, Term(op, (term, extra))) for cost, term in _extreme(bank, rest)]
+    return found
+
+
+def _extreme(bank: Bank, goal: Row) -> list[Found]:
+    """Cover the goal by terms that never pass it: their maximum is then the goal, or minimum.
+
+    The cover is greedy, cheap terms first; a term that the others make needless is dropped again.
+    """
+    cheap = np.nonzero(bank.costs <= 3)[0][:2_000]
+    rows = bank.rows[cheap]
+    found: list[Found] = []
+    for op, inside in (("max", rows <= goal), ("min", rows >= goal)):
+        never = np.asarray(inside.all(axis=1), dtype=np.bool_)
+        hits = (rows == goal) & never[:, None]
+        useful = np.nonzero(hits.any(axis=1))[0]
+        if not len(useful) or not hits[useful].any(axis=0).all():
+            continue
+        chosen = _cover(hits[useful], bank.costs[cheap[useful]])
+        terms = [bank.term(int(cheap[useful[i]])) for i in chosen]
+        whole = terms[0]
+        for each in terms[1:]:
+            whole = Term(op, (whole, each))
+        cost = sum(int(bank.costs[cheap[useful[i]]]) for i in chosen) + len(chosen) - 1
+        found.append((cost, whole))
+    return found
+
+
+def _cover(hits: npt.NDArray[np.bool_], costs: Row) -> list[int]:
+    left = np.ones(hits.shape[1], dtype=np.bool_)
+    chosen: list[int] = []
+    while left.any():
+        gain = (hits & left).sum(axis=1) / (costs + 1)
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        left &= ~hits[best]
+    for each in list(chosen):
+        others = [other for other in chosen if other != each]
+        if others and hits[others].any(axis=0).all():
+            chosen = others
+    return sorted(chosen)
 
 
 def _deeper(bank: Bank, goal: Row) -> list[Found]:

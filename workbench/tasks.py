@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from workbench.store.database import Store
     from workbench.store.tables import TaskRow
 
-__all__ = ["Imported", "Task", "add_tasks", "from_family", "submission", "task_of"]
+__all__ = [
+    "Imported",
+    "Task",
+    "add_tasks",
+    "from_family",
+    "off_the_other_side",
+    "submission",
+    "task_of",
+]
 
 SPLITS = ("train", "eval", "none")
 
@@ -114,6 +122,21 @@ def add_tasks(store: Store, tasks: Iterable[Task]) -> Imported:
                     "A task never changes; give the edited one a new id.",
                 )
     return Imported(new, known)
+
+
+def off_the_other_side(store: Store, tasks: Sequence[Task]) -> list[Task]:
+    """Leave out tasks that are here on the other side of the split (or twice among ``tasks``).
+
+    For generated tasks, of which there are always more; a person's file is refused instead.
+    """
+    with store.read() as session:
+        sides = _sides(session)
+    return [
+        task
+        for task in tasks
+        if task.split == "none"
+        or sides.setdefault(task.digest, (task.split, task.id))[0] == task.split
+    ]
 
 
 def _sides(session: Session) -> dict[str, tuple[str, str]]:

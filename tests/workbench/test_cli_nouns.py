@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import func, select
 
 from workbench.cli import main
 from workbench.settings import Settings
 from workbench.stages.round_config import FamilyChoice, RoundConfig
 from workbench.store.database import Store
+from workbench.store.tables import AnswerRow
 from workbench.tasks import Task, add_tasks
 
 
@@ -265,3 +271,29 @@ def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) ->
     assert run("dataset", "export", "--format", "nosuch").status == 2
     assert run("dataset", "show", "--limit", "1").status == 0
     assert run("promote", "--show").out.startswith("In use: the base model")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_keeps_what_was_done(settings: Settings, run: Run) -> None:
+    run("tasks", "generate", "--train", "40", "--held-out", "1")
+    env = {**os.environ, "WORKBENCH_HOME": str(settings.home)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from workbench.cli import main; main()", "ask", "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while answers(settings) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert answers(settings) >= 3
+
+
+def answers(settings: Settings) -> int:
+    with Store.open(settings) as store, store.read() as session:
+        return session.exec(select(func.count()).select_from(AnswerRow)).one()

@@ -50,7 +50,7 @@ def command(
     from workbench.settings import PartialSettings, load_settings
     from workbench.store.database import open_store
 
-    cost = _money(max_cost)
+    cost = money(max_cost)
     settings = load_settings(overrides=PartialSettings(max_cost=cost))
     names = [name.strip() for name in teachers.split(",") if name.strip()]
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
@@ -59,7 +59,9 @@ def command(
         from workbench.stages.ask import open_teachers
 
         opened = open_teachers([name for name in names if name != "student"])
-        if not _affordable(settings, opened, chosen, sampling, samples, dry_run, yes or json):
+        if not affordable(
+            settings, opened, chosen, sampling, samples, dry_run=dry_run, yes=yes or json
+        ):
             raise typer.Exit(1 if not dry_run else 0)
         answers, failed = _ask(store, settings, chosen, opened, sampling, samples, names, json)
         if judge:
@@ -68,7 +70,8 @@ def command(
     raise typer.Exit(1 if failed else 0)
 
 
-def _money(text: str | None) -> Decimal | None:
+def money(text: str | None) -> Decimal | None:
+    """Return the amount that a person typed behind ``--max-cost``; ``InputError`` if it is none."""
     from workbench.errors import InputError
 
     if text is None:
@@ -109,12 +112,13 @@ def _tasks(
     return [task_of(row) for row in rows]
 
 
-def _affordable(
+def affordable(
     settings: Settings,
     teachers: Sequence[Teacher],
     tasks: Sequence[Task],
     sampling: Sampling,
     samples: int,
+    *,
     dry_run: bool,
     yes: bool,
 ) -> bool:

@@ -84,6 +84,10 @@ def run(
     again: Annotated[
         bool, typer.Option("--again", help="A new round even if there is one like it.")
     ] = False,
+    max_cost: Annotated[
+        str | None, typer.Option(help="Most US dollars to spend; without it nothing is spent.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the configuration, start nothing.")
     ] = False,
@@ -93,7 +97,8 @@ def run(
 
     Exit status 0 when the student was promoted, 1 when not, 3 when it stopped before the gate.
     """
-    from workbench.settings import load_settings
+    from workbench.cli.ask import money
+    from workbench.settings import PartialSettings, load_settings
     from workbench.stages.plan import find_round, plan_round
     from workbench.store.database import open_store
 
@@ -101,11 +106,13 @@ def run(
     if dry_run:
         emit_json(settled.as_json())
         return
-    settings = load_settings()
+    settings = load_settings(overrides=PartialSettings(max_cost=money(max_cost)))
     with open_store(settings) as store:
         known = None if again else find_round(store, settled)
         name = known or plan_round(store, settings, settled)
         note(f"Round {name}" + (" goes on." if known else " begins."))
+        if not _agreed(store, name, yes or json):
+            raise typer.Exit(3)
         finish(drive(store, name, until, quiet=json), json)
 
 
@@ -187,6 +194,28 @@ def _rates(result: RoundResult) -> tuple[str, str]:
         return "", ""
     found = result.figures.overall
     return f"{found.before_rate:.1%}", f"{found.after_rate:.1%}"
+
+
+def _agreed(store: Store, round_id: str, yes: bool) -> bool:
+    """Show what the round's teachers may cost and ask; True at once where nothing costs."""
+    from teachers.model import Sampling
+    from workbench.cli.ask import affordable
+    from workbench.stages.ask import open_teachers
+    from workbench.stages.rounds import STAGES, config_of, result_of
+    from workbench.stages.select import train_tasks
+
+    if STAGES.index(result_of(store, round_id).stage) >= STAGES.index("repaired"):
+        return True
+    config = config_of(store, round_id)
+    return affordable(
+        store.settings,
+        open_teachers(config.teachers),
+        train_tasks(store, round_id),
+        Sampling(max_tokens=config.max_tokens),
+        config.samples,
+        dry_run=False,
+        yes=yes,
+    )
 
 
 def _settled(

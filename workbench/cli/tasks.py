@@ -128,7 +128,7 @@ def generate(
     """Generate tasks of the project's own family; the same ones for the same seed."""
     from distill.family import generate as draw
     from workbench.store.database import open_store
-    from workbench.tasks import add_tasks, from_family
+    from workbench.tasks import add_tasks, from_family, off_the_other_side
 
     tasks = from_family(draw(seed, train, held_out=held_out))
     if dry_run:
@@ -137,7 +137,7 @@ def generate(
         note(f"{len(tasks)} tasks in all; nothing was stored.")
         return
     with open_store() as store:
-        done = add_tasks(store, tasks)
+        done = add_tasks(store, off_the_other_side(store, tasks))
     if json:
         emit_json({"new": done.new, "known": done.known})
     else:

@@ -13,7 +13,7 @@ from workbench.stages.train import shipped_base, training_plan
 from workbench.store.canonical import canonical, parse
 from workbench.store.database import Store
 from workbench.store.tables import RoundRow, RoundTaskRow, TaskRow
-from workbench.tasks import Task, add_tasks, from_family, task_of
+from workbench.tasks import Task, add_tasks, from_family, off_the_other_side, task_of
 
 __all__ = ["find_round", "plan_round"]
 
@@ -78,7 +78,7 @@ def _choose_tasks(store: Store, config: RoundConfig) -> dict[str, list[str]]:
         from distill.family import generate
 
         made = generate(config.family.seed, config.family.train, held_out=config.family.held_out)
-        tasks = from_family(made)
+        tasks = off_the_other_side(store, from_family(made))
         add_tasks(store, tasks)
     else:
         tasks = _stored_tasks(store, config.categories)

@@ -48,6 +48,10 @@ class RoundConfig(_Frozen):
     """Verification, agreement, history."""
     base: str | None = None
     """The student's base model; None means the one in the settings, else the shipped one."""
+    start: Literal["promoted", "base"] = "promoted"
+    """Whom the new student is compared with: the student in use, or the plain base model, which
+    begins a new line. Training always starts from the base model; a round over the store's tasks
+    has the earlier rounds' tasks among them, so nothing that was learnt is left out."""
     student_tokens: int = Field(default=256, ge=1)
     training: dict[str, Any] = Field(default_factory=dict)
     """``distill.TrainingPlan`` as JSON: {"lora": {...}, "training": {...}}."""
@@ -77,6 +81,7 @@ def demo_config(seed: int = 0, teachers: tuple[str, ...] = ()) -> RoundConfig:
     return RoundConfig(
         family=FamilyChoice(seed=seed, train=plan.train_tasks, held_out=plan.held_out_tasks),
         teachers=("synthesis", "examples", *teachers),
+        start="base",
         student_tokens=plan.max_tokens,
         training={
             "lora": {"rank": plan.rank, "alpha": plan.alpha},

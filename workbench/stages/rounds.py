@@ -302,15 +302,17 @@ class _Machine:
         )
 
     def _student_before(self) -> Pupil:
-        """Load the student that the round starts from: the promoted one of this base, or the base.
+        """Load whom the new student is compared with: the one in use, or the base.
 
         A round that has begun keeps the one it began with, whatever was promoted meanwhile.
         """
         row = _row(self.store, self.round_id)
         if row.base_source_id is not None:
             adapter = _adapter_of_source(self.store, row.base_source_id)
-        else:
+        elif self.config.start == "promoted":
             adapter = promoted_student(self.store).adapter_id
+        else:
+            adapter = None
         if adapter is not None:
             with self.store.read() as session:
                 found = session.get(AdapterRow, adapter)

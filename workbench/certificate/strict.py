@@ -7,19 +7,25 @@ nothing else, whatever the bytes are.
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.certificate.errors import CertificateError
 
-__all__ = ["LARGEST", "Strict", "canonical", "load_json", "model_of", "read_rows"]
+__all__ = ["LARGEST", "Strict", "canonical", "load_json", "many_objects", "model_of", "read_rows"]
 
 LARGEST = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
 
 _MAX_DIGITS = 4_000
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 
 
 class Strict(BaseModel):
@@ -33,9 +39,19 @@ M = TypeVar("M", bound=Strict)
 
 def canonical(value: Any) -> str:
     """Return the one spelling of a JSON value: sorted keys, no white space, UTF-8 text."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _ENCODER.encode(value)
+
+
+@contextmanager
+def many_objects() -> Iterator[None]:
+    """Pause the cyclic collector: rows are trees, and it would walk all of them over and over."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def load_json(data: bytes, what: str, *, limit: int) -> Any:

@@ -32,7 +32,8 @@ from workbench.certificate.keys import PublicKey
 from workbench.certificate.layout import check_layout
 from workbench.certificate.policy import Policy, check_policy
 from workbench.certificate.report import Checks, Report
-from workbench.certificate.statement import Statement, read_statement
+from workbench.certificate.statement import Predicate, Statement, read_statement
+from workbench.certificate.strict import many_objects
 
 if TYPE_CHECKING:
     from workbench.certificate.recheck import Rechecker
@@ -82,7 +83,8 @@ def verify(
             "no-key", "no trusted key was given; name the signer's public key with --key K.pub"
         )
     run = _Verification(Path(folder), keys, policy or Policy(), Checks(), recheck)
-    run.go(rechecker)
+    with many_objects():
+        run.go(rechecker)
     return run.report()
 
 
@@ -109,6 +111,7 @@ class _Verification:
         self.evidence: Evidence | None = None
         self.sums: dict[str, str] = {}
         self.unsigned: list[str] = []
+        self.found: Predicate | None = None
 
     def go(self, rechecker: Rechecker | None) -> None:
         """Run the steps; a step whose ground is missing is skipped with the reason."""
@@ -256,11 +259,17 @@ class _Verification:
         for name, ask in asks:
             self.checks.run(name, _CLAIMS[name], ask)
 
-    def _figures(self) -> str:
+    def _computed(self) -> tuple[Predicate, Predicate]:
+        """Return the stated predicate and the one that the evidence gives, computed once."""
         assert self.statement is not None
         assert self.evidence is not None
         stated = self.statement.predicate
-        found = predicate(self.evidence, stated.round.issued_at)
+        if self.found is None:
+            self.found = predicate(self.evidence, stated.round.issued_at)
+        return stated, self.found
+
+    def _figures(self) -> str:
+        stated, found = self._computed()
         for field in type(found).model_fields:
             if field != "claims" and getattr(found, field) != getattr(stated, field):
                 part = stated.model_dump(by_alias=True)
@@ -271,10 +280,8 @@ class _Verification:
         return "all recomputed"
 
     def _claims(self) -> str:
-        assert self.statement is not None
-        assert self.evidence is not None
-        stated = self.statement.predicate
-        if predicate(self.evidence, stated.round.issued_at).claims != stated.claims:
+        stated, found = self._computed()
+        if found.claims != stated.claims:
             raise CertificateError(
                 "claims", "the claims or their bases are not those of the format"
             )

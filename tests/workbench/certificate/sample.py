@@ -108,13 +108,14 @@ def refuted(candidate: str, name: str) -> VerdictRecord:
     )
 
 
-def adapter_folder(folder: Path) -> Path:
-    """Write a real, tiny safetensors adapter."""
+def adapter_folder(folder: Path, size: int = 64) -> Path:
+    """Write a real safetensors adapter with ``size`` bytes of weights."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}\n')
-    body = bytes(range(64))
+    body = bytes(range(64)) * (size // 64)
     header = json.dumps(
-        {"a": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}}, separators=(",", ":")
+        {"a": {"dtype": "U8", "shape": [len(body)], "data_offsets": [0, len(body)]}},
+        separators=(",", ":"),
     ).encode()
     header += b" " * (-len(header) % 8)
     (folder / "adapter_model.safetensors").write_bytes(
@@ -124,11 +125,13 @@ def adapter_folder(folder: Path) -> Path:
     return folder
 
 
-def round_evidence(folder: Path, *, tasks: int = 4, number: int = 1) -> RoundEvidence:
-    """Half of the tasks are for training, half held out; a good and a bad teacher answered."""
-    half = tasks // 2
-    adapter = adapter_folder(folder / "adapter-source")
-    records = [task(f"t{i:05}", i + 1, "train" if i < half else "eval") for i in range(2 * half)]
+def round_evidence(
+    folder: Path, *, tasks: int = 4, number: int = 1, train: int | None = None, weights: int = 64
+) -> RoundEvidence:
+    """``train`` tasks (default half) are for training; a good and a bad teacher answered."""
+    split = tasks // 2 if train is None else train
+    adapter = adapter_folder(folder / "adapter-source", weights)
+    records = [task(f"t{i:05}", i + 1, "train" if i < split else "eval") for i in range(tasks)]
     answers: list[AnswerRecord] = []
     verdicts: list[VerdictRecord] = []
     selected: list[SelectionRecord] = []

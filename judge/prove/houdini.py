@@ -19,8 +19,8 @@ from judge.symbolic.term import Term
 
 Tag = tuple[str, int]
 
-GROUP_LIMIT = 300_000
-SINGLE_LIMIT = 60_000
+GROUP_LIMIT = 150_000
+SINGLE_LIMIT = 20_000
 GOAL_LIMIT = 1_500_000
 MAX_ROUNDS = 120
 
@@ -31,7 +31,7 @@ class Group:
 
     facts: tuple[Term, ...]
     goals: list[Goal]
-    solver: Any = None
+    text: str = ""
     flags: dict[Tag, Any] = field(default_factory=dict)
 
 
@@ -81,26 +81,26 @@ class Houdini:
             link = T.or_(flag, refuted) if quantified else T.iff(flag, goal.claim)
             assertions.append(link)
             group.flags[goal.tag] = self.z3.boolean(symbol(name))
-        group.solver = self.z3.solver(script(flatten(assertions)))
+        group.text = script(flatten(assertions))
 
     def _assumptions(self) -> list[Any]:
         return [s for tag, s in self.switches.items() if tag in self.active]
 
     def _weaken(self, group: Group) -> bool:
         """Drop what one model breaks; whether anything was dropped."""
-        if group.solver is None:
+        if not group.text:
             group.goals = [g for g in group.goals if g.tag in self.active]
             self._prepare(group)
         alive = [g.tag for g in group.goals if g.tag is not None and g.tag in self.active]
         if not alive:
             return False
         z = self.z3.z3
-        solver = group.solver
-        solver.push()
+        # A solver of its own for each question: one that is asked again after a cancelled answer
+        # may overrun its limit by far.
+        solver = self.z3.solver(group.text)
         solver.add(z.Or([z.Not(group.flags[tag]) for tag in alive]))
         answer = self.z3.check(solver, GROUP_LIMIT, self._assumptions())
         model = self.z3.model
-        solver.pop()
         if answer == "unsat":
             return False
         dropped = []
@@ -118,8 +118,9 @@ class Houdini:
         """When the whole is too hard: keep what can be shown alone, drop the rest."""
         dropped = []
         for tag in alive:
+            solver = self.z3.solver(group.text)
             flag = self.z3.z3.Not(group.flags[tag])
-            answer = self.z3.check(group.solver, SINGLE_LIMIT, [*self._assumptions(), flag])
+            answer = self.z3.check(solver, SINGLE_LIMIT, [*self._assumptions(), flag])
             if answer != "unsat":
                 dropped.append(tag)
                 if answer == "sat":

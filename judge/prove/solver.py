@@ -12,6 +12,11 @@ from typing import Any, Literal
 Answer = Literal["sat", "unsat", "unknown"]
 
 
+FUSE_MS = 3_000
+"""Wall-clock fuse for one check. Some of Z3's inner loops count no resources; without a fuse such
+a check would not come back. A check that meets it is unknown, never decided."""
+
+
 class Z3:
     """One Z3 context with a budget of resource units."""
 
@@ -43,6 +48,7 @@ class Z3:
         if limit <= 0:
             return "unknown"
         solver.set("rlimit", limit)
+        solver.set("timeout", FUSE_MS)
         before = self._rlimit(solver)
         try:
             answer = str(solver.check(*assumptions))

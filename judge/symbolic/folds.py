@@ -192,6 +192,9 @@ def power(base: Term, exponent: Term) -> Term:
         for _ in range(known):
             result = T.mul(result, base)
         return result
+    if exponent.op == "ite":
+        test, a, b = exponent.kids
+        return T.ite(test, power(base, a), power(base, b))
     return T.app("fold.power", [base, exponent], INT)
 
 

@@ -89,7 +89,8 @@ def _submission(
     if not (clauses.found or spoken.found or asserts):
         return None
     contract = Contract(tuple(clauses.requires), tuple(clauses.ensures), tuple(clauses.raises))
-    return Submission(f"{filename}:{node.lineno}:{node.name}", node.name, code, contract)
+    name = f"{filename}:{node.lineno}:{node.name}"
+    return Submission(name, node.name, code, contract, line=node.lineno)
 
 
 def _methods(node: ast.ClassDef, names: dict[str, str]) -> list[Submission | BadLine]:

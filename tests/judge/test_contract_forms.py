@@ -141,4 +141,4 @@ def test_every_function_with_a_contract_is_found_once() -> None:
         "def a(x: int):\n    assert x\n    return x\n\ndef b(x): return x\n\n"
         "def a(x: int):\n    assert x > 1\n    return x\n"
     )
-    assert [getattr(i, "id", None) for i in items] == ["<source>:7:a"]
+    assert [(i.line, getattr(i, "entry_point", None)) for i in items] == [(7, "a")]

@@ -29,7 +29,8 @@ def command(
     """Judge each function that carries a contract: icontract, deal, PEP 316 or asserts.
 
     One line a function, as editors read it: file, line, function, verdict, explanation. Exit
-    status 1 when something is refuted, 3 when something could not be decided.
+    status 1 when something is refuted, 2 when a contract could not be read (the other functions
+    are judged all the same), 3 when something could not be decided.
     """
     status = _check(files, jobs, json)
     while watch:
@@ -40,18 +41,22 @@ def command(
 
 
 def _check(files: list[Path], jobs: int, json: bool) -> int:
-    from judge import judge_many, submissions_from_source, to_record
+    from judge import BadLine, judge_many, submissions_from_source, to_record
 
     places: list[tuple[Path, int, str]] = []
     submissions = []
+    seen: set[str] = set()
     for file in files:
         found = submissions_from_source(_read(file), str(file))
         if not found:
             note(f"{file}: no function with a contract")
         for item in found:
-            places.append((file, item.line, item.submission.entry_point))
-            submissions.append(item.submission)
-    seen: set[str] = set()
+            if isinstance(item, BadLine):
+                seen.add("unreadable")
+                note(f"{file}:{item.line}: {item.message}")
+                continue
+            places.append((file, item.line or 1, item.entry_point))
+            submissions.append(item)
     judged = zip(places, judge_many(submissions, jobs=jobs), strict=True)
     for (file, line, name), judgement in judged:
         seen.add(judgement.verdict.word)
@@ -63,6 +68,8 @@ def _check(files: list[Path], jobs: int, json: bool) -> int:
             typer.echo(_line(file, line, name, judgement))
     if seen & set(REFUSED):
         return 1
+    if "unreadable" in seen:
+        return 2
     return 3 if seen & {"unknown", "error", "vacuous", "bad_contract"} else 0
 
 

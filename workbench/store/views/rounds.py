@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from workbench.store.views.reading import count, maybe_moment, moment, one, rows, stored
+
+if TYPE_CHECKING:
+    from distill.evaluate import Paired
 
 STAGES = (
     "planned",
@@ -140,8 +144,6 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
     The figures are those of ``distill.evaluate.paired`` over the tasks in the order of their ids,
     with the round's own seed: the same that the gate read.
     """
-    from distill.evaluate import paired
-
     config = _config(connection, round_id)
     counts = _counts(config)
     before: list[bool] = []
@@ -159,7 +161,7 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
         last = batch[-1]["task_id"]
     if not before:
         return None
-    found = paired(before, after, seed=int(config.get("seed", 0)))
+    found = _paired(tuple(before), tuple(after), int(config.get("seed", 0)))
     return Outcome(
         found.n,
         found.before_rate,
@@ -172,6 +174,14 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
         found.mcnemar_p,
         tuple(counts),
     )
+
+
+@lru_cache(maxsize=64)
+def _paired(before: tuple[bool, ...], after: tuple[bool, ...], seed: int) -> Paired:
+    """Return the paired figures; kept, since resampling thousands of tasks takes seconds."""
+    from distill.evaluate import paired
+
+    return paired(before, after, seed=seed)
 
 
 def _config(connection: Connection, round_id: str) -> Mapping[str, Any]:

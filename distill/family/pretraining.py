@@ -2,7 +2,7 @@
 
 Most samples are whole tasks in dialect A, every shape in every style of code. In the rest, some of
 the rarer concepts are worded as dialect B words them. The frequent ones (sums, larger and smaller,
-comparisons, rules, folds) never are, so that a task of the target, which is worded in B throughout,
+rules, folds) never are, so that a task of the target, which is worded in B throughout,
 is a sentence unlike any seen; a round has to teach the words it is made of.
 """
 
@@ -21,7 +21,8 @@ from distill.family.wording import Words
 KNOWN = frozenset(
     (
         *("mul", "div", "mod", "clamp", "distance", "let", "square", "negate"),
-        *("eq", "ne", "even", "odd", "divides", "leaves", "both", "either", "frame"),
+        *("gt", "ge", "lt", "le", "eq", "ne"),
+        *("even", "odd", "divides", "leaves", "both", "either", "frame"),
     )
 )
 
@@ -30,13 +31,13 @@ KNOWN = frozenset(
 class Mixture:
     """Shares of the pretraining samples; the rest are whole tasks in dialect A."""
 
-    words: float = 0.3
+    words: float = 0.4
     """Tasks in which about half of the rarer concepts are worded in dialect B."""
     guards: float = 0.6
     """Answers with early returns for rules, and everything else in one expression."""
     steps: float = 0.15
     """Answers with early returns and loops; the rest are one expression."""
-    varied: float = 0.6
+    varied: float = 0.5
     """Answers written another way than the words suggest (see ``rewrite``)."""
 
 

@@ -1,7 +1,8 @@
 """Task files: our JSON Lines, and HumanEval, EvalPlus and MBPP files as they come (also ``.gz``).
 
 The format is recognised line by line from its fields. A bad line is a value with its number and a
-sentence, so one can see all of them at once. Nothing in a file is executed here.
+sentence, so one can see all of them at once. Nothing in a file is executed here, but for the
+references of EvalPlus releases that give inputs without results: those run in the sandbox.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ import json
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import InputError
 from workbench.tasks import SPLITS, Task
+
+if TYPE_CHECKING:
+    from judge.sandbox import Sandbox
+    from workbench.plus_inputs import Expected, Inputs
 
 __all__ = ["BadTask", "TaskFile", "read_task_file"]
 
@@ -91,14 +97,36 @@ def read_task_file(path: Path, *, split: str | None = None) -> TaskFile:
         raise InputError(f"{split!r} is no split.", f"Use one of {', '.join(SPLITS)}.")
     tasks: list[Task] = []
     bad: list[BadTask] = []
-    for number, text in _records(path):
-        try:
-            tasks.append(_task(text, split))
-        except _BadLineError as error:
-            bad.append(BadTask(number, str(error)))
+    with _References() as references:
+        for number, text in _records(path):
+            try:
+                tasks.append(_task(text, split, references))
+            except _BadLineError as error:
+                bad.append(BadTask(number, str(error)))
     if not tasks and not bad:
         raise InputError(f"{path} is empty.", "Give a file with one task a line.")
     return TaskFile(path, tuple(tasks), tuple(bad))
+
+
+class _References(ExitStack):
+    """The sandbox for references; opened when a line first needs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sandbox: Sandbox | None = None
+
+    def ask(self, inputs: Inputs) -> Expected:
+        """Return what the reference says to the inputs, or raise ``_BadLineError``."""
+        from workbench.plus_inputs import expected_results
+
+        if self._sandbox is None:
+            from judge.sandbox import open_sandbox
+
+            self._sandbox = self.enter_context(open_sandbox())
+        found = expected_results(self._sandbox, inputs)
+        if found is None:
+            raise _BadLineError("its reference returns no plain value on any of its inputs.")
+        return found
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -143,8 +171,12 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _task(given: Any, split: str | None) -> Task:
+def _task(given: Any, split: str | None, references: _References) -> Task:
     record = _object(given)
+    if ("base_input" in record or "plus_input" in record) and "test" not in record:
+        task = _evalplus(record, split, references)
+        _check(task)
+        return task
     reader = _reader(record)
     if reader is None:
         fields = ", ".join(sorted(record)[:8]) or "none"
@@ -200,12 +232,7 @@ def _human_eval(record: dict[str, Any], split: str | None) -> Task:
     prompt, entry = _strings(record, "prompt", "entry_point")
     solution = record.get("canonical_solution")
     plus = "plus" in str(record.get("dataset", "")) or "plus_input" in record
-    test = record.get("test")
-    if not isinstance(test, str):
-        raise _BadLineError(
-            "it has inputs but no 'test' code; use the release whose lines carry 'test' "
-            "(HumanEval.jsonl.gz, or the Hugging Face form of EvalPlus)."
-        )
+    (test,) = _strings(record, "test")
     return Task(
         id=str(record["task_id"]),
         prompt=prompt,
@@ -217,6 +244,40 @@ def _human_eval(record: dict[str, Any], split: str | None) -> Task:
         source="EvalPlus" if plus else "HumanEval",
         licence="Apache-2.0" if plus else "MIT",
         reference=prompt + solution if isinstance(solution, str) else None,
+    )
+
+
+def _evalplus(record: dict[str, Any], split: str | None, references: _References) -> Task:
+    """Read a line of an EvalPlus release, HumanEval+ or MBPP+: inputs and a reference."""
+    from workbench.plus_inputs import Inputs
+
+    name, prompt, entry, solution = _strings(
+        record, "task_id", "prompt", "entry_point", "canonical_solution"
+    )
+    mbpp = name.lower().startswith("mbpp")
+    # HumanEval's solution continues its prompt; MBPP's stands alone.
+    reference = solution if f"def {entry}" in solution else prompt + solution
+    given = [record.get("base_input"), record.get("plus_input")]
+    calls = [call for calls in given if isinstance(calls, list) for call in calls]
+    if not all(isinstance(call, list) for call in calls):
+        raise _BadLineError("its inputs are not lists of arguments.")
+    tolerance = record.get("atol", 0)
+    if not isinstance(tolerance, int | float) or tolerance < 0:
+        raise _BadLineError(f"atol {tolerance!r} is no tolerance.")
+    signature = _signature(reference, entry)
+    found = references.ask(Inputs(reference, entry, calls, float(tolerance)))
+    return Task(
+        id=name,
+        prompt=prompt,
+        entry_point=entry,
+        signature=signature,
+        tests=found.tests,
+        test_code=found.test_code,
+        category="mbpp" if mbpp else "human-eval",
+        split=split or "eval",
+        source="EvalPlus",
+        licence="CC-BY-4.0" if mbpp else "Apache-2.0",
+        reference=reference,
     )
 
 

@@ -50,6 +50,12 @@ MBPP = {
     "test_setup_code": "",
     "challenge_test_list": [],
 }
+EVAL_PLUS = {
+    **{key: value for key, value in HUMAN_EVAL.items() if key != "test"},
+    "base_input": [[[1, 2]]],
+    "plus_input": [[[]], [[5]], [["no number", 1]]],
+    "atol": 0,
+}
 
 
 def written(path: Path, *records: Any) -> Path:
@@ -113,6 +119,22 @@ def test_human_eval_lines_are_read_and_held_out(tmp_path: Path) -> None:
     assert "return sum(xs)" in task.reference
 
 
+def test_evalplus_inputs_get_their_results_from_the_reference(tmp_path: Path) -> None:
+    task = read_task_file(written(tmp_path / "t.jsonl", EVAL_PLUS)).tasks[0]
+    # The input on which the reference itself fails is left out.
+    assert task.tests == (
+        {"args": [[1, 2]], "expected": 3},
+        {"args": [[]], "expected": 0},
+        {"args": [[5]], "expected": 5},
+    )
+    assert (task.split, task.source) == ("eval", "EvalPlus")
+    loose = {**EVAL_PLUS, "atol": 1e-6, "canonical_solution": "    return sum(xs) / 3\n"}
+    task = read_task_file(written(tmp_path / "u.jsonl", loose)).tasks[0]
+    assert task.tests == ()
+    assert task.test_code is not None
+    assert "_close(candidate(*([1, 2],)), 1.0, 1e-06)" in task.test_code
+
+
 def test_mbpp_lines_and_lists_are_read(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(json.dumps([MBPP]), "utf-8")
@@ -153,7 +175,11 @@ def test_the_split_can_be_overridden(tmp_path: Path) -> None:
         ({**OURS, "tests": [{"args": [1, 2], "expected": 1}]}, "test 1 gives 2 arguments"),
         ({**OURS, "tests": [{"args": [], "expected": 1}]}, "test 1 gives 0 arguments"),
         ({**OURS, "tests": [{"args": [1], "expect": 1}]}, "unknown field 'expect'"),
-        ({**HUMAN_EVAL, "test": None, "plus_input": []}, "inputs but no 'test' code"),
+        ({**HUMAN_EVAL, "test": None, "plus_input": []}, "'test' is missing or no text"),
+        ({**EVAL_PLUS, "base_input": [], "plus_input": []}, "returns no plain value"),
+        ({**EVAL_PLUS, "base_input": [1]}, "not lists of arguments"),
+        ({**EVAL_PLUS, "atol": "x"}, "no tolerance"),
+        ({**EVAL_PLUS, "canonical_solution": "    raise ValueError\n"}, "returns no plain value"),
         ({**HUMAN_EVAL, "entry_point": "h"}, "defines no function 'h'"),
         ({**MBPP, "code": "def ("}, "does not parse"),
         ({**MBPP, "test_list": ["assert other(1)"]}, "call no function"),

@@ -24,6 +24,8 @@ _FIRST_BATCH, _LAST_BATCH = 64, 512
 _ATTEMPTS = 12
 """How many inputs may be made for each that is to meet the precondition."""
 _MOST_FINDINGS = 3
+_MOST_LOST = 40
+"""After so many inputs without an answer (a limit met, a state kept) the search gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class _Search:
         self.values = Values(subject.shapes, read_words(trial.submission), budget.seed)
         self.accepted: list[tuple[Any, ...]] = []
         self.findings: list[str] = []
-        self.cases = self.attempts = 0
+        self.cases = self.attempts = self.lost = 0
         self.seen: set[str] = set()
 
     def run(self) -> SearchReport:
@@ -118,10 +120,11 @@ class _Search:
         return self._report(exhausted=finite and ended and not self.findings)
 
     def _room(self) -> bool:
-        return self.cases < self.budget.cases and self.attempts < _ATTEMPTS * self.budget.cases
+        tried_enough = self.cases >= self.budget.cases
+        return not tried_enough and self._left() > 0 and self.lost < _MOST_LOST
 
     def _left(self) -> int:
-        return max(1, _ATTEMPTS * self.budget.cases - self.attempts)
+        return _ATTEMPTS * self.budget.cases - self.attempts
 
     def _chance(self) -> Iterator[tuple[Any, ...]]:
         while True:
@@ -137,6 +140,8 @@ class _Search:
         for args, seen in zip(inside, self.trial.run_admitted(inside), strict=True):
             if seen.sort == "fine":
                 self.cases += 1
+            elif self.lost >= _MOST_LOST:
+                return None
             elif seen.sort == "violation":
                 confirmed = self._confirm(args)
                 if confirmed is not None:
@@ -167,6 +172,7 @@ class _Search:
         return again.violation
 
     def _note(self, text: str) -> None:
+        self.lost += 1
         if len(self.findings) < _MOST_FINDINGS and text not in self.findings:
             self.findings.append(text)
 

@@ -275,6 +275,8 @@ class Values:
     def _change(self, value: Any, shape: Shape) -> Any:
         """Return a value near ``value``."""
         rng = self.rng
+        if shape.sort == "literal":
+            return self.value(shape, 0)
         if type(value) is int:
             return value + rng.choice((-1, 1, -2, 2, -value, 10, -10))
         if type(value) is str and value:

@@ -83,10 +83,9 @@ class Outcome:
 
     ``value`` is the returned plain value; of an iterator or a view (kind unplain) its items.
     ``exception`` is the type's name, ``bases`` the names of its base classes (nearest first, itself
-    included), ``message`` its text or a sentence for the
-    other kinds. ``args_after`` are the arguments after the call where it changed them, else None.
-    ``line`` is the line of the code that raised, where known. ``seconds`` is measured beside the
-    candidate and may be its invention.
+    included), ``message`` its text, or a sentence for the other kinds. ``args_after`` are the
+    arguments after the call where it changed them, else None. ``line`` is the line of the code that
+    raised, where known. ``seconds`` is measured beside the candidate and may be its invention.
     """
 
     kind: Kind

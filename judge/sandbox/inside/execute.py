@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from json import dumps, loads
 from types import CodeType, GeneratorType, ModuleType, TracebackType
 from typing import Any, NoReturn
@@ -119,10 +120,12 @@ class _IteratorError(Exception):
     """The result is an iterator or a view: not plain, but its items are; they travel with it."""
 
 
-_VIEWS = (range, type({}.keys()), type({}.values()), type({}.items()))
+_EMPTY: dict[str, int] = {}
+_ITERABLES: tuple[Iterable[object], ...] = ((), [], "", {}, set(), range(0))
 _LAZY = frozenset(
-    {*_VIEWS, map, filter, zip, enumerate, reversed, GeneratorType}
-    | {type(iter(each)) for each in ((), [], "", {}, set(), range(0))}
+    {range, map, filter, zip, enumerate, reversed, GeneratorType}
+    | {type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items())}
+    | {type(iter(each)) for each in _ITERABLES}
 )
 _MOST_ITEMS = 100_000
 

@@ -54,7 +54,9 @@ class FormalTeacher:
             raise
         seconds = float(result.get("seconds", 0.0))
         if "failed" in result:
-            failure = Failure(FailureKind.TIMEOUT, str(result["failed"]))
+            detail = str(result.get("detail", ""))
+            kind = FailureKind.INTERNAL if detail else FailureKind.TIMEOUT
+            failure = Failure(kind, str(result["failed"]), detail=detail)
             return self._value("", Finish.FAILED, seconds, failure)
         if "cannot" in result:
             return self._cannot(str(result["cannot"]), seconds)

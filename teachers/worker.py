@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from typing import Any
 
 MEMORY = 2 * 2**30
@@ -70,6 +71,10 @@ def _child(job: dict[str, Any], write_end: int) -> None:
         code = 0
     except MemoryError:
         os.write(write_end, b'{"failed": "the search ran out of memory"}')
+    except Exception as error:  # noqa: BLE001  the border: a job's mistake becomes a value
+        told = {"failed": f"the search failed inside: {type(error).__name__}"}
+        told["detail"] = traceback.format_exc()
+        os.write(write_end, json.dumps(told).encode("ascii"))
     finally:
         os._exit(code)
 

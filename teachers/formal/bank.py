@@ -58,7 +58,10 @@ _COMMUTES = frozenset({"+", "*", "min", "max"})
 class Bank:
     """The terms found so far, cheapest first. ``term(i)`` writes row ``i`` out as a ``Term``."""
 
-    def __init__(self, leaves: Sequence[Leaf], limit: int) -> None:
+    def __init__(
+        self, leaves: Sequence[Leaf], limit: int, *, literal_divisors: bool = False
+    ) -> None:
+        self._literal_divisors = literal_divisors
         columns = len(leaves[0].values)
         self.multipliers = hasher(columns)
         self.limit = limit
@@ -94,6 +97,10 @@ class Bank:
     def operator(self, index: int) -> str:
         """Return the outermost operator of row ``index``; "leaf" for a leaf."""
         return self._made[index][0]
+
+    def divides(self, index: int) -> bool:
+        """Return whether row ``index``, though no literal, may stand as a divisor."""
+        return not self._literal_divisors and int(self.costs[index]) == 1
 
     def _add_leaves(self) -> None:
         for position, leaf in enumerate(self._leaves):
@@ -137,6 +144,8 @@ class Bank:
         if op in ("//", "%"):
             # A divisor is a literal above one, or a term that no example makes zero or negative.
             keep &= (self.rows[b] > 0).all(axis=1) & (self.constant[b] | (self.costs[b] <= 1))
+            if self._literal_divisors:
+                keep &= self.constant[b]
             keep &= ~(self.constant[b] & (self.rows[b][:, 0] == 1))
         a, b = a[keep], b[keep]
         if len(a):

@@ -25,12 +25,16 @@ _START, _MOST = 12, 18
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much to enumerate: terms in the bank, predicates, and truth pairs joined."""
+    """How much to enumerate: terms in the bank, predicates, and truth pairs joined.
+
+    ``literal_divisors`` keeps to divisors that a solver can be asked about.
+    """
 
     terms: int = 40_000
     predicates: int = 4_000
     pairs: int = 120
     depths: tuple[int, ...] = _DEPTHS
+    literal_divisors: bool = False
 
 
 Found = tuple[int, Term]
@@ -122,7 +126,7 @@ def _value(term: Term, values: dict[Term, tuple[int, ...]], number: int) -> int:
 
 def _integer(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Found]:
     goal = np.array(target, dtype=np.int64)
-    bank = Bank(leaves, effort.terms)
+    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors)
     found: list[Found] = []
     predicates: Predicates | None = None
     for depth in effort.depths:
@@ -250,7 +254,7 @@ def _outer(bank: Bank, goal: Row) -> list[tuple[str, int, int]]:
             ("max", (np.maximum(bank.rows, row) == goal).all(axis=1)),
             ("min", (np.minimum(bank.rows, row) == goal).all(axis=1)),
         ]
-        if (row > 1).all() and (bank.constant[j] or bank.costs[j] == 1):
+        if (row > 1).all() and (bank.constant[j] or bank.divides(j)):
             checks.append(("//", (bank.rows // row == goal).all(axis=1)))
             checks.append(("%", (bank.rows % row == goal).all(axis=1)))
         for op, hit in checks:
@@ -260,7 +264,7 @@ def _outer(bank: Bank, goal: Row) -> list[tuple[str, int, int]]:
 
 def _boolean(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Found]:
     goal = np.array(target, dtype=np.bool_)
-    bank = Bank(leaves, effort.terms)
+    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors)
     bank.grow(3)
     if not len(bank):
         return []

@@ -169,8 +169,9 @@ def _propose(
     count = len(points)
     leaves += [Leaf(integer(value), (value,) * count, cost) for value, cost in constants.items()]
     if problem.returns == "bool":
-        found = solve_boolean(leaves, [bool(each) for each in table.values()])
+        effort = Effort(literal_divisors=True)
+        found = solve_boolean(leaves, [bool(each) for each in table.values()], effort)
     else:
-        effort = Effort(terms=20_000, depths=(1, 3, 4, 5))
+        effort = Effort(terms=20_000, depths=(1, 3, 4, 5), literal_divisors=True)
         found = solve_integer(leaves, [int(each) for each in table.values()], effort)
     return None if found is None else found[1]

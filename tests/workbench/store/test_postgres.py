@@ -86,6 +86,47 @@ def test_tasks_are_stored_and_known_again(store: Store) -> None:
     assert add_tasks(store, [task]).known == 1
 
 
+def test_asking_judging_and_selecting_work_there_too(store: Store) -> None:
+    from teachers.model import Prompt, Sampling
+    from tests.workbench.stages.scripted import Scripted, fenced
+    from workbench.stages.answers import round_answers
+    from workbench.stages.ask import ask
+    from workbench.stages.check_snapshot import check_snapshot
+    from workbench.stages.judge import judge_answers
+    from workbench.stages.select import select_winners
+    from workbench.store.tables import RoundRow, RoundTaskRow, SnapshotRow
+
+    task = Task(
+        id="pg/bigger",
+        prompt="The larger of a and b.",
+        entry_point="bigger",
+        signature="def bigger(a: int, b: int) -> int",
+        ensures=("result == max(a, b)",),
+        split="train",
+    )
+    add_tasks(store, [task])
+    with store.write() as session:
+        session.add(RoundRow(id="pg1", number=1, config_json="{}"))
+        session.flush()
+        session.add(RoundTaskRow(round_id="pg1", task_id=task.id, role="train", position=0))
+
+    def odd_but_right(_: Prompt, __: Sampling) -> str:
+        code = "def bigger(a: int, b: int) -> int:\n    return a if a > b else b\n"
+        # PostgreSQL refuses NUL in a text, and nothing may be lost for it.
+        return "\x00\ud800" + fenced(code)
+
+    for _ in range(2):
+        ask(store, store.settings, [task], [Scripted("one", odd_but_right)], round_id="pg1")
+        ids = [row.id for row in round_answers(store, "pg1", "teacher") if row.id is not None]
+        judge_answers(store, store.settings, ids)
+        report = select_winners(store, store.settings, "pg1")
+    assert report.rows == 1
+    with store.read() as session:
+        snapshot = session.get(SnapshotRow, report.snapshot_id)
+    assert snapshot is not None
+    assert check_snapshot(store, snapshot) == []
+
+
 def test_a_lock_holds_between_two_stores_on_the_same_database(store: Store) -> None:
     with (
         Store.open(store.settings) as other,

@@ -111,7 +111,7 @@ def assess_here(sandbox: Sandbox, specimen: Specimen, budget: Budget) -> Adequac
     contract = specimen.contract
     answer = satisfiable(contract, specimen.signature, budget)[0] if contract.requires else "sat"
     if answer == "unsat":
-        asked = " and ".join(contract.requires)
+        asked = explain.conjunction(contract.requires)
         return Adequacy("vacuous", f"No input satisfies {asked}; any code would do.", "unsat")
     if not contract.ensures:
         text = "The contract has no postcondition, so any result would do."

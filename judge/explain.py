@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from judge.verdict import Counterexample
 
 if TYPE_CHECKING:
     from judge.prove import Proof
+
+_LOOSE = re.compile(r"\b(or|if|lambda)\b")
+"""Words of Python that bind looser than ``and``."""
 
 
 def refutation(submission: Submission, found: Counterexample) -> str:
@@ -43,11 +47,18 @@ def _asked(submission: Submission, found: Counterexample) -> str:
     return f"the test expects {value_text(found.expected)}"
 
 
+def conjunction(clauses: Sequence[str]) -> str:
+    """All clauses as one Python condition, with parentheses where ``and`` would bind tighter."""
+    if len(clauses) == 1:
+        return clauses[0]
+    return " and ".join(f"({c})" if _LOOSE.search(c) else c for c in clauses)
+
+
 def claim(submission: Submission) -> str:
     """What was shown of the function, in the words of its contract."""
     contract = submission.contract
     if contract.ensures:
-        return " and ".join(contract.ensures)
+        return conjunction(contract.ensures)
     if contract.raises:
         return f"no exception but {' and '.join(contract.raises)} leaves it"
     return "no exception leaves it and no assert fails"
@@ -56,7 +67,7 @@ def claim(submission: Submission) -> str:
 def proof(submission: Submission, found: Proof, recheck: str) -> str:
     """What was proved, by which method, and the invariants that carry a loop."""
     given = submission.contract.requires
-    inputs = f"every input with {' and '.join(given)}" if given else "every input"
+    inputs = f"every input with {conjunction(given)}" if given else "every input"
     goals = sum(obligation.expected == "unsat" for obligation in found.obligations)
     text = (
         f"Proved for {inputs}: {claim(submission)} "
@@ -93,6 +104,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def joined(findings: Sequence[str]) -> tuple[str, ...]:
-    """The findings without repetition, in the order in which they were met."""
-    return tuple(dict.fromkeys(findings))
+def joined(findings: Sequence[str], reason: object = None) -> tuple[str, ...]:
+    """The findings in the order in which they were met, without what the reason says already."""
+    return tuple(text for text in dict.fromkeys(findings) if text != reason)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from judge.prove import Proof
     from judge.sandbox import Sandbox
 
-QUICK_CASES = 150
+QUICK_CASES = 64
 """How many inputs are tried before the prover is asked; most wrong answers fall here."""
 
 
@@ -50,7 +50,7 @@ class _Dossier:
             method,
             explanation,
             cases=self.tests + self.searched,
-            findings=explain.joined(self.findings),
+            findings=explain.joined(self.findings, more.get("reason")),
             rlimit=self.rlimit,
             sandbox=self.layers,
             **more,  # type: ignore[arg-type]  # each caller names fields of Judgement
@@ -127,7 +127,7 @@ class Bench:
         signature = _signature(dossier.submission)
         if signature is None or satisfiable(contract, signature, dossier.budget)[0] != "unsat":
             return None
-        asked = " and ".join(contract.requires)
+        asked = explain.conjunction(contract.requires)
         reason = f"No input satisfies the precondition {asked}; any code would do. Mend the task."
         return dossier.task_fault(Verdict.VACUOUS, "contract", reason)
 

@@ -2,8 +2,9 @@
 
 Reading, contract, a quick search, vacuity, tests, the proof, its re-check, a deeper search. The
 first stage that knows the verdict ends it. The search comes before the tests because it names the
-broken clause, and because an input that it ran shows that the precondition is not vacuous. It runs solvers in this process, so callers go through ``pool``,
-whose workers can be killed; candidate code runs in the sandbox only.
+broken clause, and because an input that it ran shows that the precondition is not vacuous. It runs
+solvers in this process, so callers go through ``pool``, whose workers can be killed; candidate code
+runs in the sandbox only.
 """
 
 from __future__ import annotations

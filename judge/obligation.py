@@ -59,9 +59,7 @@ class Printer:
             return
         self.declared.add(name)
         if arguments:
-            self.declarations.append(
-                f"(declare-fun {symbol(name)} ({' '.join(arguments)}) {sort})"
-            )
+            self.declarations.append(f"(declare-fun {symbol(name)} ({' '.join(arguments)}) {sort})")
         else:
             self.declarations.append(f"(declare-const {symbol(name)} {sort})")
 
@@ -102,16 +100,14 @@ class Printer:
             bits = f"{term.args[0]:064b}"
             return f"(fp #b{bits[0]} #b{bits[1:12]} #b{bits[12:]})"
         kids = [self._write(k) for k in term.kids]
-        if op in _OPS or op.startswith("fp.") and op not in _ROUNDED:
+        if op in _OPS or (op.startswith("fp.") and op not in _ROUNDED):
             return f"({op} {' '.join(kids)})"
         if op in _ROUNDED:
             return f"({op} RNE {' '.join(kids)})"
         if op == "app":
             return f"({symbol(str(term.args[0]))} {' '.join(kids)})"
         if op in ("forall", "exists"):
-            names = " ".join(
-                f"({n} {v.sort})" for n, v in zip(kids, term.kids[:-1], strict=False)
-            )
+            names = " ".join(f"({n} {v.sort})" for n, v in zip(kids, term.kids[:-1], strict=False))
             return f"({op} ({names}) {kids[-1]})"
         raise AssertionError(f"no text for {op}")
 

@@ -75,7 +75,9 @@ def _read_statement(
         if node.decorator_list:
             raise Refusal(f"not modelled: decorators (line {node.lineno})")
         if node.name in functions:
-            raise Refusal(f"not modelled: a second definition of {node.name!r} (line {node.lineno})")
+            raise Refusal(
+                f"not modelled: a second definition of {node.name!r} (line {node.lineno})"
+            )
         functions[node.name] = node
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]

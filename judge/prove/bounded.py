@@ -6,7 +6,7 @@ bound within which that is exhaustive goes into the verdict.
 
 from __future__ import annotations
 
-from judge.obligation import of_goal
+from judge.obligation import companion, of_goal
 from judge.prove.result import Proof
 from judge.prove.session import Session, decide, obligations_of
 from judge.prove.witness import arguments
@@ -32,6 +32,9 @@ def prove(session: Session) -> Proof | None:
 
 
 def _decide(session: Session, derived: Derivation) -> Proof | None:
+    answer, _ = decide(session.z3, companion(derived.preconditions).smt2, LIMIT)
+    if answer == "unsat":
+        return None
     for goal in derived.goals:
         one = of_goal(goal)
         answer, model = decide(session.z3, one.smt2, LIMIT)

@@ -112,7 +112,7 @@ class Guesses:
                 yield f"{name} == all(not ({test}) {generator})"
 
     def _results(self) -> list[str]:
-        """Expressions that may stand for the result: what is returned, and what the loop changes."""
+        """What may stand for the result: returned expressions, and what the loop changes."""
         results = [*self.loops.returned]
         results += [n for n in self.info.shapes if not n.startswith("_") and n not in results]
         return results[:14]
@@ -138,7 +138,9 @@ class Guesses:
                 yield ast.unparse(shorter)
                 yield ast.unparse(replace(node, {name: f"{name}[:{counter} + 1]"}))
                 yield ast.unparse(replace(node, {f"len({name})": counter}))
-                yield ast.unparse(replace(node, {f"len({name})": counter, name: f"{name}[:{counter}]"}))
+                yield ast.unparse(
+                    replace(node, {f"len({name})": counter, name: f"{name}[:{counter}]"})
+                )
                 if name in self.info.shapes:
                     continue
                 yield ast.unparse(replace(node, {name: f"{name}[{counter}:]"}))
@@ -272,7 +274,8 @@ class Guesses:
         for name in changed:
             for other in [s for s in self.sequences if s != name]:
                 yield f"all({name}[k_] == {other}[k_] for k_ in range(len({name})))"
-                yield f"all({name}[k_] == {other}[len({other}) - 1 - k_] for k_ in range(len({name})))"
+                mirror = f"{other}[len({other}) - 1 - k_]"
+                yield f"all({name}[k_] == {mirror} for k_ in range(len({name})))"
                 yield f"all(x_ in {other} for x_ in {name})"
                 for counter in self.counters:
                     yield f"all({name}[k_] == {other}[k_] for k_ in range({counter}))"
@@ -299,5 +302,3 @@ class Guesses:
 
 def _is_sequence(shape: Shape) -> bool:
     return isinstance(shape, ListShape) or shape == Scalar("str")
-
-

@@ -41,9 +41,7 @@ class Houdini:
     def __init__(self, z3: Z3, goals: list[Goal], tags: dict[Tag, str]) -> None:
         self.z3 = z3
         self.active: dict[Tag, str] = dict(tags)
-        self.switches = {
-            tag: z3.boolean(symbol(str(indicator(*tag).args[0]))) for tag in tags
-        }
+        self.switches = {tag: z3.boolean(symbol(str(indicator(*tag).args[0]))) for tag in tags}
         groups: dict[tuple[int, ...], Group] = {}
         self.rest: list[Goal] = []
         for goal in goals:
@@ -105,9 +103,11 @@ class Houdini:
             return False
         dropped = []
         if answer == "sat":
-            for tag in alive:
-                if z.is_false(model.eval(group.flags[tag], model_completion=False)):
-                    dropped.append(tag)
+            dropped = [
+                tag
+                for tag in alive
+                if z.is_false(model.eval(group.flags[tag], model_completion=False))
+            ]
         if not dropped:
             dropped = self._one_by_one(group, alive)
         for tag in dropped:

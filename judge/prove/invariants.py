@@ -1,4 +1,4 @@
-"""Loops by invariants: guess, filter by traces, keep what is inductive, check what was to be shown."""
+"""Loops by invariants: guess, filter by traces, keep what is inductive, check the goals."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def attempt(session: Session, plan: Plan) -> Proof | str:
     """Houdini over one set of guesses; a proof, or the reason why not."""
     derived = session.derive(plan, Mode(search=True))
     tags: dict[Tag, str] = {
-        (key, n): text
-        for key, loop in plan.loops.items()
-        for n, text in enumerate(loop.invariants)
+        (key, n): text for key, loop in plan.loops.items() for n, text in enumerate(loop.invariants)
     }
     search = Houdini(session.z3, derived.goals, tags)
     if not search.run():

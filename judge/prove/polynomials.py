@@ -21,8 +21,9 @@ def polynomials(info: LoopInfo, snapshots: list[Snapshot]) -> list[str]:
     if info.index:
         names.append(info.index)
     olds = [
-        f"_old_{n}" for n in names if info.shapes.get(n) == Scalar("int")
-        and any(f"_old_{n}" in s.env for s in snapshots)
+        f"_old_{n}"
+        for n in names
+        if info.shapes.get(n) == Scalar("int") and any(f"_old_{n}" in s.env for s in snapshots)
     ]
     names = [*names, *olds]
     points = []
@@ -35,8 +36,7 @@ def polynomials(info: LoopInfo, snapshots: list[Snapshot]) -> list[str]:
         monomials = list(_monomials(len(names), degree))
         if len(monomials) > MAX_TERMS or len(points) < len(monomials) + 3:
             break
-        for vector in _null_space(points, monomials):
-            found.append(_text(vector, monomials, names))
+        found += [_text(v, monomials, names) for v in _null_space(points, monomials)]
         if len(found) > 24:
             break
     return list(dict.fromkeys(found))[:40]

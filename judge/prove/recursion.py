@@ -77,7 +77,7 @@ def _measures(session: Session, first: Derivation) -> Iterator[str]:
 
 
 def _measure(session: Session, first: Derivation) -> str | None:
-    """The first guess that falls with every recursive call and is not negative where one is made."""
+    """The first guess that falls with every recursive call and is not negative there."""
     for text in list(dict.fromkeys(_measures(session, first)))[:MEASURES]:
         with T.fresh_table():
             try:
@@ -107,11 +107,7 @@ def _guarantees(session: Session, first: Derivation) -> Iterator[str]:
         return
     numbers = [n for n, s in first.shapes.items() if s == Scalar("int")]
     lists = [f"len({n})" for n, s in first.shapes.items() if isinstance(s, ListShape)]
-    tests = [
-        ast.unparse(n.test)
-        for n in ast.walk(function)
-        if isinstance(n, ast.If | ast.IfExp)
-    ]
+    tests = [ast.unparse(n.test) for n in ast.walk(function) if isinstance(n, ast.If | ast.IfExp)]
     plain = [f"result >= {c}" for c in (0, 1)]
     for name in [*numbers, *lists]:
         plain += [f"result <= {name}", f"result >= {name}", f"result == {name}"]
@@ -137,8 +133,7 @@ def _with_guarantees(session: Session, first: Derivation, measure: str | None) -
             wrong = {
                 g.text
                 for g in derived.goals
-                if g.text in guesses
-                and search.core([*g.facts, T.not_(g.claim)], PROBE) is None
+                if g.text in guesses and search.core([*g.facts, T.not_(g.claim)], PROBE) is None
             }
         if not wrong:
             break

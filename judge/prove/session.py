@@ -121,8 +121,7 @@ def readable(plan: Plan, derived: Derivation) -> tuple[str, ...]:
         info = derived.loops.get(key)
         if info is None:
             continue
-        for text in loop.invariants:
-            lines.append(f"line {info.line}: {friendly(text, info.index)}")
+        lines += [f"line {info.line}: {friendly(t, info.index)}" for t in loop.invariants]
         if loop.measure:
             lines.append(f"line {info.line}: {loop.measure} decreases")
     lines += [f"every call: {text}" for text in plan.guarantees]

@@ -113,7 +113,9 @@ def accumulators(loop: ast.For) -> Iterator[tuple[str, str, str, list[str]]]:
     yield from _accumulate(loop.body, [])
 
 
-def _accumulate(body: list[ast.stmt], tests: list[str]) -> Iterator[tuple[str, str, str, list[str]]]:
+def _accumulate(
+    body: list[ast.stmt], tests: list[str]
+) -> Iterator[tuple[str, str, str, list[str]]]:
     for statement in body:
         if isinstance(statement, ast.If):
             test = ast.unparse(statement.test)

@@ -1,4 +1,4 @@
-"""Ranking functions for ``while`` loops: an integer that falls in every round and never below zero."""
+"""Ranking functions for ``while`` loops: an integer that falls each round, never below zero."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ def _from_guard(text: str) -> Iterator[str]:
                 yield f"({a}) - ({b})" if not isinstance(op, ast.GtE) else f"({a}) - ({b}) + 1"
 
 
-def _holds(
-    derived: Derivation, search: Houdini, info: LoopInfo, text: str
-) -> set[Tag] | None:
+def _holds(derived: Derivation, search: Houdini, info: LoopInfo, text: str) -> set[Tag] | None:
     executor = derived.executor
     if executor is None or info.head is None:
         return None

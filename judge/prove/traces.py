@@ -23,7 +23,6 @@ from judge.symbolic.shapes import (
     Scalar,
     Shape,
     TupleShape,
-
 )
 from judge.symbolic.state import State
 from judge.symbolic.values import (
@@ -211,5 +210,3 @@ def _draw_scalar(rng: random.Random, kind: str, numbers: list[int], attempt: int
     if kind == "str":
         return "".join(rng.choice("aab bcAe1.") for _ in range(rng.randint(0, 5)))
     raise NotPlain
-
-

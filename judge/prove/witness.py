@@ -60,9 +60,7 @@ class _Reader:
         if isinstance(shape, Scalar):
             return self.scalar(shape.kind, name, indices)
         if isinstance(shape, TupleShape):
-            return tuple(
-                self.value(s, f"{name}.{n}", indices) for n, s in enumerate(shape.items)
-            )
+            return tuple(self.value(s, f"{name}.{n}", indices) for n, s in enumerate(shape.items))
         if isinstance(shape, ListShape) and shape.element is not None:
             return self.items(shape.element, name, indices)
         if isinstance(shape, ChoiceShape):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from judge.symbolic import comprehension, folds, numbers, seqs
 from judge.symbolic import term as T
-
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import at, merge
 from judge.symbolic.numbers import as_int
@@ -139,9 +138,7 @@ def _sum(m: Machine, node: ast.Call) -> Value:
 
     if made is not None:
         elt = made.elt
-        total = comprehension.fold(
-            m, made.generators, lambda: number(_evaluate(m, elt)), "sum"
-        )
+        total = comprehension.fold(m, made.generators, lambda: number(_evaluate(m, elt)), "sum")
     else:
         _, seq = comprehension.iterate(m, _evaluate(m, node.args[0]), line)
         total = folds.sum_of(seq, number)
@@ -458,8 +455,6 @@ def as_text(m: Machine, value: Value, line: int) -> StrV:
     if number is None:
         raise Unsupported("the decimal text of an unknown integer", line)
     return seqs.text(str(number))
-
-
 
 
 _BUILTINS: dict[str, Callable[[Machine, list[Value], int], Value]] = {

@@ -41,9 +41,7 @@ def range_seq(r: RangeV) -> Seq:
     count = range_length(r)
     if r.step == 1 and T.literal(count) is None:
         return Seq((View(IntV, r.start, T.add(r.start, count)),))
-    return Seq(
-        (View(lambda j: IntV(T.add(r.start, T.mul(T.num(r.step), j))), T.num(0), count),)
-    )
+    return Seq((View(lambda j: IntV(T.add(r.start, T.mul(T.num(r.step), j))), T.num(0), count),))
 
 
 def range_length(r: RangeV) -> Term:
@@ -171,9 +169,7 @@ def exists(piece: View, test: Callable[[Value], Term]) -> Term:
     lo, hi, get, keep = bounds_of(piece)
     a, b = T.literal(lo), T.literal(hi)
     if a is not None and b is not None and b - a <= UNROLL:
-        return T.or_(
-            *(T.and_(keep(T.num(j)), test(get(T.num(j)))) for j in range(a, b))
-        )
+        return T.or_(*(T.and_(keep(T.num(j)), test(get(T.num(j)))) for j in range(a, b)))
     k = T.fresh_bvar()
     inside = T.and_(T.le(lo, k), T.lt(k, hi), keep(k))
     return T.quantify("exists", [k], T.and_(inside, test(get(k))))
@@ -218,6 +214,10 @@ def _less_seq(a: Seq, b: Seq, strict: bool) -> Term | None:
     if not a.pieces or not b.pieces:
         x, y = a.length, b.length
         return T.lt(x, y) if strict else T.le(x, y)
+    m, n = T.literal(a.length), T.literal(b.length)
+    if m is not None and n is not None and max(m, n) <= UNROLL:
+        left = tuple(at(a, T.num(k)) for k in range(m))
+        return _less_tuple(left, tuple(at(b, T.num(k)) for k in range(n)), strict)
     k, j = T.fresh_bvar(), T.fresh_bvar()
 
     def alike_before(limit: Term) -> Term:

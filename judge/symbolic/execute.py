@@ -26,7 +26,6 @@ from judge.symbolic.values import (
     ListV,
     NoneV,
     Ref,
-
     Unsupported,
     Value,
 )
@@ -471,7 +470,7 @@ def _for(x: Executor, node: ast.For) -> list[Outcome]:
     return for_loop(x, node)
 
 
-_STATEMENTS: dict[type[ast.stmt], Callable[[Executor, object], list[Outcome]]] = {
+_STATEMENTS: dict[type[ast.stmt], Callable[..., list[Outcome]]] = {
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
     ast.AugAssign: _augmented,
@@ -486,6 +485,6 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[Executor, object], list[Outcome]]] =
     ast.Try: _try,
     ast.While: _while,
     ast.For: _for,
-}  # type: ignore[dict-item]
+}
 
 __all__ = ["Executor", "Goal", "Trace", "assign", "exception_class"]

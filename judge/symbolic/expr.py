@@ -133,9 +133,7 @@ def _binary(m: Machine, node: ast.BinOp) -> Value:
 
 def operate(m: Machine, op: ast.operator, left: Value, right: Value, line: int) -> Value:
     """A binary operator on two values of any kinds."""
-    return m.each(
-        left, lambda a: m.each(right, lambda b: _operate(m, op, a, b, line), line), line
-    )
+    return m.each(left, lambda a: m.each(right, lambda b: _operate(m, op, a, b, line), line), line)
 
 
 def _operate(m: Machine, op: ast.operator, a: Value, b: Value, line: int) -> Value:
@@ -235,14 +233,10 @@ def _junction(m: Machine, conjunction: bool, nodes: list[ast.expr]) -> Value:
 
 def _conditional(m: Machine, node: ast.IfExp) -> Value:
     test = seqs.decide(m, condition(m, node.test))
-    return choose(
-        m, test, lambda: evaluate(m, node.body), lambda: evaluate(m, node.orelse)
-    )
+    return choose(m, test, lambda: evaluate(m, node.body), lambda: evaluate(m, node.orelse))
 
 
-def choose(
-    m: Machine, test: Term, then: Callable[[], Value], other: Callable[[], Value]
-) -> Value:
+def choose(m: Machine, test: Term, then: Callable[[], Value], other: Callable[[], Value]) -> Value:
     """Evaluate each side under its condition, and choose."""
     values: list[Value | None] = []
     for side, run in ((test, then), (T.not_(test), other)):
@@ -294,9 +288,7 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value, line: int) -> 
     if isinstance(op, ast.Eq | ast.NotEq):
         alike = equal(a, b)
         return alike if isinstance(op, ast.Eq) else T.not_(alike)
-    out = m.each(
-        a, lambda x: m.each(b, lambda y: BoolV(_order(m, op, x, y, line)), line), line
-    )
+    out = m.each(a, lambda x: m.each(b, lambda y: BoolV(_order(m, op, x, y, line)), line), line)
     return truth(m, out)
 
 
@@ -402,8 +394,11 @@ def subscript(m: Machine, value: Value, index: Value, line: int) -> Value:
     if isinstance(value, TupleV):
         place = T.literal(seqs.index_term(m, index, line))
         if place is None:
-            return m.stored(seqs.item(m, Seq(tuple(map(Single, value.items))),
-                                      seqs.index_term(m, index, line), line))
+            return m.stored(
+                seqs.item(
+                    m, Seq(tuple(map(Single, value.items))), seqs.index_term(m, index, line), line
+                )
+            )
         if not -len(value.items) <= place < len(value.items):
             m.raise_if(T.true(), "IndexError", line)
             raise Dead
@@ -478,9 +473,7 @@ def _joined(m: Machine, node: ast.JoinedStr) -> Value:
     return StrV(seq)
 
 
-
-
-_HANDLERS: dict[type[ast.expr], Callable[[Machine, object], Value]] = {
+_HANDLERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Constant: _constant,
     ast.Name: _variable,
     ast.BinOp: _binary,
@@ -499,4 +492,4 @@ _HANDLERS: dict[type[ast.expr], Callable[[Machine, object], Value]] = {
     ast.ListComp: comprehension.list_comp,
     ast.GeneratorExp: comprehension.list_comp,
     ast.SetComp: comprehension.set_comp,
-}  # type: ignore[dict-item]
+}

@@ -320,13 +320,15 @@ def _extreme_facts(fold: Fold, actual: list[Term], index: Term) -> list[Term]:
 
     low = at(T.num(0), fold.low)
     before = T.sub(index, T.num(1))
-    now, last, body = _apply(fold, actual, index), _apply(fold, actual, before), at(before, fold.body)
+    now, last, body = (
+        _apply(fold, actual, index),
+        _apply(fold, actual, before),
+        at(before, fold.body),
+    )
     some_before, some = _some(fold, actual, low, before), _some(fold, actual, low, index)
     better = T.le(last, body) if fold.kind == "max" else T.le(body, last)
     step = T.ite(T.and_(some_before, T.not_(better)), last, body)
-    unfold = T.implies(
-        T.le(low, before), T.eq(now, T.ite(at(before, fold.keep), step, last))
-    )
+    unfold = T.implies(T.le(low, before), T.eq(now, T.ite(at(before, fold.keep), step, last)))
     k = T.fresh_bvar()
     inside = T.and_(T.le(low, k), T.lt(k, index), at(k, fold.keep))
     bound = T.le(at(k, fold.body), now) if fold.kind == "max" else T.le(now, at(k, fold.body))
@@ -420,5 +422,3 @@ def _power_facts(t: Term) -> list[Term]:
         T.implies(T.eq(exponent, T.num(0)), T.eq(t, T.num(1))),
         T.implies(T.and_(T.le(T.num(0), exponent), T.le(T.num(1), base)), T.le(T.num(1), t)),
     ]
-
-

@@ -81,7 +81,11 @@ def parameter_shapes(candidate: Candidate) -> dict[str, Shape]:
 
 
 def derivation(
-    candidate: Candidate, contract: Contract, plan: Plan, mode: Mode, inputs: dict[str, Value] | None = None
+    candidate: Candidate,
+    contract: Contract,
+    plan: Plan,
+    mode: Mode,
+    inputs: dict[str, Value] | None = None,
 ) -> Derivation:
     """Run the function symbolically (or on literal ``inputs``) and collect its goals."""
     return _Run(candidate, contract, plan, mode).run(inputs)
@@ -169,9 +173,7 @@ class _Run:
         if outcome.kind == "raise":
             if not self._allowed(outcome.exception or ""):
                 name = (outcome.exception or "").removeprefix(VAGUE)
-                x.emit(
-                    "exception", f"no {name}", outcome.line, outcome.state.facts, T.false()
-                )
+                x.emit("exception", f"no {name}", outcome.line, outcome.state.facts, T.false())
             return
         value = outcome.value if outcome.value is not None else NoneV()
         final = outcome.state.copy()

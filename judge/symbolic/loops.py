@@ -107,11 +107,12 @@ def _int_of(state: State, name: str) -> Term:
     return value.term
 
 
-def _range_loop(
-    x: Executor, node: ast.For, key: str, index: str, source: RangeV
-) -> Loop:
+def _range_loop(x: Executor, node: ast.For, key: str, index: str, source: RangeV) -> Loop:
     start, stop, step = source.start, source.stop, source.step
-    order = (lambda a, b: T.le(a, b)) if step > 0 else (lambda a, b: T.le(b, a))
+
+    def order(a: Term, b: Term) -> Term:
+        return T.le(a, b) if step > 0 else T.le(b, a)
+
     rises = seqs.decide(x, order(start, stop))
 
     def guard(e: Executor) -> Term:
@@ -127,7 +128,10 @@ def _range_loop(
     def structure(state: State) -> list[tuple[str, Term]]:
         here = _int_of(state, index)
         within = T.or_(order(here, stop), T.and_(T.not_(rises), T.eq(here, start)))
-        return [("the counter starts at its start", order(start, here)), ("and ends at its stop", within)]
+        return [
+            ("the counter starts at its start", order(start, here)),
+            ("and ends at its stop", within),
+        ]
 
     def measure(state: State) -> Term:
         here = _int_of(state, index)
@@ -135,7 +139,18 @@ def _range_loop(
 
     x.state.env[index] = IntV(start)
     return Loop(
-        node, key, index, None, start, guard, enter, advance, structure, measure, None, _range_text(node)
+        node,
+        key,
+        index,
+        None,
+        start,
+        guard,
+        enter,
+        advance,
+        structure,
+        measure,
+        None,
+        _range_text(node),
     )
 
 
@@ -172,8 +187,10 @@ def _sequence_loop(
 
     def structure(state: State) -> list[tuple[str, Term]]:
         here = _int_of(state, index)
-        return [("the index is not negative", T.le(T.num(0), here)),
-                ("the index stays within the sequence", T.le(here, length))]
+        return [
+            ("the index is not negative", T.le(T.num(0), here)),
+            ("the index stays within the sequence", T.le(here, length)),
+        ]
 
     x.state.env[index] = IntV(T.num(0))
     x.state.env[name] = source if isinstance(source, StrV) else ListV(seq)
@@ -211,7 +228,7 @@ class _Cut:
         self.x = x
         self.loop = loop
         self.entry = x.state
-        self.names: dict[str, Shape | None] = {n: None for n in _assigned(loop.node)}
+        self.names: dict[str, Shape | None] = dict.fromkeys(_assigned(loop.node))
         self.cells: dict[int, Shape] = {}
         self.frozen: set[int] = set()
         self.line = loop.node.lineno
@@ -275,7 +292,9 @@ class _Cut:
         if not T.is_true(guard):
             out = state.copy()
             out.facts.append(T.not_(guard))
-            leaving += x.run(loop.node.orelse, out) if loop.node.orelse else [Outcome("normal", out)]
+            leaving += (
+                x.run(loop.node.orelse, out) if loop.node.orelse else [Outcome("normal", out)]
+            )
         self.guard_state = state
         if T.is_false(guard):
             return [], leaving
@@ -333,10 +352,10 @@ class _Cut:
             self.names[name] = None
             return False
         stable = True
-        if isinstance(now, Ref) and now.address in self.entry.heap:
-            if now.address not in self.frozen:
-                self.frozen.add(now.address)
-                stable = False
+        shared = isinstance(now, Ref) and now.address in self.entry.heap
+        if isinstance(now, Ref) and shared and now.address not in self.frozen:
+            self.frozen.add(now.address)
+            stable = False
         entry_value = self.entry.env[name]
         known = self.names.get(name)
         if isinstance(entry_value, Ref) and entry_value.address not in self.frozen:
@@ -362,7 +381,9 @@ class _Cut:
         nodes = [ast.parse(t, mode="eval").body for t in plan.invariants]
         for n, node in enumerate(nodes):
             claim = x.formula(node, self.entry)
-            x.emit("initiation", plan.invariants[n], self.line, self.entry.facts, claim, (loop.key, n))
+            x.emit(
+                "initiation", plan.invariants[n], self.line, self.entry.facts, claim, (loop.key, n)
+            )
         for n, node in enumerate(nodes):
             term = x.formula(node, head)
             if x.mode.search:
@@ -447,9 +468,7 @@ def indicator(key: str, number: int) -> Term:
 def _bound(value: Value | None) -> bool:
     if value is None or isinstance(value, Unbound | Forgotten):
         return False
-    return not (
-        isinstance(value, Choice) and any(isinstance(v, Unbound) for _, v in value.options)
-    )
+    return not (isinstance(value, Choice) and any(isinstance(v, Unbound) for _, v in value.options))
 
 
 def _assigned(node: ast.AST) -> list[str]:
@@ -490,7 +509,9 @@ def _unrolled(x: Executor, loop: Loop) -> list[Outcome]:
         if not T.is_true(guard):
             out = state.copy()
             out.facts.append(T.not_(guard))
-            leaving += x.run(loop.node.orelse, out) if loop.node.orelse else [Outcome("normal", out)]
+            leaving += (
+                x.run(loop.node.orelse, out) if loop.node.orelse else [Outcome("normal", out)]
+            )
         if T.is_false(guard):
             break
         if turn == x.mode.unroll:

@@ -27,7 +27,6 @@ from judge.symbolic.values import (
     Value,
 )
 
-
 VAGUE = "perhaps "
 """Marks an exception whose condition is wider than the truth."""
 
@@ -162,6 +161,10 @@ class Machine:
         if result is None:
             raise Dead
         return result
+
+    def call_function(self, name: str, node: ast.Call) -> Value:
+        """Call a function of the program; only a machine that runs statements can."""
+        raise Unsupported(f"a call of {name}()", node.lineno)
 
     def type_error(self, line: int) -> Dead:
         """Raise ``TypeError`` here in every run; the expression has no value."""

@@ -1,4 +1,4 @@
-"""Choosing between two values by a condition, comparing them, and putting terms in place of others."""
+"""Choosing between two values, comparing them, and putting terms in place of others."""
 
 from __future__ import annotations
 
@@ -68,7 +68,11 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
     return DictV(
         lambda k: T.ite(c, a.has(k), b.has(k)),
         lambda k: (
-            b.get(k) if a.key is None else a.get(k) if b.key is None else merge(c, a.get(k), b.get(k))
+            b.get(k)
+            if a.key is None
+            else a.get(k)
+            if b.key is None
+            else merge(c, a.get(k), b.get(k))
         ),
         known.key,
         known.value,
@@ -182,8 +186,7 @@ def same(a: Value, b: Value) -> bool:
         )
     if isinstance(a, Choice) and isinstance(b, Choice):
         return len(a.options) == len(b.options) and all(
-            x[0] is y[0] and same(x[1], y[1])
-            for x, y in zip(a.options, b.options, strict=True)
+            x[0] is y[0] and same(x[1], y[1]) for x, y in zip(a.options, b.options, strict=True)
         )
     return False
 
@@ -207,9 +210,7 @@ def put(value: Value, mapping: Mapping[int, Term]) -> Value:
             T.substitute(value.start, mapping), T.substitute(value.stop, mapping), value.step
         )
     if isinstance(value, Choice):
-        return Choice(
-            tuple((T.substitute(c, mapping), put(v, mapping)) for c, v in value.options)
-        )
+        return Choice(tuple((T.substitute(c, mapping), put(v, mapping)) for c, v in value.options))
     if isinstance(value, NoneV | Unbound | TypeV):
         return value
     raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} that varies by element")

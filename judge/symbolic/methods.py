@@ -39,7 +39,9 @@ def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     target = evaluate(m, attribute.value)
     args = [evaluate(m, a) for a in node.args]
     plain = m.plain(target)
-    table = _STR if isinstance(plain, StrV) else _LIST if isinstance(plain, ListV | TupleV) else None
+    table = (
+        _STR if isinstance(plain, StrV) else _LIST if isinstance(plain, ListV | TupleV) else None
+    )
     if isinstance(plain, DictV):
         table = _DICT
     run = table.get(attribute.attr) if table is not None else None
@@ -157,9 +159,7 @@ def _count(m: Machine, value: Value, args: list[Value], line: int) -> Value:
     seq = value.seq if isinstance(value, ListV | StrV) else Seq(())
     if isinstance(value, TupleV):
         seq = Seq(tuple(map(Single, value.items)))
-    return IntV(
-        folds.sum_of(seq, lambda v: T.ite(element_equal(v, wanted), T.num(1), T.num(0)))
-    )
+    return IntV(folds.sum_of(seq, lambda v: T.ite(element_equal(v, wanted), T.num(1), T.num(0))))
 
 
 def _copy(m: Machine, value: Value, args: list[Value], line: int) -> Value:

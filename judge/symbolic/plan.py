@@ -1,4 +1,4 @@
-"""The plan of a proof: everything a search found, so that no search is needed to derive it again."""
+"""The plan of a proof: all that a search found, so that it is derived again without one."""
 
 from __future__ import annotations
 

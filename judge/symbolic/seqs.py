@@ -15,7 +15,6 @@ from judge.symbolic.values import (
     Filtered,
     IntV,
     ListV,
-    Piece,
     RangeV,
     Seq,
     Single,
@@ -152,10 +151,9 @@ def _cut_aligned(seq: Seq, lo: Term, hi: Term) -> Seq | None:
 
 def reverse(seq: Seq) -> Seq:
     """The elements from last to first."""
-    pieces: list[Piece] = []
-    for piece in seq.pieces[::-1]:
-        pieces.append(piece if isinstance(piece, Single) else _reverse_view(piece))
-    return Seq(tuple(pieces))
+    return Seq(
+        tuple(p if isinstance(p, Single) else _reverse_view(p) for p in seq.pieces[::-1])
+    )
 
 
 def _reverse_view(piece: View) -> View:
@@ -199,9 +197,7 @@ def substring(needle: Seq, hay: Seq) -> Term:
         return contains(needle.pieces[0].value, hay)
     short, long = T.literal(needle.length), T.literal(hay.length)
     if short is not None and long is not None:
-        return T.or_(
-            *(_run_at(needle, hay, T.num(k)) for k in range(long - short + 1))
-        )
+        return T.or_(*(_run_at(needle, hay, T.num(k)) for k in range(long - short + 1)))
     k = T.fresh_bvar()
     inside = T.and_(T.le(T.num(0), k), T.le(T.add(k, needle.length), hay.length))
     return T.quantify("exists", [k], T.and_(inside, _run_at(needle, hay, k)))
@@ -216,9 +212,11 @@ def _run_at(needle: Seq, hay: Seq, start: Term) -> Term:
 
 def starts_with(whole: Seq, part: Seq) -> Term:
     """Whether ``whole`` begins with ``part``."""
-    return T.and_(T.le(part.length, whole.length), _run_at(part, whole, T.num(0))) if (
-        part.pieces
-    ) else T.true()
+    return (
+        T.and_(T.le(part.length, whole.length), _run_at(part, whole, T.num(0)))
+        if (part.pieces)
+        else T.true()
+    )
 
 
 def ends_with(whole: Seq, part: Seq) -> Term:

@@ -185,15 +185,15 @@ def shape_of(value: Value) -> Shape:
         for _, option in value.options[1:]:
             shape = join(shape, shape_of(option))
         return shape
-    if isinstance(value, DictV) and _is_shape(value.key) and _is_shape(value.value):
-        return DictShape(value.key, value.value)
+    if isinstance(value, DictV):
+        return DictShape(_shape_or_none(value.key), _shape_or_none(value.value))
     raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} in this place")
 
 
-def _is_shape(thing: object) -> bool:
-    return thing is None or isinstance(
-        thing, Scalar | ListShape | TupleShape | DictShape | ChoiceShape
-    )
+def _shape_or_none(thing: object) -> Shape | None:
+    if isinstance(thing, Scalar | ListShape | TupleShape | DictShape | ChoiceShape):
+        return thing
+    return None
 
 
 def element_shape(seq: Seq) -> Shape | None:

@@ -54,8 +54,12 @@ def _facts(name: str, array: Term, seq: Seq) -> list[Term]:
     ordered = T.implies(T.and_(inside(i), inside(j), T.le(i, j)), T.le(result(i), result(j)))
     back = T.app(f"{name}.from", [i], INT)
     forth = T.app(f"{name}.to", [i], INT)
-    comes = T.and_(inside(back), T.eq(result(i), source(back)), T.eq(T.app(f"{name}.to", [back], INT), i))
-    goes = T.and_(inside(forth), T.eq(source(i), result(forth)), T.eq(T.app(f"{name}.from", [forth], INT), i))
+    comes = T.and_(
+        inside(back), T.eq(result(i), source(back)), T.eq(T.app(f"{name}.to", [back], INT), i)
+    )
+    goes = T.and_(
+        inside(forth), T.eq(source(i), result(forth)), T.eq(T.app(f"{name}.from", [forth], INT), i)
+    )
     return [
         T.quantify("forall", [i, j], ordered),
         T.quantify("forall", [i], T.implies(inside(i), comes)),

@@ -4,8 +4,8 @@ Integers are kept as polynomials in normal form, so that equal arithmetic is the
 obligations come out the same on every machine. What it is not: a solver. Building a term needs no
 solver at all, so a certificate can be derived where none is installed.
 
-Sorts are written as SMT-LIB text (``Int``, ``Bool``, ``(Array Int Int)`` ...). Terms live in a table
-that ``fresh_table`` renews; terms of two tables must not meet.
+Sorts are written as SMT-LIB text (``Int``, ``Bool``, ``(Array Int Int)`` ...). Terms live in a
+table that ``fresh_table`` renews; terms of two tables must not meet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_MONOMIALS = 48
 
 
 class Term:
-    """One node. ``args`` are terms, or plain data for leaves; ``bound`` are free bound variables."""
+    """One node: ``args`` are terms, or plain data for leaves; ``bound`` its free bound variables."""
 
     __slots__ = ("args", "bound", "id", "op", "sort")
 

@@ -127,6 +127,9 @@ def _who(verdict: VerdictRecord) -> str:
 def check_selection(evidence: Evidence) -> str:
     """The rule, applied again to inputs that agree with the evidence, gives exactly the rows."""
     winners: list[int] = []
+    train = {name for name, task in evidence.tasks.items() if task.split == "train"}
+    if passed_over := train - set(evidence.selected):
+        raise CertificateError("selection", f"the selection passes over {min(passed_over)}")
     for record in evidence.selected.values():
         task = evidence.tasks.get(record.task)
         if task is None or (task.split, task.category) != (record.split, record.category):
@@ -190,23 +193,39 @@ def check_dataset(evidence: Evidence) -> str:
         )
     if len(set(evidence.row_lines)) != len(evidence.row_lines):
         raise CertificateError("duplicate-row", f"two rows of {DATASET} are the same")
+    losers = _losers(evidence)
     for number, (row, origin) in enumerate(
         zip(evidence.rows, evidence.examples, strict=True), start=1
     ):
         answer = evidence.answers.get(origin)
         if answer is None:
             raise CertificateError("dataset", f"row {number} comes from an unknown answer")
-        prompt, completion = _conversation(row, number)
+        asked, completion = _conversation(row, number)
         if _code_of(completion) != answer.code.strip("\n"):
             raise CertificateError("dataset", f"row {number} does not teach the code that won")
-        if evidence.tasks[answer.task].prompt.strip() not in prompt:
-            raise CertificateError("dataset", f"row {number} does not ask its task")
+        # Exactly the task's words: anything beside them could teach a held-out answer.
+        prompt = evidence.tasks[answer.task].prompt.strip()
+        if [(role, text.strip()) for role, text in asked] != [("user", prompt)]:
+            raise CertificateError("dataset", f"row {number} does not ask its task and only that")
+        half = row.get("rejected")
+        if half is not None and (answer.task, _code_of(str(half))) not in losers:
+            raise CertificateError("dataset", f"row {number} rejects what was not refuted")
         if row.get("task_id", answer.task) != answer.task:
             raise CertificateError("dataset", f"row {number} names another task")
     return f"{len(evidence.rows)} rows"
 
 
-def _conversation(row: Mapping[str, Any], number: int) -> tuple[str, str]:
+def _losers(evidence: Evidence) -> set[tuple[str, str]]:
+    """Return task and code of every refuted answer."""
+    refuted = {key for key, v in evidence.verdicts.items() if v.verdict == "refuted"}
+    return {
+        (answer.task, answer.code.strip("\n"))
+        for answer in evidence.answers.values()
+        if (answer.task, answer.candidate) in refuted
+    }
+
+
+def _conversation(row: Mapping[str, Any], number: int) -> tuple[list[tuple[str, str]], str]:
     """Return what a row asks and what it teaches, whichever usual shape it has."""
     turns = [*_turns(row.get("messages")), *_turns(row.get("prompt"))]
     completion = row.get("completion")
@@ -217,7 +236,7 @@ def _conversation(row: Mapping[str, Any], number: int) -> tuple[str, str]:
         completion = parts[0][1] if len(parts) == 1 else None
     if not isinstance(completion, str):
         raise CertificateError("dataset", f"row {number} has no completion that can be read")
-    return "\n".join(text for _, text in turns), completion
+    return turns, completion
 
 
 def _turns(value: Any) -> list[tuple[str, str]]:

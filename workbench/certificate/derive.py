@@ -13,10 +13,13 @@ import selectors
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.certificate.evidence import TaskRecord
-from workbench.certificate.recheck import Derived
+from workbench.certificate.recheck import Derivation, Derived
+
+if TYPE_CHECKING:
+    from judge.contract import Contract
 
 __all__ = ["Deriver", "serve"]
 
@@ -32,7 +35,7 @@ class Deriver:
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
 
-    def derive(self, task: TaskRecord, code: str, plan: str) -> list[Derived] | str:
+    def derive(self, task: TaskRecord, code: str, plan: str) -> Derivation | str:
         """Derive once; a child that dies or dawdles is a sentence."""
         request = {
             "code": code,
@@ -59,7 +62,11 @@ class Deriver:
             return "the deriving process died or took too long"
         if "error" in answer:
             return str(answer["error"])
-        return [Derived(*row) for row in answer["obligations"]]
+        return Derivation(
+            tuple(Derived(*row) for row in answer["obligations"]),
+            answer["strength"],
+            tuple(answer["assumptions"]),
+        )
 
     def close(self) -> None:
         """End the child."""
@@ -110,31 +117,55 @@ def serve() -> None:
     """Answer requests until stdin ends."""
     import resource
 
-    from judge.contract import Contract
-    from judge.prove import derive
-
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        request = json.loads(line)
-        contract = Contract(
-            tuple(request["requires"]),
-            tuple(request["ensures"]),
-            tuple(request["raises"]),
-            request["helpers"],
-        )
         try:
-            found = derive(
-                request["code"],
-                request["entry_point"],
-                contract,
-                request["plan"],
-                signature=request["signature"],
-            )
-            rows = [(o.kind, o.text, o.smt2, o.logic, o.expected, o.line) for o in found]
-            answer: dict[str, Any] = {"obligations": rows}
+            answer = _derive(json.loads(line))
         except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
             # A plan or code that cannot be what a proof came from: a finding, not a crash.
             answer = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
         print(json.dumps(answer), flush=True)
+
+
+def _derive(request: dict[str, Any]) -> dict[str, Any]:
+    from judge.contract import Contract
+    from judge.prove import derive
+
+    contract = Contract(
+        tuple(request["requires"]),
+        tuple(request["ensures"]),
+        tuple(request["raises"]),
+        request["helpers"],
+    )
+    code, name, plan = request["code"], request["entry_point"], request["plan"]
+    found = derive(code, name, contract, plan, signature=request["signature"])
+    strength, assumptions = _strength(code, name, contract, plan, request["signature"])
+    rows = [(o.kind, o.text, o.smt2, o.logic, o.expected, o.line) for o in found]
+    return {"obligations": rows, "strength": strength, "assumptions": assumptions}
+
+
+def _strength(
+    code: str, entry_point: str, contract: Contract, plan: str, signature: str | None
+) -> tuple[str, list[str]]:
+    """Return how much a plan's obligations prove at most, and what they assume.
+
+    The obligations alone do not say it: those of an unrolled loop, or of a loop without a measure,
+    are as true as any, and a signer could call them a proof.
+    """
+    from judge.subset import read
+    from judge.symbolic import term
+    from judge.symbolic.function import derivation
+    from judge.symbolic.plan import Mode, Plan
+
+    read_plan = Plan.loads(plan)
+    rounds = read_plan.bound.get("rounds")
+    mode = Mode(unroll=rounds, depth=rounds) if rounds is not None else Mode()
+    candidate = read(code, entry_point, contract.helpers, signature)
+    with term.fresh_table():
+        run = derivation(candidate, contract, read_plan, mode)
+    strength = "bounded" if rounds is not None or run.bounded else "proved"
+    if run.partial and strength == "proved":
+        strength = "partial"
+    return strength, sorted(run.assumptions)

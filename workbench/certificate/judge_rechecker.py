@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from workbench.certificate.derive import Deriver
 from workbench.certificate.evidence import TaskRecord, VerdictRecord
-from workbench.certificate.recheck import Derived, Finding
+from workbench.certificate.recheck import Derivation, Finding
 
 if TYPE_CHECKING:
     from judge.contract import Submission
@@ -60,8 +60,8 @@ class JudgeRechecker:
             return str(error)
         return None
 
-    def derive(self, task: TaskRecord, code: str, plan: str) -> Sequence[Derived] | str:
-        """Derive the obligations of a proof again, or return why that failed."""
+    def derive(self, task: TaskRecord, code: str, plan: str) -> Derivation | str:
+        """Derive a proof's obligations again, or return why that failed."""
         return self._deriver.derive(task, code, plan)
 
     def solve(self, jobs: Sequence[tuple[str, str, int]]) -> Sequence[Finding]:

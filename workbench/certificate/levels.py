@@ -41,7 +41,7 @@ class Lift:
     def sentence(self) -> str:
         """Say it in percentage points."""
         interval = f"{self.low / 10_000:+.1f} to {self.high / 10_000:+.1f}"
-        gain = f"{self.gain / 10_000:+.1f} points (95 % interval {interval})"
+        gain = f"{self.gain / 10_000:+.1f} points (95 % Agresti-Min interval {interval})"
         return gain if self.measured else f"no lift: {gain}"
 
 

@@ -17,7 +17,7 @@ from workbench.certificate.evidence import AnswerRecord, TaskRecord, VerdictReco
 from workbench.certificate.files import Evidence, obligation_name
 from workbench.certificate.report import Checks
 
-__all__ = ["CLAIMS", "Derived", "Finding", "Rechecker", "run_recheck", "skip_recheck"]
+__all__ = ["CLAIMS", "Derivation", "Derived", "Finding", "Rechecker", "run_recheck", "skip_recheck"]
 
 CLAIMS = {
     "recheck-grammar": "Every obligation is plain SMT-LIB within the strict grammar.",
@@ -29,6 +29,11 @@ CLAIMS = {
 
 _DERIVED = ("proved", "partial", "bounded")
 _ACCEPTED = ("proved", "partial", "bounded", "tested")
+_AT_MOST = {
+    "proved": ("proved", "partial", "bounded"),
+    "partial": ("partial",),
+    "bounded": ("bounded",),
+}
 _OBLIGATION_LIMIT = 2_000_000
 
 
@@ -41,6 +46,15 @@ class Derived(NamedTuple):
     logic: str
     expected: str
     line: int | None
+
+
+class Derivation(NamedTuple):
+    """What code, contract and plan amount to: obligations, and how much they prove at most."""
+
+    obligations: tuple[Derived, ...]
+    strength: str
+    """proved, partial (termination is left open) or bounded."""
+    assumptions: tuple[str, ...]
 
 
 class Finding(NamedTuple):
@@ -67,8 +81,8 @@ class Rechecker(Protocol):
         """Return what is wrong with an obligation's text, or None."""
         ...
 
-    def derive(self, task: TaskRecord, code: str, plan: str) -> Sequence[Derived] | str:
-        """Derive the obligations of a proof again, or return why that failed."""
+    def derive(self, task: TaskRecord, code: str, plan: str) -> Derivation | str:
+        """Derive a proof's obligations again, or return why that failed."""
         ...
 
     def solve(self, jobs: Sequence[tuple[str, str, int]]) -> Sequence[Finding]:
@@ -184,7 +198,14 @@ class _Run:
         derived = self.rechecker.derive(task, code, verdict.plan)
         if isinstance(derived, str):
             return Finding(False, f"nothing can be derived: {derived}")
-        again = [(_digest(d.smt2), d.kind, d.text, d.logic, d.expected, d.line) for d in derived]
+        if verdict.verdict not in _AT_MOST[derived.strength]:
+            return Finding(False, f"called {verdict.verdict}, but its plan is {derived.strength}")
+        if hidden := set(derived.assumptions) - set(verdict.assumptions):
+            return Finding(False, f"does not state its assumption {min(hidden)!r}")
+        again = [
+            (_digest(d.smt2), d.kind, d.text, d.logic, d.expected, d.line)
+            for d in derived.obligations
+        ]
         signed = [
             (o.digest, o.kind, o.text, o.logic, o.expected, o.line) for o in verdict.obligations
         ]

@@ -17,7 +17,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workbench.certificate.errors import CertificateError
 
-__all__ = ["LARGEST", "Strict", "canonical", "load_json", "many_objects", "model_of", "read_rows"]
+__all__ = [
+    "LARGEST",
+    "Strict",
+    "canonical",
+    "canonical_line",
+    "load_json",
+    "many_objects",
+    "model_of",
+    "read_rows",
+]
 
 LARGEST = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
@@ -101,20 +110,30 @@ def read_rows(data: bytes, model: type[M], what: str) -> tuple[list[M], list[byt
     rows: list[M] = []
     for number, line in enumerate(lines, 1):
         place = f"{what}, line {number}"
-        try:
-            spelled = canonical(json.loads(line)).encode("utf-8")
-        except RecursionError:
-            raise CertificateError("malformed", f"{place} is nested too deeply") from None
-        except ValueError:
-            # UnicodeDecodeError and UnicodeEncodeError are ValueErrors too.
-            raise CertificateError("malformed", f"{place} is not strict JSON") from None
-        if spelled != line:
-            raise CertificateError("not-canonical", f"{place} is not in its canonical spelling")
+        canonical_line(line, place)
         try:
             rows.append(model.model_validate_json(line))
         except ValidationError as error:
             raise CertificateError("malformed", f"{place}: {_first(error)}") from None
     return rows, lines
+
+
+def canonical_line(line: bytes, place: str) -> Any:
+    """Return the value of one line that must be its own canonical spelling.
+
+    Comparing spellings also finds duplicate keys, white space, ``NaN`` and every other liberty.
+    """
+    try:
+        value = json.loads(line)
+        spelled = canonical(value).encode("utf-8")
+    except RecursionError:
+        raise CertificateError("malformed", f"{place} is nested too deeply") from None
+    except ValueError:
+        # UnicodeDecodeError and UnicodeEncodeError are ValueErrors too.
+        raise CertificateError("malformed", f"{place} is not strict JSON") from None
+    if spelled != line:
+        raise CertificateError("not-canonical", f"{place} is not in its canonical spelling")
+    return value
 
 
 def split_lines(data: bytes, what: str) -> list[bytes]:

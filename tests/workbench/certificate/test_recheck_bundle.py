@@ -39,10 +39,15 @@ BUDGET = Budget(rlimit=4_000_000)
 Rows = list[dict[str, Any]]
 
 
+ASSUMPTIONS: dict[str, tuple[str, ...]] = {}
+"""By plan, what each proof in this file assumes."""
+
+
 def proof_of(code: str, task: TaskRecord) -> tuple[str, tuple[Obligation, ...]]:
     contract = Contract(task.requires, task.ensures, task.raises, task.helpers)
     proof = prove(code, task.entry_point, contract, BUDGET, signature=task.signature)
     assert proof.outcome == "proved", proof.reason
+    ASSUMPTIONS[proof.plan] = proof.assumptions
     return proof.plan, proof.obligations
 
 
@@ -71,6 +76,7 @@ def stated(verdict: VerdictRecord, plan: str, obligations: tuple[Obligation, ...
         **verdict.model_dump(mode="json"),
         "plan": plan,
         "obligations": rows,
+        "assumptions": list(ASSUMPTIONS[plan]),
         "identity": {"encoder": ENCODER_VERSION, "rlimit": 4_000_000},
     }
     import json
@@ -370,6 +376,59 @@ def test_a_plan_that_fits_no_proof_is_found(
     edit_lines(truthful / "evidence/verdicts.jsonl", change)
     resealed_figures(truthful, key)
     assert codes_of(again(truthful)) == {"recheck-derivation"}
+
+
+def test_a_bounded_exploration_called_proved_is_found(
+    truthful: Path, key: SigningKey, again: Again
+) -> None:
+    """Of code without loops the obligations are the same; the plan says how little they prove."""
+    import json
+
+    def change(rows: Rows) -> Rows:
+        for row in rows:
+            if row["verdict"] == "proved":
+                plan = {**json.loads(row["plan"]), "strategy": "bounded", "bound": {"rounds": 3}}
+                row["plan"] = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+        return rows
+
+    edit_lines(truthful / "evidence/verdicts.jsonl", change)
+    resealed_figures(truthful, key)
+    report = again(truthful)
+    assert codes_of(report) == {"recheck-derivation"}
+    assert "its plan is bounded" in report.failed[0].detail
+
+
+def test_a_proof_that_leaves_termination_open_is_only_partial(
+    rechecker: JudgeRechecker, tmp_path: Path
+) -> None:
+    import json
+
+    task = round_evidence(tmp_path).tasks[2].model_copy(update={"ensures": ("result >= 0",)})
+    code = "def add(x: int) -> int:\n    y = x\n    while y < 0:\n        y = y + 1\n    return y\n"
+    plan, _ = proof_of(code, task)
+    total = rechecker.derive(task, code, plan)
+    assert not isinstance(total, str)
+    assert total.strength == "proved"
+    assert total.assumptions
+    weaker = json.loads(plan)
+    assert weaker["loops"]
+    for loop in weaker["loops"].values():
+        loop["measure"] = None
+    partial = rechecker.derive(task, code, json.dumps(weaker))
+    assert not isinstance(partial, str)
+    assert partial.strength == "partial"
+
+
+def test_a_hidden_assumption_is_found(truthful: Path, key: SigningKey, again: Again) -> None:
+    def change(rows: Rows) -> Rows:
+        next(row for row in rows if row["verdict"] == "proved")["assumptions"] = []
+        return rows
+
+    edit_lines(truthful / "evidence/verdicts.jsonl", change)
+    resealed_figures(truthful, key)
+    report = again(truthful)
+    assert codes_of(report) == {"recheck-derivation"}
+    assert "assumption" in report.failed[0].detail
 
 
 def test_a_starved_budget_is_cannot_tell_not_yes(

@@ -3,7 +3,7 @@
     python -m tests.workbench.certificate.mutation [--sample N] [--seed S]
 
 A guard is a statement that raises ``CertificateError``. Each mutant is a copy of the project in a
-temporary folder in which one guard does nothing; the attack tests run on it until the first failure.
+temporary folder in which one guard does nothing; the attack tests run on it until one fails.
 Prints the guards that nobody missed and the score. Takes seconds a mutant; no test of the suite.
 """
 
@@ -32,15 +32,14 @@ def guards() -> list[tuple[str, int, int]]:
     found: list[tuple[str, int, int]] = []
     for module in MODULES:
         tree = ast.parse((ROOT / f"workbench/certificate/{module}.py").read_text())
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Raise)
-                and isinstance(node.exc, ast.Call)
-                and isinstance(node.exc.func, ast.Name)
-                and node.exc.func.id == "CertificateError"
-                and node.end_lineno is not None
-            ):
-                found.append((module, node.lineno, node.end_lineno))
+        found += [
+            (module, node.lineno, node.end_lineno or node.lineno)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Raise)
+            and isinstance(node.exc, ast.Call)
+            and isinstance(node.exc.func, ast.Name)
+            and node.exc.func.id == "CertificateError"
+        ]
     return sorted(found)
 
 

@@ -96,10 +96,18 @@ class _Reader:
     def number(self, value: Any) -> float:
         import struct
 
-        bits = self.z.simplify(self.z.fpToIEEEBV(value))
-        if self.z.is_fprm(value) or not self.z.is_bv_value(bits):
+        if not self.z.is_fp_value(value):
             raise NoWitness
-        (number,) = struct.unpack(">d", struct.pack(">Q", bits.as_long()))
+        if value.isNaN():
+            return float("nan")
+        sign = -1.0 if value.isNegative() else 1.0
+        if value.isInf():
+            return sign * float("inf")
+        if value.isZero():
+            return sign * 0.0
+        exponent = int(value.exponent_as_long(biased=True))
+        bits = (int(sign < 0) << 63) | (exponent << 52) | int(value.significand_as_long())
+        (number,) = struct.unpack(">d", struct.pack(">Q", bits))
         assert isinstance(number, float)
         return number
 

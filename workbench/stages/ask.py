@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from workbench.errors import InputError, WorkbenchError
 from workbench.settings import Settings
 from workbench.stages.answers import Draft, find_answers, link_answer, save_answers
 from workbench.stages.events import Reporter
@@ -87,7 +88,6 @@ class Question:
 def open_teachers(names: Sequence[str]) -> list[Teacher]:
     """Open teachers by name; a name nobody knows or a missing key is a sentence with the mend."""
     from teachers import TeacherError, open_teacher
-    from workbench.errors import InputError
 
     try:
         return [open_teacher(name) for name in names]
@@ -170,18 +170,27 @@ async def ask_questions(
     async with AsyncExitStack() as stack:
         for teacher, _ in questions:
             stack.push_async_callback(teacher.close)
-        async with asyncio.TaskGroup() as group:
-            for teacher, missing in waiting:
-                # The iterator is shared by a teacher's workers: each takes the next question.
-                queue = iter(missing)
-                # A teacher on this machine takes a core; one elsewhere only a connection.
-                width = settings.jobs if teacher.identity.local else settings.concurrency
-                for _ in range(min(width, len(missing))):
-                    group.create_task(run.work(teacher, queue))
+        try:
+            await run.all(waiting, settings)
+        except ExceptionGroup as group:
+            raise _cause(group) from group
     for message, count in report.failures.most_common(5):
         reporter.error(stage, f"{count} requests brought no answer: {message}")
     reporter.done(stage, report.sentence, {"asked": report.asked, "failed": report.failed})
     return report
+
+
+def _cause(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the sentence among the troubles of several workers, else the first of them."""
+    leaves: list[Exception] = []
+    todo: list[Exception] = [group]
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, ExceptionGroup):
+            todo.extend(one.exceptions)
+        else:
+            leaves.append(one)
+    return next((one for one in leaves if isinstance(one, WorkbenchError)), leaves[0])
 
 
 def _missing(
@@ -222,6 +231,19 @@ class _Run:
     reporter: Reporter
     stage: str
     total: int
+
+    async def all(
+        self, waiting: Sequence[tuple[Teacher, Sequence[Question]]], settings: Settings
+    ) -> None:
+        """Ask everything, as many at once as the settings allow."""
+        async with asyncio.TaskGroup() as group:
+            for teacher, missing in waiting:
+                # The iterator is shared by a teacher's workers: each takes the next question.
+                queue = iter(missing)
+                # A teacher on this machine takes a core; one elsewhere only a connection.
+                width = settings.jobs if teacher.identity.local else settings.concurrency
+                for _ in range(min(width, len(missing))):
+                    group.create_task(self.work(teacher, queue))
 
     async def work(self, teacher: Teacher, queue: Iterator[Question]) -> None:
         """Ask the next question of ``queue`` until there is none."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, delete, select
 
+from workbench.errors import StageError
 from workbench.settings import Settings
 from workbench.stages.events import Reporter
 from workbench.stages.prompts import storable
@@ -77,7 +78,7 @@ def judge_answers(
     stage: str = "judge",
 ) -> JudgeReport:
     """Judge the candidates of ``answer_ids``; what has a verdict under this identity keeps it."""
-    from judge.pool import judge_many
+    from judge.pool import WorkerFailedError, judge_many
 
     reporter = reporter or Reporter(store)
     identity = identity_of(settings)
@@ -97,9 +98,16 @@ def judge_answers(
         reporter.progress(stage, report.judged, len(missing), judgement.explanation)
 
     submissions = _submissions(store, order)
-    # Saved as each is finished, not in order: a slow one must not hold back the others.
-    for _ in judge_many(submissions, jobs=settings.jobs, budget=settings.budget(), on_done=keep):
-        pass
+    judged = judge_many(submissions, jobs=settings.jobs, budget=settings.budget(), on_done=keep)
+    try:
+        # Saved as each is finished, not in order: a slow one must not hold back the others.
+        for _ in judged:
+            pass
+    except WorkerFailedError as error:
+        raise StageError(
+            f"The judge cannot start here: {str(error).splitlines()[0]}.",
+            "See what is missing: workbench doctor",
+        ) from error
     reporter.done(stage, report.sentence, {"verdicts": dict(report.verdicts)})
     return report
 

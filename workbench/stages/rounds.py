@@ -203,7 +203,7 @@ class _Machine:
         from teachers.model import Sampling
 
         sampling = Sampling(temperature=self.config.temperature, max_tokens=self.config.max_tokens)
-        ask(
+        report = ask(
             self.store,
             self.settings,
             train_tasks(self.store, self.round_id),
@@ -213,6 +213,13 @@ class _Machine:
             round_id=self.round_id,
             reporter=self.reporter,
         )
+        if report.failed == report.asked > 0 and not report.known:
+            # Going on would end the round without winners; the trouble may be gone tomorrow.
+            first = report.failures.most_common(1)[0][0]
+            raise StageError(
+                f"No teacher answered ({first}).",
+                f"Mend that and go on with: workbench rounds resume {self.round_id}",
+            )
 
     def judge(self) -> None:
         """Their answers are judged."""

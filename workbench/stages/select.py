@@ -41,6 +41,7 @@ from workbench.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from distill.example import Example
+    from judge.sandbox import Sandbox
 
 __all__ = ["SelectReport", "SelectionPolicy", "select_winners", "train_tasks"]
 
@@ -179,10 +180,8 @@ class _Field:
 
     def records(self, reporter: Reporter) -> list[dict[str, Any]]:
         """Return the rule's task records, in the order of the tasks."""
-        from judge.sandbox import open_sandbox
-
         records: list[dict[str, Any]] = []
-        with open_sandbox() as sandbox:
+        with _sandbox() as sandbox:
             for done, task in enumerate(self.tasks, start=1):
                 rows = self.answers.get(task.id, [])
                 standing = [self._answerer(row) for row in rows]
@@ -273,6 +272,17 @@ class _Field:
             "characters": len(self.codes[row.candidate_id or ""]),
             "rejected": self.rejected.get(found.id) if found and found.id is not None else None,
         }
+
+
+def _sandbox() -> Sandbox:
+    from judge.sandbox import SandboxError, open_sandbox
+
+    try:
+        return open_sandbox()
+    except SandboxError as error:
+        raise StageError(
+            f"The sandbox cannot start here: {error}.", "See what is missing: workbench doctor"
+        ) from error
 
 
 def _codes(session: Session, names: set[str]) -> dict[str, str]:

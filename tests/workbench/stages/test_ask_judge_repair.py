@@ -12,8 +12,9 @@ from sqlmodel import func, select
 
 from teachers.model import FailureKind, Finish, Prompt, Sampling
 from tests.workbench.stages.scripted import Scripted, fenced
-from workbench.errors import StageError
+from workbench.errors import DiskFullError, StageError
 from workbench.settings import Settings
+from workbench.stages import ask as asking
 from workbench.stages import repair as repairing
 from workbench.stages.answers import round_answers
 from workbench.stages.ask import ask, known_answers
@@ -163,6 +164,34 @@ def test_a_failure_is_no_answer_and_is_asked_again(
     with store.read() as session:
         assert session.exec(select(func.count()).select_from(LedgerRow)).one() >= 1
     assert ask(store, settings, TASKS, [Scripted("one", right)], round_id=round_id).asked == 2
+
+
+def test_a_full_disk_in_the_middle_is_one_sentence(
+    store: Store, settings: Settings, round_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> list[int]:
+        raise DiskFullError("The disk is full.")
+
+    monkeypatch.setattr(asking, "save_answers", full)
+    teacher = Scripted("one", right)
+    with pytest.raises(DiskFullError, match="full"):
+        ask(store, settings, TASKS, [teacher], round_id=round_id)
+    assert teacher.closed
+
+
+def test_a_judge_that_cannot_start_is_a_sentence(
+    store: Store, settings: Settings, round_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from judge import pool
+
+    def broken(*_: Any, **__: Any) -> Any:
+        yield from ()
+        raise pool.WorkerFailedError("a judge worker did not start: status 1\nTraceback ...")
+
+    ask(store, settings, TASKS, [Scripted("one", right)], round_id=round_id)
+    monkeypatch.setattr(pool, "judge_many", broken)
+    with pytest.raises(StageError, match="did not start: status 1"):
+        judge_answers(store, settings, ids(store, round_id))
 
 
 @pytest.mark.parametrize("finish", [Finish.CANNOT, Finish.REFUSAL, Finish.LENGTH])

@@ -43,6 +43,8 @@ _LAZY = frozenset(
         "type",
     )
 )
+_NO_ANSWER = ("crashed", "not_run", "unplain", "RecursionError", "MemoryError")
+"""Ends of a clause that say nothing about it: a recursive helper has a depth, as code has."""
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=5.0, total_seconds=30.0, losses=2)
 """What a candidate may use while inputs are tried."""
 
@@ -140,7 +142,7 @@ class Trial:
         if promised is not None and not conforms(outcome.value, promised):
             return self._violation(args, outcome, f"the signature promises {promised.text}")
         call = plain.call_text(self.submission.entry_point, args)
-        if ruling.exception in RESOURCES or ruling.exception in ("crashed", "not_run", "unplain"):
+        if ruling.exception in RESOURCES or ruling.exception in _NO_ANSWER:
             return Try("finding", f"after {call}, {ruling.fault}")
         if outcome.value is None and ruling.exception in ("TypeError", "AttributeError"):
             # a function that falls off its end fulfils no clause that computes with the result

@@ -1,9 +1,9 @@
 """What the tiny student reads before anybody teaches it: dialect A, and B's rarer words.
 
 Most samples are whole tasks in dialect A, every shape in every style of code. In the rest, some of
-the rarer concepts are worded as dialect B words them. The frequent ones (sums, larger and smaller,
-rules, folds) never are, so that a task of the target, which is worded in B throughout,
-is a sentence unlike any seen; a round has to teach the words it is made of.
+the rarer concepts are worded as dialect B words them. The most frequent (adding and subtracting,
+larger and smaller, what is done with a list) never are, so that a task of the target, which is
+worded in B throughout, is a sentence unlike any seen; a round has to teach what it is made of.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from random import Random
 
 from distill.family import python
 from distill.family.names import entry_point
-from distill.family.rewrite import vary
+from distill.family.rewrite import tidy, vary
 from distill.family.shapes import draw
 from distill.family.wording import Words
 
@@ -22,7 +22,7 @@ KNOWN = frozenset(
     (
         *("mul", "div", "mod", "clamp", "distance", "let", "square", "negate"),
         *("gt", "ge", "lt", "le", "eq", "ne"),
-        *("even", "odd", "divides", "leaves", "both", "either", "frame"),
+        *("even", "odd", "divides", "leaves", "both", "either", "if", "frame"),
     )
 )
 
@@ -37,8 +37,10 @@ class Mixture:
     """Answers with early returns for rules, and everything else in one expression."""
     steps: float = 0.15
     """Answers with early returns and loops; the rest are one expression."""
-    varied: float = 0.5
-    """Answers written another way than the words suggest (see ``rewrite``)."""
+    tidied: float = 0.6
+    """Answers written as a careful tool would (see ``rewrite.tidy``)."""
+    varied: float = 0.25
+    """Answers written another way at random; the rest follow the words."""
 
 
 def sample(random: Random, mixture: Mixture | None = None) -> tuple[str, str]:
@@ -47,7 +49,11 @@ def sample(random: Random, mixture: Mixture | None = None) -> tuple[str, str]:
     drawn = draw(random)
     shares = (mixture.guards, mixture.steps, 1 - mixture.guards - mixture.steps)
     style = random.choices(("guards", "steps", "concise"), shares)[0]
-    body = vary(drawn.body, random) if random.random() < mixture.varied else drawn.body
+    body, taste = drawn.body, random.random()
+    if taste < mixture.tidied:
+        body = tidy(body, {name: place for place, (name, _) in enumerate(drawn.parameters)})
+    elif taste < mixture.tidied + mixture.varied:
+        body = vary(body, random)
     head = python.signature(entry_point(random), drawn.parameters, drawn.returns)
     worded = frozenset[str]()
     if random.random() < mixture.words:

@@ -72,7 +72,7 @@ def _text(node: Node) -> tuple[str, int]:
         case Distance(left, right):
             return f"abs({expression(Binary('sub', left, right))})", _ATOM
         case Clamp(body, low, high):
-            return f"max({low.value}, min({high.value}, {expression(body)}))", _ATOM
+            return f"max(min({expression(body)}, {high.value}), {low.value})", _ATOM
         case Let(name, value, body):
             return _text(substitute(body, name, value))
         case If(guard, then, other):
@@ -91,6 +91,8 @@ def _guard(node: Guard) -> tuple[str, int]:
         case Compare(op, left, right):
             return f"{_write(left, _SUM)} {_SYMBOL[op]} {_write(right, _SUM)}", _COMPARE
         case Divides(body, divisor, positive):
+            if divisor == 2 and not positive:
+                return f"{_write(body, _PRODUCT)} % 2 == 1", _COMPARE
             sign = "==" if positive else "!="
             return f"{_write(body, _PRODUCT)} % {divisor} {sign} 0", _COMPARE
         case Both(op, left, right):

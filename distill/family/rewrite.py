@@ -6,6 +6,7 @@ Pretraining shows the student every taste, so that learning one is a choice and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any, cast
@@ -25,7 +26,9 @@ from distill.family.syntax import (
     If,
     Let,
     Pick,
+    Var,
     substitute,
+    walk,
 )
 
 _OPPOSITE = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt", "eq": "ne", "ne": "eq"}
@@ -41,6 +44,74 @@ def negate(guard: Guard) -> Guard:
             return replace(guard, holds=not positive)
         case Both(op, left, right):
             return Both("or" if op == "and" else "and", negate(left), negate(right))
+
+
+_SWAPPED = {"lt": "gt", "le": "ge"}
+_WEAK = ("lt", "le", "ne")
+
+
+def tidy(node: Expr, order: Mapping[str, int]) -> Expr:
+    """Return an equal function in one settled form.
+
+    Shorter operands come first, then those that come first in the signature (``order``); names are
+    replaced by what they stand for; the test that is not negative goes first.
+    """
+    match node:
+        case Binary("add", left, right):
+            one, two = _ordered((tidy(left, order), tidy(right, order)), order)
+            return Binary("add", one, two)
+        case Binary(op, left, right):
+            return Binary(op, tidy(left, order), tidy(right, order))
+        case Pick(kind, items):
+            return Pick(kind, _ordered(tuple(tidy(item, order) for item in items), order))
+        case Distance(left, right):
+            one, two = tidy(left, order), tidy(right, order)
+            if _leaf(one) and _leaf(two):
+                one, two = _ordered((one, two), order)
+            return Distance(one, two)
+        case Clamp(body):
+            return replace(node, body=tidy(body, order))
+        case Let(name, value, body):
+            return tidy(cast(Expr, substitute(body, name, value)), order)
+        case If(guard, then, other):
+            first = guard.left if isinstance(guard, Both) else guard
+            one, two = tidy(then, order), tidy(other, order)
+            weak = isinstance(first, Compare) and first.op in _WEAK
+            if weak and not isinstance(other, If):
+                return If(_facing(negate(guard)), two, one)
+            return If(_facing(guard), one, two)
+        case Fold() | Collect() if node.keep is not None:
+            return cast(Expr, replace(cast(Any, node), keep=_facing(node.keep)))
+        case _:
+            return node
+
+
+def _leaf(node: Expr) -> bool:
+    return isinstance(node, Var | Const)
+
+
+def _ordered(items: tuple[Expr, ...], order: Mapping[str, int]) -> tuple[Expr, ...]:
+    def rank(item: Expr) -> tuple[int, int]:
+        if isinstance(item, Const):
+            # Before a quotient, a remainder or a list; behind everything else.
+            late = any(_leaf(one) for one in items if one is not item)
+            late = late or any(isinstance(one, Clamp | Pick | Distance) for one in items)
+            return (99 if late else 0, 0)
+        place = order.get(item.name, 50) if isinstance(item, Var) else 0
+        return (sum(1 for _ in walk(item)), place)
+
+    return tuple(sorted(items, key=rank))
+
+
+def _facing(guard: Guard) -> Guard:
+    """Turn a comparison of two names so that it reads greater, as in ``limit > x``."""
+    match guard:
+        case Compare(op, Var() as left, Var() as right) if op in _SWAPPED:
+            return Compare(_SWAPPED[op], right, left)
+        case Both(_, left, right):
+            return replace(guard, left=_facing(left), right=_facing(right))
+        case _:
+            return guard
 
 
 def vary(node: Expr, random: Random) -> Expr:

@@ -31,9 +31,10 @@ from distill.family.syntax import (
     Square,
     Var,
     children,
+    walk,
 )
 
-_NUMBERS = tuple("abcdhjkmnpqrtuwxyz")
+_NUMBERS = tuple("abcdhjkmnpqrtuwyz")
 _LISTS = ("xs", "nums", "values", "items", "data")
 _LOCALS = ("base", "part", "mid")
 
@@ -55,7 +56,7 @@ class _Draw:
         self.random = random
         self.names = [Var(name) for name in random.sample(_NUMBERS, 5)]
         self.list = Var(random.choice(_LISTS))
-        self.element = "v" if Var("x") in self.names else "x"
+        self.element = "x"
         self.local = random.choice(_LOCALS)
 
     def constant(self, low: int = 1, high: int = 20) -> Const:
@@ -89,8 +90,7 @@ class _Draw:
 
     def outer(self, inner: Expr) -> Expr:
         """One more operation on ``inner``."""
-        op = self.random.choice(("add", "sub", "mul", "div", "mod", "clamp"))
-        return self.apply(op, inner)
+        return self.apply(self.random.choice(("add", "sub", "mul", "div", "mod")), inner)
 
     def apply(self, op: str, inner: Expr) -> Expr:
         if op == "clamp":
@@ -125,13 +125,14 @@ class _Draw:
             return Square(element)
         if op == "negate":
             return Negate(element)
-        return Binary(op, element, self.constant(2, 9))
+        return Binary(op, element, self.constant(3, 9))
 
     def keep(self, *, double: float = 0.0) -> Guard:
         element = Var(self.element)
         if self.random.random() < double:
             op = self.random.choice(("and", "or"))
-            return Both(op, self.compare(element, self.constant()), self.divides(element))
+            bound = Compare(self.random.choice(("gt", "ge", "lt", "le")), element, self.constant())
+            return Both(op, bound, self.divides(element))
         if self.random.random() < 0.3:
             return self.divides(element)
         right: Expr = self.names[0] if self.random.random() < 0.2 else self.constant()
@@ -147,14 +148,17 @@ def _arithmetic(draw: _Draw) -> Expr:
 
 
 def _choice(draw: _Draw) -> Expr:
-    count = draw.random.choice((2, 2, 2, 3, 3, 4, 5))
+    count = draw.random.choice((2, 2, 2, 2, 3, 3, 4, 5))
     items: list[Expr] = list(draw.names[:count])
     place = draw.random.randrange(count)
-    if draw.random.random() < 0.5:
+    inner = count == 2 or (count == 3 and draw.random.random() < 0.5)
+    if inner and draw.random.random() < 0.6:
         op = draw.random.choice(("add", "sub"))
         items[place] = Binary(op, items[place], draw.constant())
     pick = Pick(draw.random.choice(("max", "min")), tuple(items))
-    return draw.outer(pick) if draw.random.random() < 0.6 else pick
+    plain = all(isinstance(item, Var) for item in items)
+    again = count == 2 or (count == 3 and plain)
+    return draw.outer(pick) if again and draw.random.random() < 0.6 else pick
 
 
 def _clamp(draw: _Draw) -> Expr:
@@ -197,12 +201,20 @@ def _distinct(draw: _Draw, taken: tuple[Expr, ...], make: Callable[[], Expr]) ->
 def _piecewise(draw: _Draw) -> Expr:
     guard = draw.guard()
     if draw.random.random() < 0.25:
-        other = draw.compare(draw.names[1], draw.constant())
-        guard = Both(
-            draw.random.choice(("and", "or")), draw.compare(draw.names[0], draw.constant()), other
-        )
+        one, two = (draw.compare(name, draw.constant()) for name in draw.names[:2])
+        guard = Both(draw.random.choice(("and", "or")), one, two)
     then = draw.value()
-    return If(guard, then, _distinct(draw, (then,), draw.value))
+    while _settled(guard, then):
+        then = draw.value()
+    other = _distinct(draw, (then,), draw.value)
+    return If(guard, then, other)
+
+
+def _settled(guard: Guard, then: Expr) -> bool:
+    """Whether ``guard`` says what a parameter is that ``then`` computes with: a hidden constant."""
+    parts = (guard.left, guard.right) if isinstance(guard, Both) else (guard,)
+    known = [part.left for part in parts if isinstance(part, Compare) and part.op in ("eq", "ne")]
+    return any(node in known for node in walk(then))
 
 
 def _rules(draw: _Draw) -> Expr:
@@ -211,19 +223,20 @@ def _rules(draw: _Draw) -> Expr:
     while second.op == first.op:
         second = draw.compare(draw.names[0], draw.constant(1, 9))
     one = draw.atom(2)
+    while _settled(first, one):
+        one = draw.atom(2)
     two = _distinct(draw, (one,), draw.value)
+    while _settled(second, two):
+        two = _distinct(draw, (one,), draw.value)
     return If(first, one, If(second, two, _distinct(draw, (one, two), lambda: draw.atom(2))))
 
 
 def _let(draw: _Draw) -> Expr:
     name = Var(draw.local)
     inner = Distance(*draw.names[:2]) if draw.random.random() < 0.3 else draw.simple()
-    kind = draw.random.random()
     body: Expr
-    if kind < 0.4:
+    if draw.random.random() < 0.5:
         body = Pick(draw.random.choice(("max", "min")), (name, draw.names[2]))
-    elif kind < 0.7:
-        body = If(draw.compare(name, draw.constant()), name, draw.atom(2))
     else:
         body = Binary(draw.random.choice(("add", "sub")), name, draw.names[2])
     return Let(draw.local, inner, body)
@@ -242,7 +255,8 @@ def _fold(draw: _Draw) -> Expr:
 def _fold_then(draw: _Draw) -> Expr:
     kind = draw.random.choice(("sum", "count"))
     fold = Fold(kind, draw.list, draw.element, Var(draw.element), draw.keep())
-    return draw.outer(fold)
+    ops = ("add", "sub", "mul") if kind == "sum" else ("add", "sub")
+    return draw.apply(draw.random.choice(ops), fold)
 
 
 def _collect(draw: _Draw) -> Expr:

@@ -1,7 +1,7 @@
 """The bundle's README.md: what a person reads first. Generated from the statement, never trusted.
 
-The verifier does not read it. It says so itself, and gives the commands by which a reader finds
-out without this project's software.
+A verifier takes nothing from it; it only renders the pages again and says whether they are these.
+The page gives the commands by which a reader finds out without this project's software.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from workbench.certificate.files import Evidence
 from workbench.certificate.levels import Lift
 from workbench.certificate.statement import Predicate
 
-__all__ = ["BASES", "VERIFY_COMMANDS", "facts", "render_card"]
+__all__ = ["BASES", "GENERATED", "VERIFY_COMMANDS", "facts", "render_card"]
+
+GENERATED = "Generated from certificate.json, which is what counts (rendering 1)."
+"""The last line of both pages; the number changes whenever what is rendered changes."""
 
 BASES = {
     "recheckable": "Anybody with this folder can check these again, on a CPU, in minutes.",
@@ -69,7 +72,7 @@ def render_card(body: Predicate, evidence: Evidence) -> str:
         lines.append("")
     lines += ["## What this does not say", ""]
     lines += [f"* {_inline(limit)}" for limit in body.limits]
-    lines += ["", "This file was generated from `certificate.json`, which is what counts.", ""]
+    lines += ["", GENERATED, ""]
     return "\n".join(lines)
 
 

@@ -1,14 +1,14 @@
 """The bundle's report.html: one page for people and for printing, without scripts or requests.
 
 Everything a stranger wrote is escaped, and the page forbids scripts and loading by itself. Like
-README.md it is generated from the statement and evidence, and the verifier does not read it.
+README.md it is generated from the statement and evidence, and a verifier renders it again.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-from workbench.certificate.card import BASES, VERIFY_COMMANDS, facts
+from workbench.certificate.card import BASES, GENERATED, VERIFY_COMMANDS, facts
 from workbench.certificate.files import Evidence
 from workbench.certificate.statement import Predicate
 
@@ -68,7 +68,7 @@ def render_page(body: Predicate, evidence: Evidence) -> str:
         *(f"<div>{escape(w)}</div><pre>{escape(c)}</pre>" for w, c in VERIFY_COMMANDS),
         "<h2>What this does not say</h2><ul>",
         *(f"<li>{escape(limit)}</li>" for limit in body.limits),
-        "</ul><small>Generated from certificate.json, which is what counts.</small>",
+        f"</ul><small>{GENERATED}</small>",
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"

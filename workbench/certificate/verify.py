@@ -24,12 +24,14 @@ from workbench.certificate.bundle import (
     open_bundle,
     parse_sums,
 )
+from workbench.certificate.card import GENERATED, render_card
 from workbench.certificate.envelope import Envelope, open_envelope, signers
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.figures import predicate
 from workbench.certificate.files import EVIDENCE_FILES, TRAINING, Evidence, read_evidence
 from workbench.certificate.keys import PublicKey
-from workbench.certificate.layout import check_layout
+from workbench.certificate.layout import CARD, PAGE, check_layout
+from workbench.certificate.page import render_page
 from workbench.certificate.policy import Policy, check_policy
 from workbench.certificate.report import Checks, Report
 from workbench.certificate.statement import Predicate, Statement, read_statement
@@ -60,6 +62,7 @@ _CLAIMS = {
     "training": "The training record is about this dataset, base and adapter.",
     "figures": "Every count, root, level and lift follows from the evidence.",
     "claims": "Claims and their bases are those of the format.",
+    "pages": "README.md and report.html say what the evidence says.",
 }
 
 
@@ -258,6 +261,7 @@ class _Verification:
         )
         for name, ask in asks:
             self.checks.run(name, _CLAIMS[name], ask)
+        self._pages()
 
     def _computed(self) -> tuple[Predicate, Predicate]:
         """Return the stated predicate and the one that the evidence gives, computed once."""
@@ -278,6 +282,30 @@ class _Verification:
                     "wrong-figures", f"{name} in the statement is not what the evidence gives"
                 )
         return "all recomputed"
+
+    def _pages(self) -> None:
+        """Render the pages for people again; those of another rendering are not vouched for."""
+        assert self.bundle is not None
+        assert self.evidence is not None
+        _, found = self._computed()
+        changed: list[str] = []
+        for name, render in ((CARD, render_card), (PAGE, render_page)):
+            if name not in self.sums:
+                continue
+            there = self.bundle.read(name)
+            if there != render(found, self.evidence).encode():
+                if GENERATED.encode() not in there:
+                    why = f"{name} was rendered by another version; believe this report instead"
+                    self.checks.skip("pages", _CLAIMS["pages"], why)
+                    return
+                changed.append(name)
+
+        def outcome() -> str:
+            if changed:
+                raise CertificateError("pages", f"{changed[0]} says other than the evidence")
+            return "rendered again"
+
+        self.checks.run("pages", _CLAIMS["pages"], outcome)
 
     def _claims(self) -> str:
         stated, found = self._computed()

@@ -282,3 +282,31 @@ def test_nothing_is_left_behind_when_issuing_fails(tmp_path: Path, key: SigningK
 def test_a_bundle_is_never_written_over(bundle: Path, tmp_path: Path, key: SigningKey) -> None:
     with pytest.raises(CertificateError, match="never written over"):
         issue(round_evidence(tmp_path), key, bundle)
+
+
+def test_a_page_that_boasts_is_refused(bundle: Path, key: SigningKey) -> None:
+    page = bundle / "README.md"
+    page.write_text(page.read_text().replace("none (below 1,000 proved)", "platinum"))
+    reseal(bundle, key)
+    assert refusal(bundle, key) == ("pages", "pages")
+
+
+def test_a_page_of_another_rendering_is_not_vouched_for(bundle: Path, key: SigningKey) -> None:
+    (bundle / "report.html").write_text("<script>alert(1)</script>")
+    reseal(bundle, key)
+    report = verify(bundle, [key.public])
+    found = next(check for check in report.checks if check.id == "pages")
+    assert found.status == "skipped"
+    assert "believe this report instead" in found.detail
+
+
+def test_a_stranger_s_text_is_harmless_in_the_pages(tmp_path: Path, key: SigningKey) -> None:
+    evil = "<script>alert(1)</script> **[x](javascript:1)**"
+    evidence = replace(round_evidence(tmp_path), decision=evil, base_model=evil, limits=(evil,))
+    issue(evidence, key, tmp_path / "b")
+    page = (tmp_path / "b/report.html").read_text()
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    card = (tmp_path / "b/README.md").read_text()
+    assert r"\<script\>alert(1)\</script\> \*\*\[x\](javascript:1)\*\*" in card
+    assert card.count("<script>") == 1  # the model's name, which stands between backticks

@@ -85,7 +85,9 @@ class SqliteLedger:
     def __init__(self, path: Path | str) -> None:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # NORMAL keeps every committed row through kill -9; only a power cut may lose the last ones.
         self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute("PRAGMA busy_timeout=10000")
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS ledger (id INTEGER PRIMARY KEY, run_id TEXT, "

@@ -1,0 +1,173 @@
+"""What the gateway costs on top of the bare SDK, against the same loopback server in the same run.
+
+    python benchmarks/gateway_overhead.py [--requests 2000] [--concurrency 200]
+
+The server answers at once, in a process of its own. Three contenders ask it the same questions: the
+bare OpenAI SDK, our teacher without a gateway, and our teacher behind a gateway with a SQLite cache
+and ledger. Then the cached answers are served again. A contender that is not installed (LiteLLM) is
+named as absent. Figures are medians over rounds that alternate the contenders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+REPLY = (
+    b'{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,'
+    b'"message":{"role":"assistant","content":"def f(x):\\n    return x"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":7,"total_tokens":16}}'
+)
+KEY = "benchmark-key"
+Ask = Callable[[int], Awaitable[object]]
+
+
+async def _serve(pipe: Connection) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+    reply = head + str(len(REPLY)).encode() + b"\r\n\r\n" + REPLY
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                at = head.lower().index(b"content-length:") + 15
+                await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+                writer.write(reply)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0, backlog=1024)
+    pipe.send(server.sockets[0].getsockname()[1])
+    await server.serve_forever()
+
+
+def stored(folder: Path) -> int:
+    """Return the bytes of all files in ``folder``."""
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def serve(pipe: Connection) -> None:
+    """Run the server; the port goes through ``pipe``."""
+    asyncio.run(_serve(pipe))
+
+
+async def drive(ask: Ask, count: int, width: int, offset: int) -> tuple[float, float, list[float]]:
+    """Ask ``count`` questions ``width`` at a time; return wall and CPU seconds, and latencies."""
+    latencies: list[float] = []
+    numbers = iter(range(offset, offset + count))
+
+    async def worker() -> None:
+        for number in numbers:
+            started = time.perf_counter()
+            await ask(number)
+            latencies.append(time.perf_counter() - started)
+
+    started, before = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(worker() for _ in range(width)))
+    return time.perf_counter() - started, time.process_time() - before, latencies
+
+
+async def measure(port: int, requests: int, width: int, rounds: int) -> None:
+    """Measure and print."""
+    import openai
+
+    from teachers import Gateway, Limits, Prompt, Sampling, SqliteCache, SqliteLedger, open_teacher
+
+    url = f"http://127.0.0.1:{port}/v1"
+    bare = openai.AsyncOpenAI(
+        api_key=KEY,
+        base_url=url,
+        max_retries=0,
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=False),
+    )
+    teacher = open_teacher(f"compatible:{url}:m", {"COMPATIBLE_API_KEY": KEY})
+    sampling = Sampling(max_tokens=64)
+
+    async def ask_bare(number: int) -> object:
+        return await bare.chat.completions.create(
+            model="m",
+            messages=[{"role": "user", "content": f"question {number}"}],
+            max_tokens=64,
+            temperature=0.0,
+        )
+
+    async def ask_teacher(number: int) -> object:
+        return await teacher.answer(Prompt.of(f"question {number}"), sampling)
+
+    with tempfile.TemporaryDirectory() as folder:
+        cache = SqliteCache(Path(folder) / "cache.db")
+        ledger = SqliteLedger(Path(folder) / "ledger.db")
+        wide = Limits(start_concurrency=width, max_concurrency=width)
+        gateway = Gateway(cache, ledger, limits=wide)
+
+        async def ask_gateway(number: int) -> object:
+            return await gateway.ask(teacher, Prompt.of(f"question {number}"), sampling)
+
+        contenders: dict[str, Ask] = {
+            "bare SDK": ask_bare,
+            "teacher": ask_teacher,
+            "teacher behind gateway": ask_gateway,
+        }
+        for ask in contenders.values():
+            await drive(ask, width, width, 10_000_000)
+        wall: dict[str, list[float]] = {name: [] for name in contenders}
+        work: dict[str, list[float]] = {name: [] for name in contenders}
+        waits: dict[str, list[float]] = {name: [] for name in contenders}
+        for turn in range(rounds):
+            for name, ask in contenders.items():
+                seconds, cpu, latencies = await drive(ask, requests, width, turn * requests)
+                wall[name].append(seconds / requests * 1e3)
+                work[name].append(cpu / requests * 1e3)
+                waits[name] += latencies
+        print(f"{requests} requests, {width} at a time, {rounds} rounds, median of rounds;")
+        print("CPU is this process's own, the fair figure on a shared machine")
+        base = statistics.median(work["bare SDK"])
+        for name in contenders:
+            own, passed = statistics.median(work[name]), statistics.median(wall[name])
+            print(
+                f"  {name:24s} {own:7.3f} ms CPU a request, {own - base:+.3f} over the bare SDK; "
+                f"{passed:7.3f} ms wall; latency {statistics.median(waits[name]) * 1e3:.0f} ms"
+            )
+        again, cpu, _ = await drive(ask_gateway, requests, width, 0)
+        print(
+            f"  {'served from the cache':24s} {cpu / requests * 1e3:7.3f} ms CPU a request; "
+            f"{requests / cpu:.0f} a CPU second, {requests / again:.0f} a wall second"
+        )
+        size = stored(Path(folder))
+        print(f"  store: {size / len(cache):.0f} bytes an answer, cache and ledger together")
+        if find_spec("litellm") is None:
+            print("  LiteLLM's router: not installed, not measured")
+        cache.close()
+        ledger.close()
+    await bare.close()
+    await teacher.close()
+
+
+def main() -> None:
+    """Start the server, measure, stop the server."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=2_000)
+    parser.add_argument("--concurrency", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    try:
+        port = int(ours.recv())
+        asyncio.run(measure(port, options.requests, options.concurrency, options.rounds))
+    finally:
+        server.terminate()
+        server.join()
+
+
+if __name__ == "__main__":
+    main()

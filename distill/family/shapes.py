@@ -201,8 +201,9 @@ def _distinct(draw: _Draw, taken: tuple[Expr, ...], make: Callable[[], Expr]) ->
 def _piecewise(draw: _Draw) -> Expr:
     guard = draw.guard()
     if draw.random.random() < 0.25:
-        one, two = (draw.compare(name, draw.constant()) for name in draw.names[:2])
-        guard = Both(draw.random.choice(("and", "or")), one, two)
+        second = draw.compare(draw.names[1], draw.constant())
+        op = draw.random.choice(("and", "or"))
+        guard = Both(op, draw.compare(draw.names[0], draw.constant()), second)
     then = draw.value()
     while _settled(guard, then):
         then = draw.value()

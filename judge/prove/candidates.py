@@ -173,6 +173,11 @@ class Guesses:
     def _numbers(self) -> list[int]:
         node = self.session.candidate.function
         found = {0, 1, *constants_of(node)}
+        for text in (*self.session.contract.requires, *self.session.contract.ensures):
+            try:
+                found |= {v for n in constants_of(parse_expression(text)) for v in (n, -n)}
+            except SyntaxError:
+                continue
         return sorted(found, key=lambda n: (abs(n), n))[:10]
 
     def _bounds(self) -> Iterator[str]:
@@ -212,6 +217,9 @@ class Guesses:
             for p in self.parameters:
                 if p == name:
                     yield f"len({name}) == len(old({name}))"
+            if self.info.range_text and self.info.index:
+                yield f"len({name}) + {self.info.index} == {self.info.range_text[0]}"
+                yield f"len({name}) == {self.info.index} - ({self.info.range_text[0]})"
             for value in (0, 1):
                 yield f"len({name}) >= {value}"
         for name in [*self.changed, *self.optional]:
@@ -277,6 +285,9 @@ class Guesses:
                 mirror = f"{other}[len({other}) - 1 - k_]"
                 yield f"all({name}[k_] == {mirror} for k_ in range(len({name})))"
                 yield f"all(x_ in {other} for x_ in {name})"
+                for counter in self.counters:
+                    yield f"len({name}) + {counter} == len({other})"
+                    yield f"len({name}) + {counter} == len({other}) - 1"
                 for counter in self.counters:
                     yield f"all({name}[k_] == {other}[k_] for k_ in range({counter}))"
             for bound in [*self.fixed, *self.changed, "0"]:

@@ -36,6 +36,8 @@ from judge.symbolic.values import (
 )
 
 MAX_TRIALS = 8
+MAX_EXACT = 16
+"""A loop with this many rounds at most, by its text, is run round by round instead of cut."""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,8 @@ class Loop:
     watched: int | None = None
     """The heap address that a ``for`` walks over."""
     range_text: tuple[str, str, int] | None = None
+    rounds: int | None = None
+    """How many rounds there are at most, where that is a literal."""
 
 
 def _key(x: Executor, node: ast.While | ast.For) -> str:
@@ -98,6 +102,7 @@ def for_loop(x: Executor, node: ast.For) -> list[Outcome]:
     else:
         watched = source.address if isinstance(source, Ref) else None
         loop = _sequence_loop(x, node, key, number, plain, watched)
+    loop.rounds = T.literal(seqs.length_of(x, plain, node.lineno))
     return [*raised, *_loop(x, loop)]
 
 
@@ -211,8 +216,10 @@ def _sequence_loop(
 
 
 def _loop(x: Executor, loop: Loop) -> list[Outcome]:
+    if loop.rounds is not None and loop.rounds <= MAX_EXACT:
+        return _unrolled(x, loop, loop.rounds)
     if x.mode.unroll is not None:
-        return _unrolled(x, loop)
+        return _unrolled(x, loop, x.mode.unroll)
     if x.under_binder or x.binding:
         raise Unsupported("a loop inside a comprehension", loop.node.lineno)
     return _Cut(x, loop).run()
@@ -493,13 +500,18 @@ def _assigned(node: ast.AST) -> list[str]:
 # ---------------------------------------------------------------- unrolled
 
 
-def _unrolled(x: Executor, loop: Loop) -> list[Outcome]:
+def _untouched(before: Value, now: Value, line: int) -> None:
+    if not same(before, now):
+        raise Unsupported("changing the list that is being walked over", line)
+
+
+def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
     """Run round after round; a path that is still looping at the bound is cut and remembered."""
-    assert x.mode.unroll is not None
     state = x.state
     number = _number(x, loop.key)
+    walked = None if loop.watched is None else state.heap[loop.watched].value
     leaving: list[Outcome] = []
-    for turn in range(x.mode.unroll + 1):
+    for turn in range(rounds + 1):
         if x.mode.concrete:
             x.trace.heads.append((loop.key, dict(state.env), state.copy()))
         x.state = state
@@ -514,7 +526,7 @@ def _unrolled(x: Executor, loop: Loop) -> list[Outcome]:
             )
         if T.is_false(guard):
             break
-        if turn == x.mode.unroll:
+        if turn == rounds:
             x.bounded = True
             if x.mode.concrete:
                 raise Unsupported("a loop of so many rounds", loop.node.lineno)
@@ -525,6 +537,8 @@ def _unrolled(x: Executor, loop: Loop) -> list[Outcome]:
         loop.enter(x)
         back: list[Outcome] = []
         for outcome in [*x.take_pending(), *x.run(loop.node.body, x.state)]:
+            if walked is not None and loop.watched is not None:
+                _untouched(walked, outcome.state.heap[loop.watched].value, loop.node.lineno)
             if outcome.kind in ("normal", "continue"):
                 loop.advance(outcome.state)
                 outcome.kind = "normal"

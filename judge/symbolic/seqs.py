@@ -151,9 +151,7 @@ def _cut_aligned(seq: Seq, lo: Term, hi: Term) -> Seq | None:
 
 def reverse(seq: Seq) -> Seq:
     """The elements from last to first."""
-    return Seq(
-        tuple(p if isinstance(p, Single) else _reverse_view(p) for p in seq.pieces[::-1])
-    )
+    return Seq(tuple(p if isinstance(p, Single) else _reverse_view(p) for p in seq.pieces[::-1]))
 
 
 def _reverse_view(piece: View) -> View:

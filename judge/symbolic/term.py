@@ -24,7 +24,7 @@ MAX_MONOMIALS = 48
 
 
 class Term:
-    """One node: ``args`` are terms, or plain data for leaves; ``bound`` its free bound variables."""
+    """One node: ``args`` are terms, or data for leaves; ``bound`` its free bound variables."""
 
     __slots__ = ("args", "bound", "id", "op", "sort")
 

@@ -100,7 +100,8 @@ STRAIGHT = [
     ),
     Sample(
         "an allowed exception",
-        "def f(a: int) -> int:\n    if a < 0:\n        raise ValueError('negative')\n    return a\n",
+        "def f(a: int) -> int:\n    if a < 0:\n        raise ValueError('negative')\n"
+        "    return a\n",
         ("result >= 0",),
         ("a < 0", "a < -1"),
         (),
@@ -115,7 +116,8 @@ STRAIGHT = [
     ),
     Sample(
         "a helper",
-        "def g(x: int) -> int:\n    return x * x\ndef f(a: int) -> int:\n    return g(a) + g(a + 1)\n",
+        "def g(x: int) -> int:\n    return x * x\n"
+        "def f(a: int) -> int:\n    return g(a) + g(a + 1)\n",
         ("result == 2 * a * a + 2 * a + 1",),
         ("a + 1", "a + 2"),
     ),
@@ -136,7 +138,8 @@ STRAIGHT = [
 LOOPS = [
     Sample(
         "triangular numbers",
-        "def f(n: int) -> int:\n    t = 0\n    for i in range(n + 1):\n        t += i\n    return t\n",
+        "def f(n: int) -> int:\n    t = 0\n    for i in range(n + 1):\n        t += i\n"
+        "    return t\n",
         ("2 * result == n * (n + 1)",),
         ("n + 1", "n"),
         ("n >= 0",),
@@ -167,7 +170,11 @@ LOOPS = [
         "first index",
         "def f(xs: list[int], t: int) -> int:\n    for i in range(len(xs)):\n"
         "        if xs[i] == t:\n            return i\n    return -1\n",
-        ("-1 <= result < len(xs)", "result == -1 or xs[result] == t", "result != -1 or t not in xs"),
+        (
+            "-1 <= result < len(xs)",
+            "result == -1 or xs[result] == t",
+            "result != -1 or t not in xs",
+        ),
         ("return -1", "return 0"),
     ),
     Sample(

@@ -6,11 +6,13 @@ The page gives the commands by which a reader finds out without this project's s
 
 from __future__ import annotations
 
+import json
+
 from workbench.certificate.files import Evidence
 from workbench.certificate.levels import Lift
 from workbench.certificate.statement import Predicate
 
-__all__ = ["BASES", "GENERATED", "VERIFY_COMMANDS", "facts", "render_card"]
+__all__ = ["BASES", "GENERATED", "VERIFY_COMMANDS", "facts", "render_card", "render_model_card"]
 
 GENERATED = "Generated from certificate.json, which is what counts (rendering 1)."
 """The last line of both pages; the number changes whenever what is rendered changes."""
@@ -73,6 +75,22 @@ def render_card(body: Predicate, evidence: Evidence) -> str:
     lines += ["## What this does not say", ""]
     lines += [f"* {_inline(limit)}" for limit in body.limits]
     lines += ["", GENERATED, ""]
+    return "\n".join(lines)
+
+
+def render_model_card(body: Predicate, evidence: Evidence) -> str:
+    """Return the Hugging Face model card that lies beside the adapter: front matter, then facts."""
+    front = {
+        "base_model": evidence.round.base_model,
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "distillation", "code", "formal-verification"],
+    }
+    # JSON values are YAML, so no text can break out of the front matter.
+    lines = ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---", ""]
+    lines += [f"# LoRA adapter of distillation round {body.round.number}", ""]
+    lines += [f"* **{name}:** {_inline(text)}" for name, text in facts(body)]
+    lines += ["", "The certificate and its evidence lie in the folder above.", ""]
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from workbench.certificate.adapter import may_be_in_adapter
 from workbench.certificate.bundle import ADAPTER, CERTIFICATE, SUMS, Bundle, render_sums
-from workbench.certificate.card import render_card
+from workbench.certificate.card import render_card, render_model_card
 from workbench.certificate.envelope import seal
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import RoundEvidence
@@ -92,6 +92,9 @@ def _write(draft: _Draft, evidence: RoundEvidence, keys: Sequence[SigningKey]) -
     if evidence.adapter_dir is not None:
         sums |= _adapter(draft, evidence.adapter_dir)
     body = predicate(read, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    model_card = ADAPTER + CARD
+    if evidence.adapter_dir is not None and model_card not in sums:
+        sums[model_card] = draft.put(model_card, render_model_card(body, read).encode())
     sums[CARD] = draft.put(CARD, render_card(body, read).encode())
     sums[PAGE] = draft.put(PAGE, render_page(body, read).encode())
     sums_digest = draft.put(SUMS, render_sums(sums))

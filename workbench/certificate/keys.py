@@ -158,7 +158,10 @@ def list_keys() -> list[KeyInfo]:
 
 
 def load_signing_key(name: str | None = None, *, passphrase: bytes | None = None) -> SigningKey:
-    """Open a stored key; without a name the first that is not revoked."""
+    """Open a stored key; without a name the first that is not revoked.
+
+    An encrypted key without ``passphrase`` takes it from ``WORKBENCH_KEY_PASSPHRASE``.
+    """
     if name is None:
         usable = [info for info in list_keys() if not info.revoked]
         if not usable:
@@ -169,10 +172,15 @@ def load_signing_key(name: str | None = None, *, passphrase: bytes | None = None
     if not path.is_file():
         known = ", ".join(info.name for info in list_keys()) or "none"
         raise CertificateError("no-key", f"there is no signing key {name!r}; known are: {known}")
+    data = _read(path)
+    if passphrase is None and b"ENCRYPTED" in data:
+        passphrase = os.environ.get("WORKBENCH_KEY_PASSPHRASE", "").encode() or None
     try:
-        secret = serialization.load_pem_private_key(_read(path), passphrase or None)
+        secret = serialization.load_pem_private_key(data, passphrase or None)
     except TypeError:
-        wanted = "needs a passphrase" if passphrase is None else "has no passphrase"
+        wanted = "has no passphrase"
+        if passphrase is None:
+            wanted = "needs its passphrase; set WORKBENCH_KEY_PASSPHRASE"
         raise CertificateError("passphrase", f"key {name!r} {wanted}") from None
     except (ValueError, UnsupportedAlgorithm):
         wrong = "or the passphrase is wrong" if passphrase else "or the file is damaged"

@@ -34,6 +34,7 @@ _AT_MOST = {
     "partial": ("partial",),
     "bounded": ("bounded",),
 }
+_MOST_RLIMIT = 100_000_000
 _OBLIGATION_LIMIT = 2_000_000
 
 
@@ -223,7 +224,9 @@ class _Run:
         for verdict in self._verdicts(_DERIVED):
             for o in verdict.obligations:
                 key = (o.digest, o.expected)
-                jobs[key] = max(jobs.get(key, 0), verdict.identity.rlimit)
+                # The limit is the signer's word; a huge one would only cost the reader time.
+                limit = min(verdict.identity.rlimit, _MOST_RLIMIT)
+                jobs[key] = max(jobs.get(key, 0), limit)
         found = self.rechecker.solve(
             [(self.texts[digest], expected, rlimit) for (digest, expected), rlimit in jobs.items()]
         )

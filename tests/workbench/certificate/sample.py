@@ -121,7 +121,6 @@ def adapter_folder(folder: Path, size: int = 64) -> Path:
     (folder / "adapter_model.safetensors").write_bytes(
         len(header).to_bytes(8, "little") + header + body
     )
-    (folder / "README.md").write_text("# adapter\n")
     return folder
 
 

@@ -276,6 +276,8 @@ def test_a_packed_bundle_comes_back_and_packs_to_the_same_bytes(
     one, two = tmp_path / "1.zip", tmp_path / "2.zip"
     pack(bundle, one)
     pack(bundle, two)
+    with pytest.raises(CertificateError, match="never written over"):
+        pack(bundle, one)
     assert one.read_bytes() == two.read_bytes()
     (tmp_path / "out").mkdir()
     unpack(one, tmp_path / "out")

@@ -76,6 +76,14 @@ def test_securesystemslib_accepts_the_envelope(bundle: Path, key: SigningKey) ->
         envelope.verify([theirs], 1)
 
 
+def test_the_model_card_beside_the_adapter_loads(bundle: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    card = hub.ModelCard.load(bundle / "adapter/README.md")
+    assert card.data.base_model == "tiny"
+    assert card.data.library_name == "peft"
+    assert "distillation round 1" in card.text
+
+
 def second_reader(bundle: Path, public: bytes) -> str:
     """Return "ok" or the first thing that is wrong; shares no code with the package."""
     from cryptography.exceptions import InvalidSignature

@@ -37,14 +37,17 @@ def test_a_new_key_is_for_its_owner_only_and_trusted(config: Path) -> None:
         new_key()
 
 
-def test_a_passphrase_is_needed_and_must_be_right() -> None:
+def test_a_passphrase_is_needed_and_must_be_right(monkeypatch: pytest.MonkeyPatch) -> None:
     made = new_key("work", passphrase=b"open sesame")
     assert made.encrypted
     assert load_signing_key("work", passphrase=b"open sesame").keyid == made.keyid
-    for passphrase, word in ((None, "needs a passphrase"), (b"wrong", "passphrase is wrong")):
+    for passphrase, word in ((None, "needs its passphrase"), (b"wrong", "passphrase is wrong")):
         with pytest.raises(CertificateError, match=word):
             load_signing_key("work", passphrase=passphrase)
-    new_key("bare")
+    monkeypatch.setenv("WORKBENCH_KEY_PASSPHRASE", "open sesame")
+    assert load_signing_key("work").keyid == made.keyid
+    bare = new_key("bare")
+    assert load_signing_key("bare").keyid == bare.keyid
     with pytest.raises(CertificateError, match="has no passphrase"):
         load_signing_key("bare", passphrase=b"x")
 

@@ -22,7 +22,6 @@ from workbench.store.tables import (
     RoundAnswerRow,
     RoundRow,
     SelectionRow,
-    SourceRow,
     TaskRow,
     VerdictRow,
 )
@@ -46,7 +45,7 @@ def baseline(store: Store, round_id: str) -> list[str]:
     """Count the verdicts of the base student and show one answer that a call breaks."""
     with store.read() as session:
         counts = _verdicts(session, round_id, "baseline")
-        shown = _example(session, round_id, "baseline", "refuted", "student")
+        shown = _example(session, round_id, "baseline", "refuted")
     return [_counted(counts), *shown]
 
 
@@ -79,8 +78,8 @@ def judged(store: Store, round_id: str) -> list[str]:
     """Count the teachers' verdicts; show one proof and one refutation."""
     with store.read() as session:
         counts = _verdicts(session, round_id, "teacher")
-        proof = _example(session, round_id, "teacher", "proved", None)
-        refuted = _example(session, round_id, "teacher", "refuted", None)
+        proof = _example(session, round_id, "teacher", "proved")
+        refuted = _example(session, round_id, "teacher", "refuted")
     return [_counted(counts), *proof, *refuted]
 
 
@@ -143,7 +142,7 @@ def evaluated(store: Store, round_id: str) -> list[str]:
     found = figures(store, round_id, counts=config.counts, seed=config.seed).overall
     certain = "excludes" if found.low > 0 else "does not exclude"
     with store.read() as session:
-        shown = _example(session, round_id, "student", "proved", "student")
+        shown = _example(session, round_id, "student", "proved")
     return [
         f"proved {found.before_rate:.1%} → {found.after_rate:.1%} of {found.n} held-out tasks",
         f"gain {found.gain * 100:+.1f} points, 95 % interval {found.low * 100:+.1f} to "
@@ -211,19 +210,16 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[word]} {word}" for word in words) or "no answers"
 
 
-def _example(
-    session: Session, round_id: str, role: str, verdict: str, kind: str | None
-) -> list[str]:
+def _example(session: Session, round_id: str, role: str, verdict: str) -> list[str]:
     """Show one answer with this verdict: the question, the code, and the judge's sentence.
 
     The one with the longest code that still fits a few lines: it says more than ``return a``.
     """
     query = (
-        select(AnswerRow, TaskRow, CandidateRow, VerdictRow, SourceRow)
+        select(AnswerRow, TaskRow, CandidateRow, VerdictRow)
         .join(RoundAnswerRow, col(RoundAnswerRow.answer_id) == col(AnswerRow.id))
         .join(TaskRow, col(TaskRow.id) == col(AnswerRow.task_id))
         .join(CandidateRow, col(CandidateRow.id) == col(AnswerRow.candidate_id))
-        .join(SourceRow, col(SourceRow.id) == col(AnswerRow.source_id))
         .join(
             VerdictRow,
             (col(VerdictRow.candidate_id) == col(AnswerRow.candidate_id))
@@ -234,12 +230,10 @@ def _example(
         .order_by(func.length(CandidateRow.code).desc(), col(AnswerRow.task_id))
         .limit(1)
     )
-    if kind is not None:
-        query = query.where(SourceRow.kind == kind)
     found = session.exec(query).first()
     if found is None:
         return []
-    answer, task, candidate, verdict_row, _ = found
+    answer, task, candidate, verdict_row = found
     proofs = session.exec(
         select(func.count()).where(ObligationRow.verdict_id == verdict_row.id)
     ).one()

@@ -334,7 +334,9 @@ def _disagreement(shape: Function, line: int, signature: str) -> Fault | None:
     for place, (mine, theirs) in enumerate(
         zip(shape.parameters, asked.parameters, strict=False), 1
     ):
-        if mine[0] != theirs[0]:
+        # Another name is a matter of taste, because calls are positional; a name that the task
+        # gives to another place says that the author read the arguments in another order.
+        if mine[0] != theirs[0] and mine[0] in {name for name, _ in asked.parameters}:
             return Fault(
                 f"parameter {place} is called `{mine[0]}` and the task calls it `{theirs[0]}`: "
                 f"write `{asked.signature}`.",

@@ -16,6 +16,7 @@ ASKED = "def f(x: int) -> int"
         "def f(x):\n    return x",
         'def f(x: "int"):\n    return x',
         "def f(x: int, extra: int = 3):\n    return x",
+        "def f(number: int) -> int:\n    return number",
         "if True:\n    def f(x):\n        return x",
         "from math import factorial as f",
         "f = lambda x: x",
@@ -42,7 +43,6 @@ def test_code_that_fits_the_task_is_read(code: str) -> None:
         ("async def f(x): return x", "async"),
         ("def f(x, y): return x", "takes 2 arguments and the task gives 1"),
         ("def f(): return 1", "takes 0 arguments and the task gives 1"),
-        ("def f(y): return y", "parameter 1 is called `y` and the task calls it `x`"),
         ("def f(x: float): return 1", "annotated `float` and the task says `int`"),
         ("def f(x, *, y): return 1", "keyword-only argument `y`"),
         ("(" * 5_000 + ")" * 5_000, "nested more than 90 deep"),
@@ -60,6 +60,14 @@ def test_every_other_code_is_a_sentence(code: str, says: str) -> None:
     fault = read_source(code, "f", ASKED)
     assert isinstance(fault, Fault)
     assert says in str(fault)
+
+
+def test_arguments_in_another_order_are_named_and_new_names_are_not() -> None:
+    asked = "def f(low: int, high: int) -> int"
+    fault = read_source("def f(high, low): return low", "f", asked)
+    assert isinstance(fault, Fault)
+    assert "parameter 1 is called `high` and the task calls it `low`" in fault.message
+    assert isinstance(read_source("def f(a, b): return a", "f", asked), Source)
 
 
 def test_a_look_alike_name_is_spelled_out() -> None:

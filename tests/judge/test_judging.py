@@ -177,9 +177,13 @@ def test_what_the_prover_cannot_read_is_tested_with_the_reason(bench: Bench) -> 
 
 
 def test_the_signature_of_the_task_is_what_counts(bench: Bench) -> None:
-    found = judged(bench, "def f(y):\n    return y\n", signature="def f(x: int) -> int")
-    assert found.verdict is Verdict.MALFORMED
-    assert "the task calls it `x`" in found.explanation
+    asked = "def f(x: int, y: int) -> int"
+    swapped = judged(bench, "def f(y, x):\n    return y\n", signature=asked)
+    assert swapped.verdict is Verdict.MALFORMED
+    assert "the task calls it `x`" in swapped.explanation
+    wrong = Contract(ensures=("result == y",))
+    renamed = judged(bench, "def f(a, b):\n    return a\n", wrong, signature=asked)
+    assert renamed.verdict is Verdict.REFUTED
 
 
 def test_the_same_submission_gives_the_same_judgement(bench: Bench) -> None:

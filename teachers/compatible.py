@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from teachers.errors import TeacherError
-from teachers.keys import find_key, need_key
+from teachers.keys import Secret, find_key, need_key
 from teachers.model import Identity
 from teachers.openai import ChatTeacher, Dialect, base_url, host_is_local, key_status
 from teachers.protocol import Teacher
@@ -109,21 +109,29 @@ def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
             continue
         url = env.get(f"{profile.name.upper()}_BASE_URL")
         if url:
-            found.append(_local_status(form, profile.name, url))
+            key = find_key(f"{profile.name.upper()}_API_KEY", env)
+            found.append(_local_status(form, profile.name, url, key))
     return found
 
 
-def _local_status(form: str, name: str, url: str) -> TeacherStatus:
+def _local_status(form: str, name: str, url: str, key: Secret | None) -> TeacherStatus:
     """Ask a local server for its models; a short time must do."""
     import httpx
 
+    headers = {} if key is None else {"authorization": f"Bearer {key.reveal()}"}
     try:
         url = base_url(url, f"{name.upper()}_BASE_URL")
         if not host_is_local(url):
             return TeacherStatus(
                 form, name, "ready", note=f"{url} is not on this machine; not asked"
             )
-        reply = httpx.get(f"{url}/models", timeout=2.0, trust_env=False, verify=tls(url))
+        reply = httpx.get(
+            f"{url}/models", timeout=2.0, trust_env=False, verify=tls(url), headers=headers
+        )
+        if reply.status_code in (401, 403):
+            mend = f"the server at {url} wants a key: set {name.upper()}_API_KEY"
+            return TeacherStatus(form, name, "no key", mend)
+        reply.raise_for_status()
         listed = reply.json().get("data", [])
         models = tuple(str(each.get("id", "")) for each in listed if isinstance(each, dict))
     except TeacherError as error:

@@ -32,8 +32,9 @@ class LoraConfig(_Strict):
         default=0.0, ge=0, lt=1, validation_alias=_named("dropout", "lora_dropout")
     )
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    embeddings: bool = False
-    """Also adapt the input embeddings; helps tiny models to learn new words."""
+    embeddings: bool | Literal["auto"] = "auto"
+    """Also adapt the input embeddings; ``auto`` does for models of less than 20 M parameters, which
+    have to learn new words as words."""
     quantize: Literal["none", "nf4", "int8"] = "none"
     """Load the base in fewer bits (QLoRA); needs bitsandbytes and a GPU."""
 

@@ -25,6 +25,7 @@ from distill.formats import prompt_completion
 from distill.student import base_digest
 
 _MARK = "whole"
+_SMALL = 20_000_000
 _PACKAGES = ("torch", "transformers", "peft", "trl")
 
 
@@ -233,12 +234,15 @@ class _Run:
         from peft import LoraConfig
 
         lora = self.config.lora
+        embeddings = lora.embeddings
+        if embeddings == "auto":
+            embeddings = model.num_parameters() < _SMALL
         targets: str | list[str] = "all-linear"
         if lora.target_modules != "all-linear":
             targets = list(lora.target_modules)
-        elif lora.embeddings:
+        elif embeddings:
             targets = _linear_names(model)
-        if lora.embeddings:
+        if embeddings:
             targets = [*targets, "embed_tokens"]
         return LoraConfig(
             r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,

@@ -15,6 +15,8 @@ from typing import IO
 from judge import wire
 from judge.contract import Budget
 
+PATIENCE = 4
+"""How many fuses long a worker on a busy machine may take."""
 START_SECONDS = 180.0
 """How long a worker may take to load its solvers, on a very busy machine."""
 
@@ -43,6 +45,8 @@ class Child:
         self.fuse = START_SECONDS
         self.deadline = time.monotonic() + self.fuse
         self.served = 0
+        self.started = time.monotonic()
+        self.used_before = 0.0
 
     @property
     def alive(self) -> bool:
@@ -54,12 +58,35 @@ class Child:
         message = wire.pack((request, budget))
         self.job = (index, request)
         self.fuse = budget.fuse_seconds
-        self.deadline = time.monotonic() + self.fuse
+        self.started = time.monotonic()
+        self.deadline = self.started + self.fuse
+        self.used_before = self.processor_seconds()
         self.served += 1
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(message)
             self.process.stdin.flush()
+
+    def processor_seconds(self) -> float:
+        """Return the processor time that the worker has used, itself and ended children."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def starved(self) -> bool:
+        """Whether the fuse burned down because others had the processor; then it burns on.
+
+        A worker that got less than half of the time is not at fault, up to four fuses' length.
+        """
+        now = time.monotonic()
+        if self.processor_seconds() - self.used_before > self.fuse / 2:
+            return False
+        if now > self.started + PATIENCE * self.fuse:
+            return False
+        self.deadline = now + self.fuse / 2
+        return True
 
     def receive(self) -> tuple[list[object], bool]:
         """Return the messages that came in, and whether the worker's output has ended."""

@@ -1,11 +1,12 @@
 """Work in worker processes: memory-limited, watched, in input order, nothing left behind.
 
-Each worker has its own sandbox and solvers. A worker that passes the wall-clock fuse is killed, one
-that crashes is replaced; either costs a failure for the one request it held and nothing else.
-Workers are started as plain ``python -m judge.worker`` processes: no fork of a threaded parent and
-no second import of ``__main__``, so it works the same from a command line, a notebook, a thread of
-a server and a script without a main guard. Idle workers are kept for the next call and end with
-this process, however it ends. What it is not: a scheduler for several machines.
+Each worker has its own sandbox and solvers. A worker that passes the wall-clock fuse is killed (one
+that was starved by other processes gets up to four fuses), one that crashes is replaced; either
+costs a failure for the one request it held and nothing else. Workers are started as plain
+``python -m judge.worker`` processes: no fork of a threaded parent and no second import of
+``__main__``, so it works the same from a command line, a notebook, a thread of a server and a
+script without a main guard. Idle workers are kept for the next call and end with this process,
+however it ends. What it is not: a scheduler for several machines.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ class _Pool:
             done += self._hear(key.data)
         now = time.monotonic()
         for child in list(self.children):
-            if (child.job is not None or not child.ready) and now > child.deadline:
+            burned = (child.job is not None or not child.ready) and now > child.deadline
+            if burned and not (child.job is not None and child.starved()):
                 done += self._fuse_blown(child)
         return done
 
@@ -155,8 +157,8 @@ class _Pool:
         self._drop(child)
         if child.job is None:
             raise WorkerFailedError(f"a judge worker did not start within {START_SECONDS:.0f} s")
-        seconds = child.fuse
-        reason = f"The wall-clock fuse of {seconds:g} s blew."
+        seconds = time.monotonic() - child.started
+        reason = f"The wall-clock fuse of {child.fuse:g} s blew (after {seconds:.1f} s)."
         return [(child.job[0], _Failure(reason, seconds))]
 
 

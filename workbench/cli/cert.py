@@ -161,6 +161,38 @@ def check_row(
 
 
 @app.command()
+def chain(
+    bundles: Annotated[list[Path], typer.Argument(help="The bundles' folders, in any order.")],
+    key: Keys = None,
+    json: Json = False,
+) -> None:
+    """Check that the rounds' certificates follow each other, and print a checkpoint over them."""
+    from workbench.certificate.chain import check_chain
+
+    with _mistakes():
+        found = check_chain(bundles, _trusted(key))
+    rows = [
+        {
+            "round": link.number,
+            "certificate": link.identity,
+            "previous": link.previous,
+            "folder": str(link.folder),
+            "problem": link.problem,
+        }
+        for link in found.links
+    ]
+    if json:
+        emit_json({"holds": found.holds, "links": rows, "checkpoint": found.checkpoint})
+    else:
+        emit_table(("round", "certificate", "previous", "folder", "problem"), [
+            tuple(row.values()) for row in rows
+        ])  # fmt: skip
+        if found.holds:
+            typer.echo(found.checkpoint, nl=False)
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
 def pack(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     out: Annotated[Path, typer.Argument(help="The new .zip file.")],

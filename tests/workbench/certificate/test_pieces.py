@@ -232,3 +232,41 @@ def test_a_row_of_a_dataset_that_nobody_signed_is_refused(
     assert caught.value.code == "bad-signature"
     with pytest.raises(CertificateError, match="no row 7"):
         prove_row(open_bundle(bundle), 7)
+
+
+def test_rounds_follow_each_other_and_a_broken_chain_is_named(
+    tmp_path: Path, key: SigningKey
+) -> None:
+    import base64
+    from dataclasses import replace
+
+    from tests.workbench.certificate.sample import round_evidence
+    from workbench.certificate import issue
+    from workbench.certificate.chain import check_chain
+
+    folders = [tmp_path / f"b{number}" for number in (1, 2, 3)]
+    identities: list[str] = []
+    for number, folder in enumerate(folders, 1):
+        evidence = round_evidence(tmp_path / f"r{number}", number=number)
+        previous = identities[-1] if identities else None
+        identities.append(issue(replace(evidence, previous=previous), key, folder))
+    whole = check_chain(folders[::-1], [key.public])
+    assert whole.holds
+    assert [link.number for link in whole.links] == [1, 2, 3]
+    origin, size, top, _ = whole.checkpoint.split("\n")
+    assert (origin, size) == ("distillation-workbench/rounds", "3")
+    assert base64.b64decode(top) == root([bytes.fromhex(name) for name in identities])
+    gap = check_chain([folders[0], folders[2]], [key.public])
+    assert not gap.holds
+    assert "is not here" in str(gap.links[1].problem)
+    (folders[1] / "README.md").write_text("x")
+    broken = check_chain(folders, [key.public])
+    assert not broken.holds
+    assert "Refused" in str(broken.links[0].problem)
+    alone = tmp_path / "alone"
+    issue(round_evidence(tmp_path / "r9", number=9), key, alone)
+    assert check_chain([alone], [key.public]).holds
+    unlinked = check_chain([folders[0], alone], [key.public])
+    assert "names no certificate" in str(unlinked.links[1].problem)
+    with pytest.raises(CertificateError):
+        check_chain([], [key.public])

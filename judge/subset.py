@@ -7,6 +7,7 @@ of the constructs (``judge.symbolic``), which may refuse more when it meets them
 from __future__ import annotations
 
 import ast
+import builtins
 import unicodedata
 from dataclasses import dataclass
 
@@ -14,8 +15,6 @@ from judge.symbolic.machine import Program
 
 MAX_SOURCE = 200_000
 MAX_DEPTH = 120
-
-_TOLERATED = (ast.Import, ast.ImportFrom, ast.Pass)
 
 
 class Refusal(Exception):
@@ -62,9 +61,15 @@ def read_program(code: str, helpers: str) -> Program:
     """The functions and constants of a candidate and of the contract's helpers."""
     functions: dict[str, ast.FunctionDef] = {}
     constants: dict[str, ast.expr] = {}
+    imported: set[str] = set()
     for source, what in ((helpers, "the contract's helpers"), (code, "the code")):
         for node in parse(source, what).body:
             _read_statement(node, functions, constants)
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imported |= {(a.asname or a.name).split(".")[0] for a in node.names}
+    twice = sorted(imported & (functions.keys() | constants.keys()))
+    if twice:
+        raise Refusal(f"not modelled: {twice[0]!r} is both imported and defined")
     return Program(functions, constants)
 
 
@@ -78,6 +83,7 @@ def _read_statement(
             raise Refusal(
                 f"not modelled: a second definition of {node.name!r} (line {node.lineno})"
             )
+        _refuse_shadow(node.name, node.lineno)
         functions[node.name] = node
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
@@ -85,13 +91,23 @@ def _read_statement(
             raise Refusal(f"not modelled: this module-level assignment (line {node.lineno})")
         if target.id in constants:
             raise Refusal(f"not modelled: a constant assigned twice (line {node.lineno})")
+        _refuse_shadow(target.id, node.lineno)
         constants[target.id] = node.value
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        for alias in node.names:
+            _refuse_shadow((alias.asname or alias.name).split(".")[0], node.lineno)
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
-    elif not isinstance(node, _TOLERATED):
+    elif not isinstance(node, ast.Pass):
         raise Refusal(
             f"not modelled: module-level {type(node).__name__} statement (line {node.lineno})"
         )
+
+
+def _refuse_shadow(name: str, line: int) -> None:
+    """A module that gives a builtin another meaning could change what a contract says."""
+    if hasattr(builtins, name) or name == "old":
+        raise Refusal(f"not modelled: {name!r} is given a new meaning (line {line})")
 
 
 def _is_plain(node: ast.expr) -> bool:

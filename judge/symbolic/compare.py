@@ -18,6 +18,7 @@ from judge.symbolic.values import (
     DictV,
     Filtered,
     FloatV,
+    Forgotten,
     Getter,
     IntV,
     ListV,
@@ -28,6 +29,7 @@ from judge.symbolic.values import (
     Single,
     StrV,
     TupleV,
+    Unbound,
     Unsupported,
     Value,
     View,
@@ -71,6 +73,8 @@ def as_seq(value: Value) -> Seq | None:
 
 def equal(a: Value, b: Value) -> Term:
     """Python's ``==``."""
+    if isinstance(a, Unbound | Forgotten) or isinstance(b, Unbound | Forgotten):
+        raise Unsupported("a comparison of a variable that may be unbound")
     if isinstance(a, Choice) or isinstance(b, Choice):
         return _equal_choice(a, b)
     if isinstance(a, FloatV) or isinstance(b, FloatV):
@@ -147,7 +151,7 @@ def _prefix_alike(a: Seq, b: Seq) -> Term | None:
     if len(a.pieces) == len(b.pieces) == 1 and isinstance(x, View) and isinstance(y, View):
         if isinstance(x, Filtered) != isinstance(y, Filtered):
             return None
-        probe = T.bvar("probe")
+        probe = T.fresh_bvar()
         if x.lo is y.lo and same(x.get(probe), y.get(probe)):
             return T.true()
     return None

@@ -19,7 +19,7 @@ def empty() -> DictV:
     def nothing(key: Value) -> Value:
         raise Unsupported("a value from a dict that is literally empty")
 
-    return DictV(lambda k: T.false(), nothing, None, None)
+    return DictV(lambda k: T.false(), nothing, None, None, fresh=True)
 
 
 def literal_dict(pairs: list[tuple[Value, Value]]) -> DictV:
@@ -43,6 +43,7 @@ def with_item(old: DictV, key: Value, value: Value) -> DictV:
         get,
         _join(old.key, shape_of(key)),
         _join(old.value, shape_of(value)),
+        fresh=old.fresh,
     )
 
 

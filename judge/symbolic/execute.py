@@ -26,6 +26,7 @@ from judge.symbolic.values import (
     ListV,
     NoneV,
     Ref,
+    Unbound,
     Unsupported,
     Value,
 )
@@ -177,7 +178,7 @@ class Executor(Machine):
             if self.mode.concrete or self.mode.unroll is not None:
                 if len(self.stack) > self.mode.depth:
                     self.bounded = True
-                    if self.mode.concrete:
+                    if self.mode.concrete or self.binding or self.under_binder:
                         raise Unsupported("a recursion this deep", line)
                     self.state.facts.append(T.not_(self.guard()))
                     raise Dead
@@ -206,9 +207,9 @@ class Executor(Machine):
             result[keyword.arg] = evaluate(self, keyword.value)
         for name, default in zip(names[::-1], spec.defaults[::-1], strict=False):
             if name not in result:
+                if not harmless(default) or isinstance(default, ast.Name):
+                    raise Unsupported("a default argument that is not a literal", default.lineno)
                 result[name] = evaluate(self, default)
-                if isinstance(result[name], ListV):
-                    raise Unsupported("a mutable default argument", default.lineno)
         if set(result) != set(names):
             raise self.type_error(node.lineno)
         return {n: result[n] for n in names}
@@ -219,7 +220,7 @@ class Executor(Machine):
         caller, guard = self.state, self.guard()
         conditional = self.binding or self.under_binder or not T.is_true(guard)
         callee = caller.copy()
-        callee.env = {}
+        callee.env = unbound(function)
         if not T.is_true(guard):
             callee.facts.append(guard)
         base = len(callee.facts)
@@ -401,6 +402,8 @@ def _continue(x: Executor, node: ast.Continue) -> list[Outcome]:
 
 
 def _assert(x: Executor, node: ast.Assert) -> list[Outcome]:
+    if node.msg is not None and not harmless(node.msg):
+        raise Unsupported("a message that is computed", node.lineno)
     test = condition(x, node.test)
     x.raise_if(T.not_(test), "AssertionError", node.lineno)
     return x.normal()
@@ -410,7 +413,30 @@ def _raise(x: Executor, node: ast.Raise) -> list[Outcome]:
     target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
     if not isinstance(target, ast.Name) or exception_class(target.id) is None:
         raise Unsupported("raising anything but a builtin exception", node.lineno)
+    if isinstance(node.exc, ast.Call) and not all(map(harmless, node.exc.args)):
+        raise Unsupported("a message that is computed", node.lineno)
     return [Outcome("raise", x.state, None, target.id, node.lineno)]
+
+
+def harmless(node: ast.expr) -> bool:
+    """Whether evaluating a message cannot raise: literals, names and what is made of them."""
+    if isinstance(node, ast.Constant | ast.Name):
+        return True
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.FormattedValue):
+        return harmless(node.value) and node.format_spec is None
+    if isinstance(node, ast.Tuple):
+        return all(map(harmless, node.elts))
+    return isinstance(node, ast.JoinedStr) and all(map(harmless, node.values))
+
+
+def unbound(function: ast.FunctionDef) -> dict[str, Value]:
+    """Every name that the body binds is a local one without a value, until it is bound."""
+    from judge.symbolic.loops import _assigned
+
+    names = [n for statement in function.body for n in _assigned(statement)]
+    return {n: Unbound() for n in names}
 
 
 def exception_class(name: str) -> type[BaseException] | None:
@@ -487,4 +513,4 @@ _STATEMENTS: dict[type[ast.stmt], Callable[..., list[Outcome]]] = {
     ast.For: _for,
 }
 
-__all__ = ["Executor", "Goal", "Trace", "assign", "exception_class"]
+__all__ = ["Executor", "Goal", "Trace", "assign", "exception_class", "unbound"]

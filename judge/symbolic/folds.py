@@ -215,6 +215,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
         result.update((f.id, f) for f in todo)
         if not todo:
             break
+    for f in _parities([*roots, *result.values()]):
+        result[f.id] = f
     for f in _pair_lemmas([t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]):
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
@@ -401,6 +403,22 @@ def _range_of(body: Term) -> tuple[int | None, int | None]:
         assert isinstance(divisor, int)
         return 0, abs(divisor) - 1
     return None, None
+
+
+def _parities(roots: list[Term]) -> list[Term]:
+    """``x*x - x`` is even: said of every square, where something is halved."""
+    everything = T.subterms(roots)
+    halves = any(t.op in ("div", "mod") and T.literal(t.kids[1]) == 2 for t in everything)
+    if not halves:
+        return []
+    squares: dict[int, Term] = {}
+    for t in everything:
+        if t.op == "*" and not t.bound:
+            for a, b in zip(t.kids, t.kids[1:], strict=False):
+                if a is b:
+                    squares[a.id] = a
+    two = T.num(2)
+    return [T.eq(T.floormod(T.sub(T.mul(x, x), x), two), T.num(0)) for x in squares.values()]
 
 
 def _quotient_facts(t: Term) -> list[Term]:

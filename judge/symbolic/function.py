@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from judge.contract import Contract
 from judge.subset import Candidate, Refusal
 from judge.symbolic import term as T
-from judge.symbolic.execute import Executor, Goal, _body, exception_class
+from judge.symbolic.execute import Executor, Goal, _body, exception_class, unbound
 from judge.symbolic.machine import VAGUE
 from judge.symbolic.merge import same
 from judge.symbolic.plan import LoopInfo, Mode, Plan
@@ -130,7 +130,9 @@ class _Run:
         x.stack.append(name)
         x.on_recursion = self._recursion
         self.initial = state.copy()
-        result.outcomes = x.run(_body(self.candidate.function), state.copy())
+        start = state.copy()
+        start.env = {**unbound(self.candidate.function), **start.env}
+        result.outcomes = x.run(_body(self.candidate.function), start)
         if self.mode.concrete:
             return result
         for outcome in result.outcomes:
@@ -170,6 +172,8 @@ class _Run:
     def _check(self, outcome: Outcome) -> None:
         """What an end of the function has to satisfy."""
         x = self.x
+        if x.recursive:
+            self._unchanged(outcome.state)
         if outcome.kind == "raise":
             if not self._allowed(outcome.exception or ""):
                 name = (outcome.exception or "").removeprefix(VAGUE)
@@ -178,7 +182,6 @@ class _Run:
         value = outcome.value if outcome.value is not None else NoneV()
         final = outcome.state.copy()
         if x.recursive:
-            self._unchanged(outcome.state)
             self._fits(outcome.state, value, outcome.line)
         final.env = {**self.entry, "result": value}
         for text, node in self.ensures:

@@ -24,6 +24,7 @@ from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
     Choice,
+    DictV,
     Forgotten,
     IntV,
     ListV,
@@ -279,7 +280,7 @@ class _Cut:
                 continue
             fresh = unknown(shape_or_none, T.fresh_name(f"{name}.{number}"))
             head.facts += facts_of(shape_or_none, fresh)
-            if isinstance(fresh, ListV):
+            if isinstance(fresh, ListV | DictV):
                 fresh = head.allocate(fresh, frozen=True)
             head.env[name] = fresh
         if self.loop.index is not None:

@@ -18,6 +18,7 @@ from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     Choice,
+    DictV,
     Forgotten,
     ListV,
     Ref,
@@ -136,6 +137,8 @@ class Machine:
             return self.stored(self.state.heap[value.address].value)
         if isinstance(value, ListV):
             return ListV(value.seq)
+        if isinstance(value, DictV):
+            return DictV(value.has, value.get, value.key, value.value)
         if isinstance(value, TupleV):
             return TupleV(tuple(self.stored(v) for v in value.items))
         return value
@@ -177,6 +180,9 @@ class Machine:
             raise Unsupported("an assignment inside a contract")
         if isinstance(value, ListV):
             value = self.state.allocate(ListV(value.seq), frozen=not value.fresh)
+        elif isinstance(value, DictV):
+            plain = DictV(value.has, value.get, value.key, value.value)
+            value = self.state.allocate(plain, frozen=not value.fresh)
         self.state.env[name] = value
 
 

@@ -157,7 +157,7 @@ def same_piece(a: Piece, b: Piece) -> bool:
     if isinstance(a, View) and isinstance(b, View):
         if a.lo is not b.lo or a.hi is not b.hi:
             return False
-        probe = T.bvar("probe")
+        probe = T.fresh_bvar()
         return a.get is b.get or same(a.get(probe), b.get(probe))
     return False
 

@@ -172,6 +172,7 @@ class DictV(Value):
     """Shape of the keys."""
     value: object
     """Shape of the values."""
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

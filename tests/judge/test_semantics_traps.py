@@ -192,6 +192,44 @@ TRAPS = {
         (),
         "not result",
     ),
+    "a local name hides the module's until it is bound": (
+        "N = 3\ndef f(x: int) -> int:\n    y = N\n    N = 5\n    return y\n",
+        (),
+        "result == 3",
+    ),
+    "a candidate that redefines what its contract uses": (
+        "def abs(x: int) -> int:\n    return 0\ndef f(x: int) -> int:\n    return 0\n",
+        (),
+        "result == abs(x)",
+    ),
+    "an import that redefines what its contract uses": (
+        "from operator import neg as abs\ndef f(x: int) -> int:\n    return -x\n",
+        (),
+        "result == abs(x)",
+    ),
+    "rows are not columns": (
+        "def f(m: list[list[int]]) -> bool:\n"
+        "    return [[r[k] for k in range(2)] for r in m] == [[m[k][i] for k in range(2)] "
+        "for i in range(2)]\n",
+        ("len(m) == 2 and all(len(r) == 2 for r in m)",),
+        "result",
+    ),
+    "a default argument is evaluated once, elsewhere": (
+        "N = 1\ndef g(x: int, y: int = N) -> int:\n    return x + y\n"
+        "def f(x: int) -> int:\n    N = 9\n    return g(x)\n",
+        (),
+        "result == x + 9",
+    ),
+    "the message of a failing assert is computed": (
+        "def f(x: int) -> int:\n    assert x > 0, 1 // x\n    return x\n",
+        (),
+        "result > 0",
+    ),
+    "a dict has one value a key": (
+        "def f(k: int) -> int:\n    d = {1: 2}\n    d[k] = 3\n    return d[1]\n",
+        (),
+        "result == 2",
+    ),
     "sorted keeps every element": (
         "def f(xs: list[int]) -> list[int]:\n    return sorted(xs)\n",
         (),
@@ -233,6 +271,11 @@ TRUE = {
         "def f(xs: list[int]) -> list[int]:\n    return xs[-100:100]\n",
         ("len(xs) < 50",),
         "result == xs",
+    ),
+    "two names for one dict": (
+        "def f(k: int) -> int:\n    d = {1: 2}\n    e = d\n    e[k] = 3\n    return d[k]\n",
+        (),
+        "result == 3",
     ),
     "code points up to the last": (
         "def f(s: str) -> bool:\n    return len(s + 'a') == len(s) + 1\n",

@@ -98,9 +98,7 @@ def mbpp(place: Path) -> Iterator[Item]:
     for answer in read(place / "llm_answers_mbpp_subset.jsonl.gz"):
         task = tasks[answer["task_id"]]
         name = f"{answer['task_id']} {answer['model']}"
-        submission = Submission(
-            name, task["entry_point"], answer["answer"], test_code=task["test"]
-        )
+        submission = Submission(name, task["entry_point"], answer["answer"], test_code=task["test"])
         yield Item("mbpp answers", name, submission, answer["passes"], answer["outcome"])
 
 
@@ -132,11 +130,13 @@ def quixbugs(place: Path) -> Iterator[Item]:
 
 def canaicode(place: Path) -> Iterator[Item]:
     """can-ai-code: every check of the interview; names and arity are read off the code."""
-    problems = {p["problem"]: p for p in read(place / "llm_answers_canaicode_junior_problems.jsonl")}
+    problems = {
+        p["problem"]: p for p in read(place / "llm_answers_canaicode_junior_problems.jsonl")
+    }
     for answer in read(place / "llm_answers_canaicode_junior.jsonl.gz"):
         problem = problems[answer["problem"]]
         code = answer["extracted_code"]
-        entry, parameters = _first_function(code)
+        entry, parameters = _function(code, problem["signature"].partition("(")[0])
         if entry is None:
             continue
         lines = [f"    assert {_check(check, entry, parameters)}\n" for check in problem["checks"]]
@@ -148,15 +148,15 @@ def canaicode(place: Path) -> Iterator[Item]:
         yield Item("can-ai-code", name, submission, answer["all_checks_pass"], said)
 
 
-def _first_function(code: str) -> tuple[str | None, list[str]]:
+def _function(code: str, wanted: str) -> tuple[str | None, list[str]]:
+    """Return name and parameters of the wanted function, or of the first where it is not there."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return None, []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            return node.name, [arg.arg for arg in node.args.args]
-    return None, []
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    found.sort(key=lambda node: node.name != wanted)
+    return (found[0].name, [arg.arg for arg in found[0].args.args]) if found else (None, [])
 
 
 def _check(check: dict[str, Any], entry: str, parameters: list[str]) -> str:
@@ -202,7 +202,9 @@ def agree(sandbox: Sandbox, item: Item) -> tuple[bool, TestReport]:
 
 def main() -> None:
     """Print a table of agreement, and the disagreements."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--suite", choices=sorted(SUITES), action="append")
     parser.add_argument("--every", type=int, default=1, help="take every N-th answer")
     parser.add_argument("--show", type=int, default=50, help="disagreements to print")
@@ -213,7 +215,7 @@ def main() -> None:
     with open_sandbox() as sandbox:
         print(f"layers: {', '.join(sandbox.layers)}")
         for name in options.suite or SUITES:
-            began, total, shown = time.monotonic(), 0, 0
+            began, total = time.monotonic(), 0
             apart: list[tuple[Item, TestReport]] = []
             for item in list(SUITES[name](place))[:: options.every]:
                 total += 1
@@ -223,7 +225,6 @@ def main() -> None:
             seconds = time.monotonic() - began
             print(f"{name:10} {total - len(apart)} of {total} as recorded, {seconds:.0f} s")
             for item, report in apart[: options.show]:
-                shown += 1
                 print(f"    {item.name}: recorded {item.said!r} ({item.passes}); ours {report}")
 
 

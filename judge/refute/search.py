@@ -128,6 +128,7 @@ class _Search:
 
     def _chance(self) -> Iterator[tuple[Any, ...]]:
         while True:
+            self.values.bold = self.cases > 0.8 * self.budget.cases
             yield self.values.random(self.accepted)
 
     def _batch(self, batch: list[tuple[Any, ...]]) -> SearchReport | None:

@@ -45,7 +45,7 @@ _LAZY = frozenset(
 )
 _NO_ANSWER = ("crashed", "not_run", "unplain", "RecursionError", "MemoryError")
 """Ends of a clause that say nothing about it: a recursive helper has a depth, as code has."""
-LIMITS = Limits(cpu_seconds=1.0, wall_seconds=5.0, total_seconds=30.0, losses=2)
+LIMITS = Limits(cpu_seconds=0.5, wall_seconds=3.0, total_seconds=30.0, losses=5)
 """What a candidate may use while inputs are tried."""
 
 

@@ -35,6 +35,8 @@ class Values:
     def __init__(self, shapes: tuple[Shape, ...], words: Words, seed: int) -> None:
         self.shapes, self.words = shapes, words
         self.rng = Random(f"inputs {seed}")
+        self.bold = False
+        """Whether huge integers are tried too; late, because loops over them cost a process."""
         self._pools: dict[Shape, list[Any]] = {}
         self._lengths = tuple(n for w in words.ints for n in (w, w + 1, w - 1) if 2 < n <= 40)
 
@@ -92,7 +94,7 @@ class Values:
     def _ints(self) -> list[int]:
         near = [n for w in self.words.ints for n in (w, w + 1, w - 1, -w)]
         first, more = [0, 1, -1, 2, -2, 3], [-3, 4, 5, 7, 10, -10, 16, 100, -100, 1000]
-        return _distinct([*first, *near, *more, *_BIG_INTS])[: _POOL + 30]
+        return _distinct([*first, *near, *more])[: _POOL + 30]
 
     def _strings(self) -> list[str]:
         words = self.words.strings
@@ -191,13 +193,15 @@ class Values:
             return rng.choice(self.words.ints) * rng.choice((-1, 2, 3)) + rng.choice((0, 0, 1, -1))
         if pick < 0.9:
             return rng.randint(-200, 200)
-        return rng.choice(
-            (rng.randint(-(10**6), 10**6), rng.choice(_BIG_INTS), rng.getrandbits(40))
-        )
+        if self.bold and pick < 0.96:
+            return rng.choice((rng.choice(_BIG_INTS), rng.getrandbits(40), -rng.getrandbits(34)))
+        return rng.randint(-9, 9) * int(10 ** rng.randint(0, 6)) + rng.randint(-9, 9)
 
     def _float(self, shape: Shape) -> float:
         rng = self.rng
         pick = rng.random()
+        if pick < 0.06:
+            return rng.choice((math.inf, -math.inf, math.nan, -0.0))
         if pick < 0.35:
             return float(rng.choice(self.pool(shape)))
         if pick < 0.6:
@@ -241,6 +245,8 @@ class Values:
             keys = _hashable([self.value(shape.parts[0], depth + 1) for _ in range(min(size, 6))])
             return {key: self.value(shape.parts[1], depth + 1) for key in keys}
         row = [self.value(shape.parts[0], depth + 1) for _ in range(size)]
+        if len(row) > 3 and rng.random() < 0.2:
+            row = [_fresh(rng.choice(row[:3])) for _ in row]
         if sort == "set":
             return set(_hashable(row))
         if sort == "frozenset":

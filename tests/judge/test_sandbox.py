@@ -143,7 +143,7 @@ def test_a_main_block_does_not_run(sandbox: Sandbox) -> None:
         "def f() -> List[int]:\n    return 1",
         "import datetime\ndef f():\n    return datetime.datetime.strptime('1', '%d').day",
         "import warnings, logging, traceback\ndef f():\n    warnings.warn('x')\n"
-        "    logging.error('y')\n    try: 1 / 0\n    except ArithmeticError: traceback.print_exc()\n"
+        "    logging.error(1)\n    try: 1 / 0\n    except ArithmeticError: traceback.print_exc()\n"
         "    return 1",
         "from decimal import Decimal\nfrom fractions import Fraction\nimport statistics\n"
         "def f():\n    return int(Decimal('1') * Fraction(1).numerator)",

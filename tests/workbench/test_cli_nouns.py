@@ -232,6 +232,7 @@ def test_contracts_are_checked_before_anybody_answers(run: Run, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) -> None:
     from distill.tiny import Recipe, pretrain
 
@@ -274,6 +275,7 @@ def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ctrl_c_ends_with_130_and_keeps_what_was_done(settings: Settings, run: Run) -> None:
     run("tasks", "generate", "--train", "40", "--held-out", "1")
     env = {**os.environ, "WORKBENCH_HOME": str(settings.home)}

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +50,7 @@ def counts(store: Store) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_round_runs_from_its_tasks_to_its_certificate(
     store: Store, settings: Settings, small: RoundConfig
 ) -> None:
@@ -67,14 +67,15 @@ def test_a_round_runs_from_its_tasks_to_its_certificate(
     assert {e.stage for e in seen} >= {"baseline", "ask", "judge", "select", "train", "evaluate"}
     assert any(e.kind == "loss" for e in seen)
     # A finished round returns at once and adds nothing.
-    began = time.monotonic()
-    assert run_round(store, settings, round_id) == result
-    assert time.monotonic() - began < 2
+    heard = len(seen)
+    assert run_round(store, settings, round_id, on_event=seen.append) == result
+    assert len(seen) == heard
     assert counts(store) == found
     assert find_round(store, small) == round_id
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_round_goes_on_at_every_arrow(
     store: Store, settings: Settings, small: RoundConfig
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_round_goes_on_at_every_arrow(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_round_killed_anywhere_goes_on(
     store: Store, settings: Settings, small: RoundConfig
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_round_killed_anywhere_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_round_without_winners_stops_with_the_reason(
     store: Store, settings: Settings, small: RoundConfig
 ) -> None:

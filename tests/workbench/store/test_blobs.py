@@ -65,13 +65,13 @@ def test_errors_of_the_file_system_are_sentences(tmp_path: Path) -> None:
 def test_a_kill_while_writing_leaves_only_whole_blobs(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from workbench.store.blobs import Blobs\n"
-        "blobs = Blobs(Path(sys.argv[1])); print('go', flush=True); n = 0\n"
-        "while True: n += 1; blobs.put(str(n).encode() * 20000)"
+        "blobs = Blobs(Path(sys.argv[1])); n = 0\n"
+        "while True: n += 1; blobs.put(str(n).encode() * 20000); print(n, flush=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
-    time.sleep(0.3)
+    time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()

@@ -132,7 +132,10 @@ class Guesses:
     def _partial(self, node: ast.expr) -> Iterator[str]:
         """A complete statement, and the same about what is done so far."""
         yield ast.unparse(node)
+        ranges = _ranges(node)
         for counter in self.counters:
+            for text, start in ranges:
+                yield ast.unparse(replace(node, {text: f"range({start}{counter})"}))
             for name in self.sequences:
                 shorter = replace(node, {name: f"{name}[:{counter}]"})
                 yield ast.unparse(shorter)
@@ -252,6 +255,7 @@ class Guesses:
         for a, b in combinations(self.counters, 2):
             for limit in limits:
                 yield f"{a} + {b} == {limit}"
+                yield f"{a} + {b} == {limit} - 1"
                 yield f"{a} + {b} <= {limit}"
                 yield f"{a} + {b} >= {limit}"
                 yield f"{a} - {b} == {limit}"
@@ -309,6 +313,15 @@ class Guesses:
                 yield f"{name} is not None or {counter} == 0"
             for text in [t for t in plain if name in t][:60]:
                 yield f"{name} is None or ({text})"
+
+
+def _ranges(node: ast.expr) -> list[tuple[str, str]]:
+    """The ranges in an expression, as (text, start with a comma)."""
+    found: dict[str, str] = {}
+    for n in ast.walk(node):
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "range":
+            found[ast.unparse(n)] = f"{ast.unparse(n.args[0])}, " if len(n.args) == 2 else ""
+    return list(found.items())
 
 
 def _is_sequence(shape: Shape) -> bool:

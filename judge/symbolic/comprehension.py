@@ -20,6 +20,7 @@ from judge.symbolic.term import Term
 from judge.symbolic.values import (
     ListV,
     Piece,
+    RangeV,
     Seq,
     SetV,
     Single,
@@ -136,7 +137,7 @@ def _fold_view(
 ) -> Term:
     lo, hi, get, keep = bounds_of(piece)
     hole = T.fresh_bvar()
-    inside = T.and_(T.le(lo, hole), T.lt(hole, hi), keep(hole))
+    inside = T.and_(_within(source, hole, lo, hi), keep(hole))
     with scope(m), m.binder(hole, inside, lazy=kind != "sum"):
         bind_target(m, first.target, m.stored(element(source, get(hole))))
         body = _leaf_under(m, first.ifs, rest, leaf, kind)
@@ -156,6 +157,13 @@ def _fold_view(
     if kind == "any":
         return T.quantify("exists", [hole], T.and_(inside, body))
     return T.quantify("forall", [hole], T.implies(inside, body))
+
+
+def _within(source: Value, hole: Term, lo: Term, hi: Term) -> Term:
+    """``lo <= hole < hi``; of a range by its own bounds, which say the same without a case."""
+    if isinstance(source, RangeV) and source.step == 1:
+        return T.and_(T.le(source.start, hole), T.lt(hole, source.stop))
+    return T.and_(T.le(lo, hole), T.lt(hole, hi))
 
 
 def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> ListV:
@@ -221,7 +229,7 @@ def _build_view(
 
     lo, hi, get, kept = bounds_of(piece)
     hole = T.fresh_bvar()
-    inside = T.and_(T.le(lo, hole), T.lt(hole, hi), kept(hole))
+    inside = T.and_(_within(source, hole, lo, hi), kept(hole))
     with scope(m), m.binder(hole, inside):
         bind_target(m, first.target, m.stored(element(source, get(hole))))
         keep = T.and_(kept(hole), _conditions(m, first.ifs))

@@ -69,7 +69,10 @@ def item(m: Machine, seq: Seq, index: Term, line: int) -> Value:
     length = seq.length
     negative = decide(m, T.lt(index, T.num(0)))
     m.raise_if(
-        T.or_(decide(m, T.le(length, index)), T.lt(T.add(length, index), T.num(0))),
+        T.or_(
+            decide(m, T.le(length, index)),
+            T.and_(negative, T.lt(T.add(length, index), T.num(0))),
+        ),
         "IndexError",
         line,
     )
@@ -244,7 +247,10 @@ def set_item(m: Machine, seq: Seq, index: Term, value: Value, line: int) -> Seq:
     length = seq.length
     negative = decide(m, T.lt(index, T.num(0)))
     m.raise_if(
-        T.or_(decide(m, T.le(length, index)), T.lt(T.add(length, index), T.num(0))),
+        T.or_(
+            decide(m, T.le(length, index)),
+            T.and_(negative, T.lt(T.add(length, index), T.num(0))),
+        ),
         "IndexError",
         line,
     )

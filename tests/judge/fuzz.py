@@ -55,7 +55,7 @@ class Generator:
     def expr(self, kind: str, depth: int) -> str:
         if depth <= 0 or self.rng.random() < 0.15:
             return self.leaf(kind)
-        return getattr(self, f"_{kind}")(depth - 1)
+        return str(getattr(self, f"_{kind}")(depth - 1))
 
     def leaf(self, kind: str) -> str:
         if self.names[kind] and self.rng.random() < 0.75:

@@ -94,4 +94,5 @@ _SECOND = (
 
 def entry_point(random: Random) -> str:
     """Return a name such as ``gauge_quota``."""
-    return f"{random.choice(_FIRST)}_{random.choice(_SECOND)}"
+    first, second = random.choice(_FIRST), random.choice(_SECOND)
+    return f"{first}_{second}" if first != second else f"{first}_value"

@@ -33,13 +33,13 @@ class Mixture:
 
     words: float = 0.4
     """Tasks in which about half of the rarer concepts are worded in dialect B."""
-    guards: float = 0.6
+    guards: float = 0.75
     """Answers with early returns for rules, and everything else in one expression."""
-    steps: float = 0.15
+    steps: float = 0.1
     """Answers with early returns and loops; the rest are one expression."""
-    tidied: float = 0.6
+    tidied: float = 0.5
     """Answers written as a careful tool would (see ``rewrite.tidy``)."""
-    varied: float = 0.25
+    varied: float = 0.05
     """Answers written another way at random; the rest follow the words."""
 
 

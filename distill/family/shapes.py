@@ -84,6 +84,11 @@ class _Draw:
         right: Expr = self.random.choice(others) if others else self.constant()
         return Binary(op, left, right if self.random.random() < 0.5 else self.constant())
 
+    def shifted(self) -> Expr:
+        """A parameter plus or minus something: what a later operation does not swallow."""
+        right: Expr = self.names[1] if self.random.random() < 0.5 else self.constant()
+        return Binary(self.random.choice(("add", "sub")), self.names[0], right)
+
     def value(self, count: int = 2) -> Expr:
         """A branch of a piecewise rule: an atom or one operation."""
         return self.simple(count) if self.random.random() < 0.6 else self.atom(count)
@@ -107,9 +112,13 @@ class _Draw:
         if self.random.random() < 0.25:
             return self.divides(left)
         others = [name for name in self.names[:count] if name != left]
-        if others and self.random.random() < 0.4:
-            return self.compare(left, self.random.choice(others))
-        return self.compare(left, self.constant())
+        if others and self.random.random() < 0.3:
+            return self.above(left, self.random.choice(others))
+        return self.above(left, self.constant())
+
+    def above(self, left: Expr, right: Expr) -> Compare:
+        """A rule's test: rules are told by what is reached, lists by any comparison."""
+        return Compare(self.random.choice(("gt", "ge", "gt", "ge", "eq")), left, right)
 
     def divides(self, body: Expr) -> Divides:
         divisor = 2 if self.random.random() < 0.6 else self.random.randint(3, 9)
@@ -142,7 +151,8 @@ class _Draw:
 def _arithmetic(draw: _Draw) -> Expr:
     inner = draw.simple()
     op = draw.random.choice(("add", "sub", "mul"))
-    if op != "mul" and draw.random.random() < 0.5:
+    folded = isinstance(inner, Binary) and isinstance(inner.right, Const)
+    if op != "mul" and (folded or draw.random.random() < 0.5):
         return Binary(op, inner, draw.names[2])
     return draw.apply(op, inner)
 
@@ -150,11 +160,10 @@ def _arithmetic(draw: _Draw) -> Expr:
 def _choice(draw: _Draw) -> Expr:
     count = draw.random.choice((2, 2, 2, 2, 3, 3, 4, 5))
     items: list[Expr] = list(draw.names[:count])
-    place = draw.random.randrange(count)
     inner = count == 2 or (count == 3 and draw.random.random() < 0.5)
     if inner and draw.random.random() < 0.6:
         op = draw.random.choice(("add", "sub"))
-        items[place] = Binary(op, items[place], draw.constant())
+        items[-1] = Binary(op, items[-1], draw.constant())
     pick = Pick(draw.random.choice(("max", "min")), tuple(items))
     plain = all(isinstance(item, Var) for item in items)
     again = count == 2 or (count == 3 and plain)
@@ -162,11 +171,11 @@ def _choice(draw: _Draw) -> Expr:
 
 
 def _clamp(draw: _Draw) -> Expr:
-    inner = draw.simple() if draw.random.random() < 0.6 else draw.names[0]
-    body = draw.apply("clamp", inner)
-    return (
-        draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.4 else body
-    )
+    if draw.random.random() < 0.6:
+        return draw.apply("clamp", draw.shifted())
+    body = draw.apply("clamp", draw.names[0])
+    again = draw.random.random() < 0.5
+    return draw.apply(draw.random.choice(("add", "sub")), body) if again else body
 
 
 def _distance(draw: _Draw) -> Expr:
@@ -176,7 +185,7 @@ def _distance(draw: _Draw) -> Expr:
 
 
 def _modulus(draw: _Draw) -> Expr:
-    inner = draw.simple() if draw.random.random() < 0.7 else draw.names[0]
+    inner = draw.shifted() if draw.random.random() < 0.7 else draw.names[0]
     body = draw.apply("mod", inner)
     if draw.random.random() < 0.5:
         return draw.apply(draw.random.choice(("add", "sub", "mul")), body)
@@ -184,7 +193,7 @@ def _modulus(draw: _Draw) -> Expr:
 
 
 def _division(draw: _Draw) -> Expr:
-    inner = draw.simple() if draw.random.random() < 0.7 else draw.names[0]
+    inner = draw.shifted() if draw.random.random() < 0.7 else draw.names[0]
     body = draw.apply("div", inner)
     return (
         draw.apply(draw.random.choice(("add", "sub")), body) if draw.random.random() < 0.5 else body
@@ -201,9 +210,9 @@ def _distinct(draw: _Draw, taken: tuple[Expr, ...], make: Callable[[], Expr]) ->
 def _piecewise(draw: _Draw) -> Expr:
     guard = draw.guard()
     if draw.random.random() < 0.25:
-        second = draw.compare(draw.names[1], draw.constant())
+        second = draw.above(draw.names[1], draw.constant())
         op = draw.random.choice(("and", "or"))
-        guard = Both(op, draw.compare(draw.names[0], draw.constant()), second)
+        guard = Both(op, draw.above(draw.names[0], draw.constant()), second)
     then = draw.value()
     while _settled(guard, then):
         then = draw.value()
@@ -219,10 +228,8 @@ def _settled(guard: Guard, then: Expr) -> bool:
 
 
 def _rules(draw: _Draw) -> Expr:
-    first = draw.compare(draw.names[0], draw.constant(10, 20))
-    second = draw.compare(draw.names[0], draw.constant(1, 9))
-    while second.op == first.op:
-        second = draw.compare(draw.names[0], draw.constant(1, 9))
+    first = draw.above(draw.names[0], draw.constant(11, 20))
+    second = draw.above(draw.names[0], draw.constant(1, 9))
     one = draw.atom(2)
     while _settled(first, one):
         one = draw.atom(2)
@@ -237,7 +244,7 @@ def _let(draw: _Draw) -> Expr:
     inner = Distance(*draw.names[:2]) if draw.random.random() < 0.3 else draw.simple()
     body: Expr
     if draw.random.random() < 0.5:
-        body = Pick(draw.random.choice(("max", "min")), (name, draw.names[2]))
+        body = Pick(draw.random.choice(("max", "min")), (draw.names[2], name))
     else:
         body = Binary(draw.random.choice(("add", "sub")), name, draw.names[2])
     return Let(draw.local, inner, body)
@@ -288,18 +295,15 @@ def draw(random: Random, category: str | None = None) -> Shape:
         weights = [weight for weight, _ in _SHAPES.values()]
         category = random.choices(CATEGORIES, weights)[0]
     choices = _Draw(random)
-    return shape(category, _SHAPES[category][1](choices), random)
+    return shape(category, _SHAPES[category][1](choices))
 
 
-def shape(category: str, body: Expr, random: Random | None = None) -> Shape:
-    """Wrap ``body`` with the parameters it uses, in order of use (sometimes in another)."""
+def shape(category: str, body: Expr) -> Shape:
+    """Wrap ``body`` with the parameters it uses, in order of use."""
     names: dict[str, str] = {}
     _parameters(body, frozenset(), names)
-    order = list(names.items())
-    if random is not None and random.random() < 0.3:
-        random.shuffle(order)
     returns = "list[int]" if isinstance(body, Collect) else "int"
-    return Shape(category, body, tuple(order), returns)
+    return Shape(category, body, tuple(names.items()), returns)
 
 
 def _parameters(node: Node, bound: frozenset[str], names: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ right to write files and to grow before it reads its first request.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -89,6 +90,10 @@ def answer(solver: str, request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Serve requests until stdin ends. Arguments: the solver's name and the memory cap in MB."""
     solver = sys.argv[1]
+    # Answers go over a private copy: whatever a solver prints must not mix with them.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
     if solver == "z3":
         import z3
 
@@ -98,9 +103,9 @@ def main() -> None:
 
         version = cvc5.__version__
     confine(int(sys.argv[2]))
-    print(json.dumps({"version": version}), flush=True)
+    print(json.dumps({"version": version}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(solver, json.loads(line))), flush=True)
+        print(json.dumps(answer(solver, json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

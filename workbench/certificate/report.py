@@ -56,7 +56,9 @@ class Report:
         """0 all passed, 1 something failed, 3 intact but part of the re-check was skipped."""
         if self.failed or self.statement is None:
             return 1
-        skipped = any(check.status == "skipped" for check in self.checks)
+        skipped = any(
+            check.status == "skipped" and check.id.startswith("recheck-") for check in self.checks
+        )
         return 3 if self.recheck_asked and skipped else 0
 
     @property

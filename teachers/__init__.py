@@ -4,6 +4,7 @@ A library of its own: it knows no judge, no training and no database. Provider S
 prices are imported when they are used, never by ``import teachers``.
 """
 
+from teachers.batch import BatchJob, BatchStore, BatchTeacher, SqliteBatchStore, ask_batch
 from teachers.budget import Budget
 from teachers.cache import AnswerCache, MemoryCache, SqliteCache
 from teachers.codec import prompt_digest, request_key, sampling_digest
@@ -34,6 +35,9 @@ from teachers.providers import Provider, TeacherStatus, available, open_teacher
 __all__ = [
     "Answer",
     "AnswerCache",
+    "BatchJob",
+    "BatchStore",
+    "BatchTeacher",
     "Budget",
     "Estimate",
     "Extraction",
@@ -59,6 +63,7 @@ __all__ = [
     "Retry",
     "Sampling",
     "Specification",
+    "SqliteBatchStore",
     "SqliteCache",
     "SqliteLedger",
     "StreamingTeacher",
@@ -67,6 +72,7 @@ __all__ = [
     "TeacherStatus",
     "TrainingPolicy",
     "Usage",
+    "ask_batch",
     "available",
     "estimate",
     "extract_code",

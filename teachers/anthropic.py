@@ -261,7 +261,9 @@ def _open(rest: str, env: Mapping[str, str]) -> Teacher:
         raise TeacherError(f"ANTHROPIC_BASE_URL ends with /v1, which the SDK adds; use {url[:-3]}")
     key = need_key("ANTHROPIC_API_KEY", env, f"anthropic:{rest}")
     identity = Identity("anthropic", rest, url, host_is_local(url))
-    return MessagesTeacher(f"anthropic:{rest}", identity, key)
+    from teachers.batch_anthropic import AnthropicBatchTeacher
+
+    return AnthropicBatchTeacher(f"anthropic:{rest}", identity, key)
 
 
 def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:

@@ -67,7 +67,8 @@ class FormalTeacher:
         await asyncio.to_thread(self._child.close)
 
     def _job(self, specification: Specification, prompt: Prompt) -> dict[str, Any]:
-        hint = "\n".join(each.content for each in prompt.messages if each.role == "user")
+        # Later turns speak of attempts and their inputs, whose numbers are not the task's.
+        hint = next((each.content for each in prompt.messages if each.role == "user"), "")
         fields = specification_fields(specification)
         return {"name": self._name, "specification": fields, "hint": hint}
 

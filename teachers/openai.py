@@ -434,7 +434,9 @@ def _open(rest: str, env: Mapping[str, str]) -> Teacher:
     identity = Identity("openai", model, url, host_is_local(url), "responses" if responses else "")
     if responses:
         return ResponsesTeacher(f"openai:{rest}", identity, key)
-    return ChatTeacher(f"openai:{rest}", identity, key)
+    from teachers.batch_openai import OpenAIBatchTeacher
+
+    return OpenAIBatchTeacher(f"openai:{rest}", identity, key)
 
 
 def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:

@@ -88,7 +88,7 @@ def round_evidence(store: Store, settings: Settings, round_id: str) -> RoundEvid
     """
     rows = _load(store, round_id)
     pairs = [(row.candidate_id or "", row.task_id) for row in rows.answers]
-    found = verdicts_of(store, settings, pairs)
+    found = verdicts_of(store, settings, pairs, or_latest=True)
     verdicts = [found[pair] for pair in dict.fromkeys(pairs) if pair in found]
     obligations = _obligations(store, verdicts)
     texts = {o.digest: store.blobs.text(o.digest) for group in obligations.values() for o in group}

@@ -113,9 +113,17 @@ def judge_answers(
 
 
 def verdicts_of(
-    store: Store, settings: Settings, pairs: Sequence[tuple[str, str]]
+    store: Store,
+    settings: Settings,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    or_latest: bool = False,
 ) -> dict[tuple[str, str], VerdictRow]:
-    """Return (candidate, task) -> verdict under the present identity, where there is one."""
+    """Return (candidate, task) -> verdict under the present identity, where there is one.
+
+    With ``or_latest`` a pair that this identity never judged has its latest verdict instead: a
+    round that was finished by an earlier judge is told as it was.
+    """
     name = digest(canonical(identity_of(settings)))
     wanted = set(pairs)
     found: dict[tuple[str, str], VerdictRow] = {}
@@ -123,12 +131,15 @@ def verdicts_of(
     with store.read() as session:
         for begin in range(0, len(tasks), 500):
             query = select(VerdictRow).where(
-                VerdictRow.identity_digest == name,
-                col(VerdictRow.task_id).in_(tasks[begin : begin + 500]),
+                col(VerdictRow.task_id).in_(tasks[begin : begin + 500])
             )
-            for row in session.exec(query):
-                if (row.candidate_id, row.task_id) in wanted:
-                    found[(row.candidate_id, row.task_id)] = row
+            if not or_latest:
+                query = query.where(VerdictRow.identity_digest == name)
+            for row in session.exec(query.order_by(col(VerdictRow.id))):
+                pair = (row.candidate_id, row.task_id)
+                known = found.get(pair)
+                if pair in wanted and (known is None or known.identity_digest != name):
+                    found[pair] = row
     return found
 
 

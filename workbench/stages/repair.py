@@ -57,6 +57,9 @@ def repair(
     reporter = reporter or Reporter(store, None, round_id)
     by_id = {task.id: task for task in tasks}
     report = RepairReport()
+    # Nothing new as a rule; after an update of the judge, what an earlier one said is said again.
+    so_far = round_answers(store, round_id, "teacher", "repair")
+    judge_answers(store, settings, [r.id for r in so_far if r.id], reporter=reporter)
     for attempt in range(1, cap + 1):
         refuted = _refuted(store, settings, round_id, attempt - 1, set(teachers), by_id)
         if not refuted:

@@ -412,4 +412,8 @@ def test_verdicts_are_found_by_candidate_task_and_present_identity(
     assert set(verdicts_of(store, settings, [pair])) == {pair}
     other = settings.model_copy(update={"seed": 1})
     assert verdicts_of(store, other, [pair]) == {}
+    assert set(verdicts_of(store, other, [pair], or_latest=True)) == {pair}
+    judge_answers(store, other, ids(store, round_id))
+    (present,) = verdicts_of(store, settings, [pair], or_latest=True).values()
+    assert present.id == 1
     assert replace(CLAMP, id="x").digest == CLAMP.digest

@@ -190,8 +190,9 @@ def _worth_showing(connection: object) -> tuple[str, str]:
         if found:
             names = [s.id for s in matrix.sources(connection)]
             given = answers.answers(connection, found[0].task_id, names)
-            proofs = [str(g.finding.id) for g in given if g.finding and g.word == "proved"]
-            return found[0].task_id, proofs[0] if proofs else ""
+            proofs = [g.finding.id for g in given if g.finding and g.word == "proved"]
+            proofs += [e.verdict_id for e in answers.latest_proofs(connection, last=1)]
+            return found[0].task_id, str(proofs[0]) if proofs else ""
     return "", ""
 
 
@@ -220,7 +221,8 @@ def settle(page: Page) -> None:
     page.wait_for_selector("[data-testid=stMainBlockContainer]", timeout=30_000)
     page.wait_for_selector("[data-testid=stHeading], [data-testid=stHtml] .wb-lead", timeout=30_000)
     page.wait_for_function(
-        "!document.querySelector('[data-test-script-state=running]')", timeout=30_000
+        "!document.querySelector('[data-test-script-state=running], [data-testid=stSkeleton]')",
+        timeout=30_000,
     )
     page.wait_for_timeout(600)
 

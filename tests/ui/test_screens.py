@@ -273,7 +273,7 @@ def test_dataset_rows_carry_their_reason_and_no_held_out_task(visit: Open, fille
 
 def test_certificates_list_checks_and_ways_to_check_elsewhere(visit: Open, filled: Path) -> None:
     app = visit(filled, "certificates")
-    assert "every file has its digest" in said(app)
+    assert "every file has its digest" in html(app)
     assert "sha256sum --check SHA256SUMS" in codes(app)
     assert "workbench.certificate" in codes(app)
 
@@ -296,4 +296,4 @@ def test_doctor_puts_what_is_broken_on_top(
     app = visit(filled, "doctor")
     assert not app.exception
     assert app.error[0].value == "1 thing that the workbench needs does not work: disk."
-    assert "→ Make room." in said(app)
+    assert "→ Make room." in html(app)

@@ -130,10 +130,11 @@ def test_wildcards_of_sql_are_only_letters_in_a_search(connection: Connection) -
     assert matrix.page(connection, Filter(search="CLAMP/0000")).total == 3
 
 
-def test_student_fails_means_that_a_teacher_has_a_proof(connection: Connection) -> None:
-    for row in matrix.page(connection, Filter(mode=Mode.STUDENT_FAILS)).rows:
-        assert row.cells["student:r1"].word != "proved"
-        assert "proved" in {c.word for n, c in row.cells.items() if n != "student:r1"}
+def test_student_fails_means_the_newest_student(connection: Connection) -> None:
+    found = matrix.page(connection, Filter(mode=Mode.STUDENT_FAILS))
+    assert found.rows
+    assert all(row.cells["student:r1"].word != "proved" for row in found.rows)
+    assert found.total == 48 - matrix.totals(connection, Filter()).of("student:r1", "proved")
 
 
 def test_neighbours_are_those_of_the_filtered_list(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from ui import data, jobs
-from ui.widgets import page
+from ui.widgets import figures, page
 from ui.widgets.words import CERTIFICATE, Look
 from workbench.store.views import certificates
 from workbench.store.views.certificates import Certificate, Check, Claim
@@ -74,8 +74,7 @@ def _checks(found: Certificate) -> None:
         listed = _listed(found, now)
         if not listed:
             st.caption("Nobody has checked this certificate here yet.")
-        for check in listed:
-            _check(check)
+        figures.checks([_line(check) for check in listed])
         if now is None:
             return
         if now.state == "running":
@@ -111,14 +110,9 @@ def _listed(found: Certificate, job: jobs.Job | None) -> tuple[Check, ...]:
     return found.checks
 
 
-def _check(check: Check) -> None:
+def _line(check: Check) -> tuple[str, str, str, str]:
     look = STATUS.get(check.status, STATUS["skipped"])
-    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-        st.badge(look.text, color=look.tone, help=look.sentence, width=96)
-        with st.container(gap=None):
-            st.text(check.claim or check.id)
-            if check.detail:
-                st.caption(page.literal(check.detail))
+    return look.tone, look.text, check.claim or check.id, check.detail
 
 
 def _identity(found: Certificate) -> None:

@@ -38,6 +38,9 @@ def show() -> None:
     if not given:
         page.empty("None of these sources answered this task.", "workbench", "ask", "--help")
         return
+    silent = [name for name in chosen if name not in {g.source_id for g in given}]
+    if silent and not blind:
+        st.caption(f"Not asked: {page.literal(', '.join(silent))}")
     if blind:
         given = tuple(
             sorted(given, key=lambda g: hashlib.sha256(f"{task.id}{g.id}".encode()).digest())

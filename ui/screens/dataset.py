@@ -11,6 +11,7 @@ from workbench.store.views import datasets
 from workbench.store.views.datasets import Example, Snapshot
 
 SIZE = 50
+ORDER = ("tasks", "candidates", "verified", "trainable", "winners")
 
 
 def show() -> None:
@@ -88,11 +89,13 @@ def _steps(funnel: object) -> list[tuple[str, int]]:
         return []
     if isinstance(pairs, list) and pairs and isinstance(pairs[0], dict):
         pairs = [tuple(entry.values())[:2] for entry in pairs]
-    return [
+    steps = [
         (str(name).replace("_", " "), number)
         for name, number in pairs  # type: ignore[attr-defined]  # a list or items by now
         if isinstance(number, int)
     ]
+    # The store keeps a mapping sorted by name; the rule works in this order.
+    return sorted(steps, key=lambda s: ORDER.index(s[0]) if s[0] in ORDER else len(ORDER))
 
 
 def _mix(found: Snapshot) -> None:
@@ -164,7 +167,10 @@ def _rows(found: Snapshot) -> None:
         on_select="rerun",
         selection_mode="single-cell",
         height=min(38 + 35 * len(listed), 460),
-        column_config={"because": st.column_config.TextColumn(width="large")},
+        column_config={
+            "score": st.column_config.NumberColumn(format="%.3f"),
+            "because": st.column_config.TextColumn(width="large"),
+        },
         alt="The rows of this dataset with their reasons",
     )
     pages = -(-total // SIZE)

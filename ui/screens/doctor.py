@@ -7,14 +7,14 @@ from itertools import groupby
 import streamlit as st
 
 from ui import data
-from ui.widgets import page
+from ui.widgets import figures, page
 from ui.widgets.words import Look
 from workbench.doctor import Finding, examine
 from workbench.errors import WorkbenchError
 
 STATES = {
     "ok": Look("✓", "works", "green", "Works."),
-    "note": Look("◔", "works, see note", "blue", "Works, with a remark."),
+    "note": Look("◔", "see note", "blue", "Works, with a remark."),
     "missing": Look("○", "not here", "gray", "An optional part that is not here."),
     "broken": Look("✗", "broken", "red", "Needed, and does not work."),
 }
@@ -52,26 +52,19 @@ def show() -> None:
             st.rerun()
         page.show_command("workbench", "doctor", "--json")
     areas = [(area, list(lines)) for area, lines in groupby(found, key=lambda f: f.area)]
-    for start in range(0, len(areas), 2):
-        for column, (area, lines) in zip(
-            st.columns(2, gap="medium"), areas[start : start + 2], strict=False
-        ):
-            with column, st.container(border=True):
-                st.markdown(f"**{page.literal(area.capitalize())}**")
-                for line in lines:
-                    _line(line)
+    half = sum(len(lines) + 2 for _, lines in areas) / 2
+    columns, filled = st.columns(2, gap="medium"), 0
+    for area, lines in areas:
+        with columns[0 if filled < half else 1], st.container(border=True):
+            st.markdown(f"**{page.literal(area.capitalize())}**")
+            figures.checks([_line(line) for line in lines])
+        filled += len(lines) + 2
 
 
-def _line(found: Finding) -> None:
+def _line(found: Finding) -> tuple[str, str, str, str]:
     look = STATES[found.state]
-    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-        st.badge(look.text, color=look.tone, help=look.sentence)
-        with st.container(gap=None):
-            st.text(found.name)
-            if found.detail:
-                st.caption(page.literal(found.detail))
-            if found.mend:
-                st.caption(f"→ {page.literal(found.mend)}")
+    mend = f" → {found.mend}" if found.mend else ""
+    return look.tone, look.text, found.name, f"{found.detail}{mend}"
 
 
 if __name__ == "__main__":

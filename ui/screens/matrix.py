@@ -27,7 +27,14 @@ SHADE = {
     "violet": "background-color: rgba(138, 92, 194, 0.20)",
     "gray": "",
 }
-CLEARED = {"mode": Mode.ALL.value, "search": "", "category": "", "columns": [], "page": 1}
+CLEARED = {
+    "mode": Mode.ALL.value,
+    "search": "",
+    "category": "",
+    "split": "",
+    "columns": [],
+    "page": 1,
+}
 
 
 def show() -> None:
@@ -72,7 +79,7 @@ def _filters() -> tuple[Filter, str]:
         label_visibility="collapsed",
     )
     names = [s.id for s in data.read(matrix.sources)]
-    search, category, columns, baseline = st.columns([3, 2, 3, 2])
+    search, category, split, columns, baseline = st.columns([3, 2, 2, 3, 2])
     typed = search.text_input(
         "Search",
         key="search",
@@ -88,6 +95,15 @@ def _filters() -> tuple[Filter, str]:
         key="category",
         bind="query-params",
         on_change=_first_page,
+    )
+    side = split.selectbox(
+        "Split",
+        ["", "train", "eval", "none"],
+        format_func=lambda name: name or "every split",
+        key="split",
+        bind="query-params",
+        on_change=_first_page,
+        help="Held-out tasks are “eval”: students answer them, and nobody trains on them.",
     )
     shown = columns.multiselect(
         "Columns",
@@ -110,6 +126,7 @@ def _filters() -> tuple[Filter, str]:
             mode=Mode(mode or Mode.ALL.value),
             search=(typed or "").strip(),
             category=chosen or "",
+            split=side or "",
             sources=tuple(shown),
         ),
         against or "",

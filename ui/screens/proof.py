@@ -28,9 +28,7 @@ def show() -> None:
     if found is None:
         if written:
             st.warning(f"There is no verdict “{page.literal(written)}”.")
-        else:
-            st.info("Open a proof from an answer: Matrix → a cell → “The proof”.")
-        st.page_link(links.MATRIX, label="Go to the matrix", icon=":material/grid_on:")
+        _latest()
         return
     _head(found)
     left, right = st.columns(2, gap="large")
@@ -40,6 +38,36 @@ def show() -> None:
         _statement(found)
     _obligations(found)
     _identity(found)
+
+
+def _latest() -> None:
+    """Offer the newest proofs; the matrix leads to every other."""
+    listed = data.read(answers.latest_proofs)
+    if not listed:
+        page.empty("Nothing is proved here yet.", "workbench", "demo")
+        return
+    st.caption("The newest proofs. Choose one; every other is behind its cell in the matrix.")
+    event = st.dataframe(
+        [
+            {
+                "task": e.task_id,
+                "method": e.method,
+                "obligations": e.obligations,
+                "second solver": RECHECK[e.recheck].text,
+            }
+            for e in listed
+        ],
+        hide_index=True,
+        key=f"proofs-{listed[0].verdict_id}",
+        on_select="rerun",
+        selection_mode="single-cell",
+        alt="The newest proofs",
+    )
+    picked = event.selection.get("cells", [])
+    if picked:
+        st.query_params["verdict"] = str(listed[picked[0][0]].verdict_id)
+        st.rerun()
+    st.page_link(links.MATRIX, label="Go to the matrix", icon=":material/grid_on:")
 
 
 def _head(found: Proof) -> None:

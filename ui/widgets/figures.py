@@ -47,16 +47,33 @@ def before_after(
         f'width:{at(right) - at(left):.2f}%"></span>'
         f'<span class="dot before" style="left:{at(before):.2f}%"></span>'
         f'<span class="dot after" style="left:{at(after):.2f}%"></span>'
-        f"{_tag(before, names[0])}{_tag(after, names[1])}{ticks}</div>"
+        f"{_tags(before, after, names)}{ticks}</div>"
     )
 
 
-def _tag(share: float, name: str) -> str:
-    side = "start" if share < 0.08 else "end" if share > 0.92 else ""
-    return (
-        f'<span class="tag {side}" style="left:{share * 100:.2f}%">'
-        f"{text(name)} {percent(share)}</span>"
+def _tags(before: float, after: float, names: tuple[str, str]) -> str:
+    """Write both shares above their dots, or as one where they would run into each other."""
+    if abs(after - before) < 0.25:
+        both = f"{names[0]} {percent(before)} → {names[1]} {percent(after)}"
+        return _tag((before + after) / 2, both)
+    return _tag(before, f"{names[0]} {percent(before)}") + _tag(
+        after, f"{names[1]} {percent(after)}"
     )
+
+
+def _tag(share: float, label: str) -> str:
+    side = "start" if share < 0.2 else "end" if share > 0.8 else ""
+    return f'<span class="tag {side}" style="left:{share * 100:.2f}%">{text(label)}</span>'
+
+
+def checks(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """List (tone, glyph and word, claim, detail): one line each, to be read down the left edge."""
+    items = "".join(
+        f'<li><span class="mark wb-{FILL[tone]}">{text(mark)}</span>'
+        f'<span>{text(claim)} <span class="wb-soft">{text(detail)}</span></span></li>'
+        for tone, mark, claim, detail in rows
+    )
+    st.html(f'<ul class="wb-checks">{items}</ul>')
 
 
 def share_bars(rows: Sequence[tuple[str, Mapping[str, int]]]) -> None:

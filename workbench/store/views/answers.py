@@ -271,6 +271,30 @@ def _counterexample(name: str, found: Mapping[str, Any] | None) -> Counterexampl
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One verdict in a list of proofs."""
+
+    verdict_id: int
+    task_id: str
+    method: str
+    obligations: int
+    recheck: str
+
+
+def latest_proofs(connection: Connection, *, last: int = 100) -> tuple[Entry, ...]:
+    """Return the newest proved verdicts."""
+    found = rows(
+        connection,
+        "SELECT v.id AS verdict_id, v.task_id AS task_id, v.method AS method,"
+        " (SELECT count(*) FROM obligation o WHERE o.verdict_id = v.id) AS obligations,"
+        " v.recheck AS recheck FROM verdict v WHERE v.verdict = 'proved'"
+        " ORDER BY v.id DESC LIMIT :last",
+        last=last,
+    )
+    return tuple(Entry(**r) for r in found)
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """One verdict with the code and the task it speaks about."""
 

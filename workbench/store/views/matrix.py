@@ -23,7 +23,7 @@ class Mode(StrEnum):
     DIFFERENT = "different"
     """The sources' words are not all the same."""
     STUDENT_FAILS = "student fails"
-    """A teacher has a proof and the newest student has none."""
+    """The newest student answered and has no proof."""
     REFUTED = "refuted"
     UNKNOWN = "unknown"
     ERROR = "error"
@@ -116,10 +116,7 @@ CELLS = f"""SELECT a.task_id AS task_id, a.source_id AS source_id, {WORD} AS wor
 
 _WANTED = {
     Mode.DIFFERENT: "count(DISTINCT c.word) > 1",
-    Mode.STUDENT_FAILS: (
-        "count(*) FILTER (WHERE c.source_id = :student AND c.word <> 'proved') > 0"
-        " AND count(*) FILTER (WHERE c.source_id <> :student AND c.word = 'proved') > 0"
-    ),
+    Mode.STUDENT_FAILS: "count(*) FILTER (WHERE c.source_id = :student AND c.word <> 'proved') > 0",
     Mode.REFUTED: "count(*) FILTER (WHERE c.word = 'refuted') > 0",
     Mode.UNKNOWN: "count(*) FILTER (WHERE c.word = 'unknown') > 0",
     Mode.ERROR: "count(*) FILTER (WHERE c.word IN ('error', 'failed')) > 0",

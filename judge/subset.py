@@ -11,6 +11,7 @@ import builtins
 import unicodedata
 from dataclasses import dataclass
 
+from judge.renaming import take_names
 from judge.symbolic.machine import Program
 
 MAX_SOURCE = 200_000
@@ -133,6 +134,8 @@ def read(code: str, entry_point: str, helpers: str, signature: str | None) -> Ca
     if spec.vararg or spec.kwarg or spec.kwonlyargs:
         raise Refusal(f"not modelled: starred or keyword-only parameters (line {function.lineno})")
     _refuse_nested(program)
+    if signature is not None:
+        take_names(program, function, signature)
     params = [(a.arg, a.annotation) for a in (*spec.posonlyargs, *spec.args)]
     returns = function.returns
     if signature is not None:

@@ -181,7 +181,7 @@ def main() -> None:
     if importlib.util.find_spec("evalplus") is not None:
         print(measure("evalplus", evalplus, options.candidates), flush=True)
     else:
-        print("evalplus                           not installed here")
+        print("evalplus is not installed here")
     print(throughput(options.candidates * 2, options.jobs))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -124,6 +125,11 @@ class Sandbox:
             if server is not None and (worn or not server.alive()):
                 server.close()
                 server = None
+            if server is None and not hasattr(os, "fork"):
+                raise SandboxError(
+                    "this system cannot fork, so untrusted code cannot be held; "
+                    "on Windows run the workbench inside WSL"
+                )
             if server is None:
                 server = self._server = ForkServer(self.policy.without)
             return server

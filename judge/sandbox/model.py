@@ -45,9 +45,9 @@ class Limits:
     cpu_seconds: float = 2.0
     """Processor time of one call, or of loading the code."""
     wall_seconds: float = 6.0
-    """Wall clock of one call; longer than the processor time, because a machine may be busy."""
+    """Wall clock of one call, for what sleeps; stretched up to four times on a busy machine."""
     total_seconds: float = 60.0
-    """Wall clock of a whole run with all its calls."""
+    """Wall clock of a whole run with all its calls, stretched likewise."""
     memory_mb: int = 512
     """Address space beyond what the bare interpreter has, in MiB."""
     output_bytes: int = 1_000_000

@@ -18,6 +18,7 @@ from workbench.settings import Settings
 from workbench.stages.agreement import Answerer, agreement_of
 from workbench.stages.answers import latest_by_source, round_answers
 from workbench.stages.events import Reporter
+from workbench.stages.history import source_history
 from workbench.stages.judge import verdicts_of
 from workbench.stages.prompts import student_messages
 from workbench.stages.selection_rule import RULE, apply_rule, funnel
@@ -28,7 +29,6 @@ from workbench.store.tables import (
     CandidateRow,
     ExampleRow,
     OverrideRow,
-    RoundAnswerRow,
     RoundRow,
     RoundTaskRow,
     SelectionRow,
@@ -171,7 +171,7 @@ class _Field:
             codes = _codes(session, {r.candidate_id or "" for r in rows})
             sources = {row.id: row for row in session.exec(select(SourceRow))}
             rejected = _rejected(session, [v.id for v in verdicts.values() if v.id is not None])
-        history = _history(store, settings, round_id)
+        history = source_history(store, settings, round_id)
         losers: dict[str, str] = {}
         for (name, task_id), verdict in sorted(verdicts.items()):
             if verdict.verdict == "refuted":
@@ -301,45 +301,6 @@ def _rejected(session: Session, verdict_ids: Sequence[int]) -> dict[int, str]:
     for row in session.exec(select(OverrideRow).order_by(col(OverrideRow.id))):
         last[row.verdict_id] = row
     return {n: r.reason for n, r in last.items() if n in wanted and r.decision == "reject"}
-
-
-def _history(
-    store: Store, settings: Settings, round_id: str
-) -> dict[tuple[str, str], tuple[int, int]]:
-    """Count each source's scored answers by category, in this round and those before it.
-
-    Every answer counts, winners and losers; an honest "cannot" and what the judge could not tell
-    count as nothing; an answer without usable code counts as wrong.
-    """
-    from judge.verdict import Verdict
-
-    with store.read() as session:
-        this = session.get(RoundRow, round_id)
-        number = this.number if this is not None else 0
-        query = (
-            select(AnswerRow, TaskRow.category)
-            .join(RoundAnswerRow, col(RoundAnswerRow.answer_id) == col(AnswerRow.id))
-            .join(RoundRow, col(RoundRow.id) == col(RoundAnswerRow.round_id))
-            .join(TaskRow, col(TaskRow.id) == col(AnswerRow.task_id))
-            .where(
-                RoundRow.number <= number,
-                col(RoundAnswerRow.role).in_(("teacher", "repair")),
-                AnswerRow.finish == "stop",
-            )
-            .distinct()
-        )
-        rows = list(session.exec(query))
-    found = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r, _ in rows])
-    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row, category in rows:
-        if row.candidate_id is None:
-            counts[(row.source_id, category)][1] += 1
-            continue
-        verdict = found.get((row.candidate_id, row.task_id))
-        if verdict is None or not Verdict.of(verdict.verdict).scored:
-            continue
-        counts[(row.source_id, category)][0 if verdict.verdict in GATES else 1] += 1
-    return {key: (right, wrong) for key, (right, wrong) in counts.items()}
 
 
 def _freeze(

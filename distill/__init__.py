@@ -7,18 +7,19 @@ from distill.config import LoraConfig, TrainConfig, TrainingPlan, read_lora, rea
 from distill.errors import DistillError
 from distill.evaluate import Paired, by_category, mcnemar, paired, pass_at_k, regressions
 from distill.example import Example
-from distill.formats import FORMATS, read_examples, rows, write_examples, write_jsonl
+from distill.export import Merged, merge
+from distill.formats import read_examples, rows, write_examples, write_jsonl
 from distill.gate import Decision, gate
 from distill.student import Generation, Student, base_digest
 from distill.trainer import TrainEvent, TrainingRecord, train
 
 __all__ = [
-    "FORMATS",
     "Decision",
     "DistillError",
     "Example",
     "Generation",
     "LoraConfig",
+    "Merged",
     "Paired",
     "Student",
     "TrainConfig",
@@ -29,6 +30,7 @@ __all__ = [
     "by_category",
     "gate",
     "mcnemar",
+    "merge",
     "paired",
     "pass_at_k",
     "read_examples",

@@ -38,6 +38,8 @@ SPLIT = (
 
 
 _GROUP = 8
+CHECKPOINT_EVERY = 200
+"""Steps between two checkpoints of the pretraining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Recipe:
     heads: int = 4
     intermediate: int = 384
     vocabulary: int = 1024
-    steps: int = 1600
+    steps: int = 900
     batch: int = 64
     rate: float = 0.02
     """Muon's learning rate, for the matrices of the layers."""
@@ -261,7 +263,7 @@ def pretrain(recipe: Recipe, out: Path, *, report: Callable[[str], None] | None 
         if report and run.step % 50 == 0:
             spent = time.process_time() - begun
             report(f"step {run.step}/{recipe.steps} loss {smooth:.4f} {spent:.0f} CPU s")
-        if run.step % 200 == 0 and run.step < recipe.steps:
+        if run.step % CHECKPOINT_EVERY == 0 and run.step < recipe.steps:
             run.save_checkpoint()
     run.finish()
     return out

@@ -42,7 +42,7 @@ def test_loops_and_comprehensions_follow() -> None:
         "def f(y, x):\n    return y // x\n",  # swapped
         "def f(a, b):\n    return a // b if b < 9 else f(a=a, b=b)\n",  # called by name
         "x = 3\ndef f(a, b):\n    return a // b + x - 3\n",  # the task's name is a constant here
-        "def f(a, b):\n    try:\n        return a // b\n    except KeyError as x:\n        return 0\n",
+        "def f(a, b):\n    try:\n        return a // b\n    except KeyError as x:\n        pass\n",
         "def y(n):\n    return n\ndef f(a, b):\n    return y(a) // b\n",
     ],
 )

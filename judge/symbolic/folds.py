@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from judge.symbolic import term as T
+from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
 from judge.symbolic.values import Filtered, Seq, Single, Unsupported, Value, View
 
@@ -215,6 +216,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
         result.update((f.id, f) for f in todo)
         if not todo:
             break
+    for f in sorted_lemmas([*roots, *result.values()]):
+        result[f.id] = f
     for f in _parities([*roots, *result.values()]):
         result[f.id] = f
     for f in _pair_lemmas([t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]):

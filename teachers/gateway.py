@@ -55,6 +55,14 @@ class Retry:
     deadline: float = 600.0
 
 
+@dataclass(slots=True)
+class _Flight:
+    """A request that is being asked, and how many wait for its answer."""
+
+    task: asyncio.Task[Answer]
+    waiting: int = 0
+
+
 class Gateway:
     """The one door to all teachers for one run.
 
@@ -88,7 +96,7 @@ class Gateway:
         self.breaker = breaker or Breaker()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gates: dict[str, Gate] = {}
-        self._flying: dict[str, asyncio.Task[Answer]] = {}
+        self._flying: dict[str, _Flight] = {}
 
     async def ask(self, teacher: Teacher, prompt: Prompt, sampling: Sampling) -> Answer:
         """Return the answer of ``teacher``: from the cache, from a twin in flight, or asked now."""
@@ -99,17 +107,22 @@ class Gateway:
             if known is not None:
                 return known
         self._bind_loop()
-        task = self._flying.get(key)
-        if task is None:
+        flight = self._flying.get(key)
+        if flight is None:
             task = asyncio.ensure_future(self._fresh(teacher, identity, prompt, sampling, key))
-            self._flying[key] = task
+            flight = self._flying[key] = _Flight(task)
             task.add_done_callback(lambda _: self._flying.pop(key, None))
-            try:
-                return await asyncio.shield(task)
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-        return replace(await asyncio.shield(task), cached=True)
+        first = flight.waiting == 0
+        flight.waiting += 1
+        try:
+            answer = await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            if flight.waiting == 1:
+                flight.task.cancel()  # nobody is left who wants it
+            raise
+        finally:
+            flight.waiting -= 1
+        return answer if first else replace(answer, cached=True)
 
     async def ask_first(
         self, teachers: Sequence[Teacher], prompt: Prompt, sampling: Sampling

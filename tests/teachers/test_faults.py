@@ -264,3 +264,17 @@ def test_ollama_is_told_the_context_and_refuses_a_prompt_that_would_be_cut() -> 
 def test_a_failed_answer_of_unknown_price_is_not_free_of_charge_by_assumption() -> None:
     answer, _ = asyncio.run(once("chat", "500"))
     assert answer.cost is None or answer.cost == Decimal(0)
+
+
+def test_the_responses_interface_says_that_it_has_no_stop_sequences() -> None:
+    async def run() -> tuple[Answer, FaultServer]:
+        async with FaultServer() as server:
+            teacher = teacher_for("responses", server.url)
+            answer = await teacher.answer(PROMPT, Sampling(stop=("end",)))
+            await teacher.close()
+            return answer, server
+
+    answer, server = asyncio.run(run())
+    assert answer.failure is not None
+    assert answer.failure.kind is FailureKind.BAD_REQUEST
+    assert server.requests == []

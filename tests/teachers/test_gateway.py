@@ -189,6 +189,21 @@ def test_a_cancelled_question_can_be_asked_again() -> None:
     assert asyncio.run(run()).finish is Finish.STOP
 
 
+def test_a_cancelled_question_does_not_take_its_twin_along() -> None:
+    teacher = Scripted(HERE, lambda n: good())
+    door = gateway()
+
+    async def run() -> Answer:
+        first = asyncio.ensure_future(door.ask(teacher, PROMPT, SAMPLING))
+        second = asyncio.ensure_future(door.ask(teacher, PROMPT, SAMPLING))
+        await asyncio.sleep(0.001)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(run()).finish is Finish.STOP
+    assert teacher.calls == 1
+
+
 PRICES = PriceBook({("far", "m"): Price(Decimal("0.15"), Decimal("0.60"))})
 
 

@@ -15,6 +15,7 @@ from judge.prove import ENCODER_VERSION, prove
 from judge.verdict import Obligation
 from tests.workbench.certificate.sample import (
     edit_lines,
+    payload_of,
     proved,
     refuted,
     reseal,
@@ -161,16 +162,22 @@ def swap_obligation(bundle: Path, key: SigningKey, text: bytes) -> None:
 
 
 def resealed_figures(bundle: Path, key: SigningKey) -> None:
-    """Sign again with every figure recomputed: the most careful liar there is."""
+    """Sign again with every figure and page recomputed: the most careful liar there is."""
+    from workbench.certificate.card import render_card
     from workbench.certificate.figures import predicate
     from workbench.certificate.files import EVIDENCE_FILES, TRAINING, read_evidence
+    from workbench.certificate.page import render_page
 
     names = [*EVIDENCE_FILES, TRAINING]
     read = read_evidence({name: (bundle / name).read_bytes() for name in names})
 
+    issued = payload_of(bundle)["predicate"]["round"]["issuedAt"]
+    body = predicate(read, issued)
+    (bundle / "README.md").write_text(render_card(body, read))
+    (bundle / "report.html").write_text(render_page(body, read))
+
     def change(statement: Any) -> None:
-        issued = statement["predicate"]["round"]["issuedAt"]
-        statement["predicate"] = predicate(read, issued).model_dump(mode="json", by_alias=True)
+        statement["predicate"] = body.model_dump(mode="json", by_alias=True)
 
     reseal(bundle, key, change)
 

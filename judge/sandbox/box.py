@@ -41,6 +41,7 @@ class Sandbox:
         self.policy = policy if policy is not None else Policy()
         self._lock = threading.Lock()
         self._server: ForkServer | None = None
+        self._spare: tuple[ForkServer, Child] | None = None
         self._closed = False
         self._demand(self._ready())
 
@@ -54,6 +55,7 @@ class Sandbox:
         """End the fork server and every process below it."""
         with self._lock:
             self._closed = True
+            self._drop_spare()
             server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -104,14 +106,45 @@ class Sandbox:
             return Run(outcomes, session.loaded, self.layers, time.monotonic() - began)
 
     def _child(self) -> Child:
+        """Return a child that nothing has run in, and have the next one forked meanwhile."""
         try:
-            return self._ready().start()
+            server = self._ready()
+            child = self._take_spare(server) or server.start()
         except SandboxError:
             self._replace()
             return self._ready().start()
+        try:
+            self._keep_spare(server, server.start())
+        except SandboxError:
+            child.close()
+            self._replace()
+            return self._ready().start()
+        return child
+
+    def _take_spare(self, server: ForkServer) -> Child | None:
+        with self._lock:
+            if self._spare is None or self._spare[0] is not server:
+                self._drop_spare()
+                return None
+            child = self._spare[1]
+            self._spare = None
+            return child
+
+    def _keep_spare(self, server: ForkServer, child: Child) -> None:
+        with self._lock:
+            if self._spare is None and self._server is server:
+                self._spare = (server, child)
+                return
+        child.close()
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            self._spare[1].close()
+        self._spare = None
 
     def _replace(self) -> None:
         with self._lock:
+            self._drop_spare()
             server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -121,8 +154,10 @@ class Sandbox:
             if self._closed:
                 raise SandboxError("the sandbox is closed; open another")
             server = self._server
-            worn = server is not None and server.started >= _RECYCLE and server.live == 0
+            idle = 0 if self._spare is None else 1
+            worn = server is not None and server.started >= _RECYCLE and server.live <= idle
             if server is not None and (worn or not server.alive()):
+                self._drop_spare()
                 server.close()
                 server = None
             if server is None and not hasattr(os, "fork"):

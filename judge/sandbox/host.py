@@ -157,7 +157,12 @@ class ForkServer:
         return Child(self, job, ours, read)
 
     def order_kill(self, job: int) -> None:
-        """Ask for a child's death; a server that is gone took its children along."""
+        """Ask for a child's death; a server that is gone took its children along.
+
+        In a forked process the children are the other process's, so nothing is asked.
+        """
+        if self.owner != os.getpid():
+            return
         with self._lock, suppress(OSError):
             self._control.send(frames.CONTROL.pack(b"k", job))
 

@@ -312,7 +312,7 @@ def test_tens_of_thousands_of_executions_leave_memory_flat() -> None:
         assert _resident(box) - first < 4 << 10
         server = box._server
         assert server is not None
-        assert len(_processes_below(server._process.pid)) <= 2
+        assert len(_processes_below(server._process.pid)) <= 3  # its init, a child, a spare
 
 
 def _resident(box: Sandbox) -> int:

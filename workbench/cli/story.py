@@ -18,7 +18,6 @@ from workbench.store.tables import (
     CandidateRow,
     EventRow,
     ExampleRow,
-    ObligationRow,
     RoundAnswerRow,
     RoundRow,
     SelectionRow,
@@ -234,12 +233,8 @@ def _example(session: Session, round_id: str, role: str, verdict: str) -> list[s
     if found is None:
         return []
     answer, task, candidate, verdict_row = found
-    proofs = session.exec(
-        select(func.count()).where(ObligationRow.verdict_id == verdict_row.id)
-    ).one()
     lines = ["", *textwrap.wrap(f"asked: {task.prompt}", 88, max_lines=3)]
     lines.append(f"{answer.source_id} wrote:")
     lines += textwrap.indent(candidate.code.rstrip(), "    ").splitlines()
-    also = f" {proofs} obligations, cvc5: {verdict_row.recheck}." if proofs else ""
-    lines.append(f"{verdict}: {verdict_row.explanation}{also}")
+    lines += textwrap.wrap(f"the judge: {verdict_row.explanation}", 88)
     return lines

@@ -11,6 +11,13 @@ import streamlit as st
 from ui import links
 from ui.widgets.page import STYLE
 
+# A picture in the page itself: a named icon would be fetched from a server on the internet.
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+    "%3Crect width='32' height='32' rx='7' fill='%2327548a'/%3E"
+    "%3Cpath d='M8 17l6 6L25 10' fill='none' stroke='%23fcfbf8' stroke-width='4'/%3E%3C/svg%3E"
+)
+
 MENU = {
     "Results": (
         (links.OVERVIEW, "Overview", ":material/home:"),
@@ -35,7 +42,7 @@ def main() -> None:
     """Draw the frame and run the screen that the address names."""
     st.set_page_config(
         page_title="Workbench",
-        page_icon=":material/construction:",
+        page_icon=ICON,
         layout="wide",
         initial_sidebar_state=230,
     )

@@ -43,6 +43,8 @@ FLAGS = [
     "--disable-sync",
 ]
 TALLEST = 4_000
+PATIENCE = 120_000
+"""Milliseconds; a machine at work is slow, and a screen that is slow is still a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,11 @@ def serving(environment: dict[str, str] | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=15)
+        try:
+            server.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
@@ -218,11 +224,13 @@ def _pictures(browser: Browser, address: str, look: Look, folder: Path) -> Itera
 
 def settle(page: Page) -> None:
     """Wait until the screen is drawn and its script rests."""
-    page.wait_for_selector("[data-testid=stMainBlockContainer]", timeout=30_000)
-    page.wait_for_selector("[data-testid=stHeading], [data-testid=stHtml] .wb-lead", timeout=30_000)
+    page.wait_for_selector("[data-testid=stMainBlockContainer]", timeout=PATIENCE)
+    page.wait_for_selector(
+        "[data-testid=stHeading], [data-testid=stHtml] .wb-lead", timeout=PATIENCE
+    )
     page.wait_for_function(
         "!document.querySelector('[data-test-script-state=running], [data-testid=stSkeleton]')",
-        timeout=30_000,
+        timeout=PATIENCE,
     )
     page.wait_for_timeout(600)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ui.screenshots import BROWSERS, FLAGS, LOOKS, addresses, serving, settle
+from ui.screenshots import BROWSERS, FLAGS, LOOKS, PATIENCE, addresses, serving, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -47,6 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, filled: Path) -> Iterator[str
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
     yield opened
     context.close()
 
@@ -90,13 +91,9 @@ def test_from_the_matrix_to_the_failing_call(page: Page, site: str) -> None:
     grid = page.locator("[data-testid=stDataFrame] canvas").first
     box = grid.bounding_box()
     assert box is not None
-    # The third column is the first source's; a grid is a canvas, so that a click has a place.
-    for offset in (290, 370, 450, 560, 640):
-        page.mouse.click(box["x"] + offset, box["y"] + 52)
-        page.wait_for_timeout(900)
-        if "/compare" in page.url:
-            break
-    page.wait_for_url("**/compare?*", timeout=15_000)
+    # A grid is a canvas: a click has a place. This is the first source's cell in the first row.
+    page.mouse.click(box["x"] + 300, box["y"] + 55)
+    page.wait_for_url("**/compare?*", timeout=PATIENCE)
     settle(page)
     assert "ensures" in text(page)
     assert "task=clamp" in page.url
@@ -106,7 +103,7 @@ def test_keys_step_through_the_filtered_tasks(page: Page, site: str) -> None:
     page.goto(f"{site}/compare?task=clamp%2F00004&search=clamp")
     settle(page)
     page.keyboard.press("Alt+ArrowRight")
-    page.wait_for_url("**task=clamp%2F00008**", timeout=15_000)
+    page.wait_for_url("**task=clamp%2F00008**", timeout=PATIENCE)
     settle(page)
     assert "clamp/00008" in text(page)
 
@@ -114,12 +111,13 @@ def test_keys_step_through_the_filtered_tasks(page: Page, site: str) -> None:
 def test_two_browsers_see_each_others_word(browser: Browser, site: str) -> None:
     first, second = browser.new_page(), browser.new_page()
     for one in (first, second):
+        one.set_default_timeout(PATIENCE)
         one.goto(f"{site}/compare?task=clamp%2F00012")
         settle(one)
     first.get_by_text("Disagree with the judge").first.click()
     first.get_by_label("Reason").first.fill("The prompt asks for something else.")
     first.get_by_role("button", name="Record it").first.click()
-    first.get_by_text("accepted by a person").first.wait_for(timeout=15_000)
+    first.get_by_text("accepted by a person").first.wait_for(timeout=PATIENCE)
     second.reload()
     settle(second)
     assert "accepted by a person" in text(second)

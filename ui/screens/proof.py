@@ -139,7 +139,10 @@ def _obligations(found: Proof) -> None:
         alt="The obligations of this verdict",
     )
     labels = [f"{o.position + 1}. {o.kind}: {o.text}" for o in obligations]
-    chosen = st.selectbox("Read one", range(len(obligations)), format_func=lambda n: labels[n])
+    goal = next((n for n, o in enumerate(obligations) if o.expected == "unsat"), 0)
+    chosen = st.selectbox(
+        "Read one", range(len(obligations)), index=goal, format_func=lambda n: labels[n]
+    )
     _formula(obligations[chosen])
 
 

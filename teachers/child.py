@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -30,7 +32,7 @@ class Child:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            alarm = threading.Timer(self._fuse, process.kill)
+            alarm = threading.Timer(self._fuse, _kill, [process])
             alarm.start()
             try:
                 process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
@@ -50,7 +52,7 @@ class Child:
         """End the process now, from any thread; a job in it comes back as failed."""
         process = self._process
         if process is not None:
-            process.kill()
+            _kill(process)
 
     def close(self) -> None:
         """End the process and wait for it."""
@@ -77,7 +79,7 @@ class Child:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _kill(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
@@ -85,3 +87,10 @@ class Child:
 
     def __del__(self) -> None:
         self._stop()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the worker and the job that it forked: they are a process group of their own."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -55,8 +55,8 @@ class FormalTeacher:
         seconds = float(result.get("seconds", 0.0))
         if "failed" in result:
             detail = str(result.get("detail", ""))
-            kind = FailureKind.INTERNAL if detail else FailureKind.TIMEOUT
-            failure = Failure(kind, str(result["failed"]), detail=detail)
+            # Asking again would fail again, so this is no timeout that a gateway retries.
+            failure = Failure(FailureKind.INTERNAL, str(result["failed"]), detail=detail)
             return self._value("", Finish.FAILED, seconds, failure)
         if "cannot" in result:
             return self._cannot(str(result["cannot"]), seconds)

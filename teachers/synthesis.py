@@ -1,8 +1,9 @@
-"""The synthesis teacher: from a contract over integers and truth values to Python, by SyGuS.
+"""The synthesis teacher: from a contract over integers and truth values to Python.
 
-cvc5 finds a function that satisfies the contract for every input that the precondition allows; a
-small search then looks for a shorter program that the solver proves just as right, and the shorter
-one is the answer. What is outside linear and bounded contracts ends with CANNOT and the reason.
+A search proposes short programs and cvc5 proves one right for every input that the precondition
+allows, or refutes it, which gives the next example. Where no short one is proved, cvc5's SyGuS
+engine finds a function of any length. What is outside linear and bounded contracts ends with CANNOT
+and the reason.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from teachers.model import Prompt, Specification
 VERSION = "1"
 """Raise when the translation, the strategies or their order change."""
 
-RLIMIT = 400_000
+RLIMIT = 300_000
 """cvc5's resource units for each question to the solver; the same on every machine."""
 
 

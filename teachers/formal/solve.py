@@ -1,9 +1,10 @@
 """Contract to code: the solver's own function, and a shorter one that it proves as good.
 
-1. cvc5's SyGuS engine looks for a function that satisfies the contract.
-2. The example search proposes short programs for a few inputs; the solver proves a proposal right
+1. The example search proposes short programs for a few inputs; the solver proves a proposal right
    for every input, or gives an input on which it is wrong, which becomes the next example.
-3. The shorter of the two proved functions is the answer. Nothing unproved is ever answered.
+2. Where no short program is proved, cvc5's SyGuS engine looks for a function of any length; its
+   results then guide the search once more.
+3. The shorter of the proved functions is the answer. Nothing unproved is ever answered.
 
 That proof is the teacher's own care; a judge does not rely on it.
 """
@@ -34,14 +35,16 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
     and fits the examples.
     """
     problem = _problem(specification)
-    whole = smt.synthesise(problem, rlimit)
-    if whole is not None and smt.refute(problem, whole, rlimit) is not None:
-        whole = None
-    short = _shorten(problem, specification, whole, rlimit)
+    whole: Term | None = None
+    short = _shorten(problem, specification, None, rlimit)
+    if short is None or not _fits_all(short, specification):
+        whole = smt.synthesise(problem, rlimit)
+        if whole is not None and smt.refute(problem, whole, rlimit) is not None:
+            whole = None
+        if whole is not None:
+            short = _shorten(problem, specification, whole, rlimit)
     found = [each for each in (short, whole) if each is not None]
-    found = [
-        each for each in found if all(fits(each, specification, e) for e in specification.examples)
-    ]
+    found = [each for each in found if _fits_all(each, specification)]
     if not found:
         raise CannotError(
             "the solver found no function for the contract within its resources"
@@ -52,6 +55,10 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
     names, returns = specification.parameters, specification.returns
     note = "proposed by search, proved by the solver" if best is short else "from the solver"
     return function(specification.entry_point, names, returns, best), note
+
+
+def _fits_all(term: Term, specification: Specification) -> bool:
+    return all(fits(term, specification, each) for each in specification.examples)
 
 
 def _problem(specification: Specification) -> Problem:

@@ -45,6 +45,8 @@ def _tidy(term: Term, order: dict[str, int]) -> Term:
         flat = _spread(Term(term.op, tuple(args)))
         flat.sort(key=lambda each: min((order.get(n, 98) for n in variables(each)), default=99))
         args = flat
+    if term.op == "-" and args[0] == integer(0):
+        return Term("neg", (args[1],))
     if term.op in ("<", ">", "<=", ">=") and _remainder(args[0]):
         # A remainder by a positive literal is never negative, so these are tests against zero.
         if (term.op, args[1].value) in (("<", 1), ("<=", 0)):

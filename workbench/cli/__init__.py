@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
 __all__ = ["main"]
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
 
 COMMANDS: dict[str, str] = {
     "init": "Create a home and a signing key; safe to repeat.",
@@ -105,6 +108,12 @@ def _root(
     """Hold the options that belong to no single command."""
 
 
+def _stopped() -> NoReturn:
+    """Tell a person who pressed Ctrl-C that nothing is lost."""
+    typer.echo("workbench: stopped; what was done is kept, the same command goes on.", err=True)
+    sys.exit(INTERRUPTED)
+
+
 def main() -> None:
     """Run the command line and turn mistakes into one sentence and an exit status."""
     from workbench.errors import WorkbenchError
@@ -115,8 +124,12 @@ def main() -> None:
         typer.echo(f"workbench: {error}", err=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
-        typer.echo("workbench: stopped; what was done is kept, the same command goes on.", err=True)
-        sys.exit(130)
+        _stopped()
+    except SystemExit as left:
+        # Typer turns Ctrl-C into this status and says nothing.
+        if left.code == INTERRUPTED:
+            _stopped()
+        raise
     except BrokenPipeError:
         # The reader of our stdout went away (``| head``); there is nobody left to tell.
         sys.stderr.close()

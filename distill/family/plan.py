@@ -13,8 +13,8 @@ class DemoPlan:
     held_out_tasks: int = 160
     max_tokens: int = 96
     """New tokens of one answer of the tiny student."""
-    rank: int = 16
-    alpha: int = 32
+    rank: int = 32
+    alpha: int = 64
     rate: float = 1e-3
     epochs: float = 12.0
-    batch: int = 8
+    batch: int = 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 from judge.obligation import companion, of_goal
 from judge.prove.result import Proof
 from judge.prove.session import Session, decide, obligations_of
-from judge.prove.witness import arguments
+from judge.prove.witness import arguments, refuted_claim
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import Mode, Plan
@@ -43,7 +43,7 @@ def _decide(session: Session, derived: Derivation) -> Proof | None:
         if answer == "unknown":
             return None
         args = arguments(session.z3, model, derived.shapes)
-        if args is None:
+        if not refuted_claim(session.candidate, session.contract, args):
             return None
         where = f" (line {one.line})" if one.line is not None else ""
         return Proof(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from judge.prove.result import Proof
 from judge.prove.session import Session, check_plan, finish
+from judge.prove.witness import refuted_claim
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import Plan
 
@@ -16,7 +17,8 @@ def prove(session: Session, first: Derivation) -> Proof | None:
         return finish(session, plan, checked)
     one, answer = checked.failed[0]
     where = f" (line {one.line})" if one.line is not None else ""
-    if answer == "sat" and checked.args is not None:
+    stands = refuted_claim(session.candidate, session.contract, checked.args)
+    if answer == "sat" and stands:
         return Proof(
             "refuted",
             "straight-line",
@@ -25,7 +27,7 @@ def prove(session: Session, first: Derivation) -> Proof | None:
             reason=f"{one.kind}: {one.text}{where}",
             rlimit=session.z3.spent,
         )
-    what = "has a model that gives no arguments" if answer == "sat" else "is out of reach"
+    what = "has only a model that is no counterexample" if answer == "sat" else "is out of reach"
     return Proof(
         "unknown",
         "straight-line",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from judge.contract import Contract
 from judge.obligation import symbol
 from judge.prove.solver import Z3
+from judge.subset import Candidate
 from judge.symbolic import term as T
 from judge.symbolic.shapes import (
     FLOAT,
@@ -19,6 +21,7 @@ from judge.symbolic.shapes import (
     Shape,
     TupleShape,
 )
+from judge.symbolic.values import Unsupported
 
 MAX_LENGTH = 200
 
@@ -110,6 +113,27 @@ class _Reader:
         (number,) = struct.unpack(">d", struct.pack(">Q", bits))
         assert isinstance(number, float)
         return number
+
+
+def refuted_claim(
+    candidate: Candidate, contract: Contract, args: tuple[object, ...] | None
+) -> bool:
+    """Whether a claimed counterexample stands: our own semantics, run on it, do not contradict it.
+
+    What a formula leaves open about a fold can give models of no real run; those are caught here.
+    """
+    from judge.prove.traces import NotPlain, to_value
+    from judge.symbolic.function import violates
+
+    if args is None:
+        return False
+    try:
+        with T.fresh_table():
+            names = [n for n, _ in candidate.parameters]
+            inputs = {n: to_value(a) for n, a in zip(names, args, strict=True)}
+            return violates(candidate, contract, inputs) is not False
+    except (Unsupported, NotPlain, RecursionError):
+        return True
 
 
 def arguments(z3: Z3, model: Any, shapes: dict[str, Shape]) -> tuple[object, ...] | None:

@@ -91,6 +91,18 @@ def derivation(
     return _Run(candidate, contract, plan, mode).run(inputs)
 
 
+def violates(candidate: Candidate, contract: Contract, inputs: dict[str, Value]) -> bool | None:
+    """Whether the contract is broken on literal inputs, by our own semantics; None: cannot say."""
+    run = _Run(candidate, contract, Plan(), Mode(unroll=60, concrete=True, depth=60))
+    derived = run.run(inputs)
+    alive = [o for o in derived.outcomes if not o.state.dead]
+    if any(map(T.is_false, derived.preconditions)):
+        return False
+    if len(alive) != 1 or not all(map(T.is_true, alive[0].state.facts)):
+        return None
+    return run.broken(alive[0])
+
+
 class _Run:
     def __init__(self, candidate: Candidate, contract: Contract, plan: Plan, mode: Mode) -> None:
         self.candidate = candidate
@@ -201,6 +213,22 @@ class _Run:
             state.facts.append(claim)
         x.emit("safety", text, line, state.facts, value)
         return state
+
+    def broken(self, outcome: Outcome) -> bool | None:
+        """Whether a literal outcome breaks the contract."""
+        if outcome.kind == "raise":
+            return None if self._allowed(outcome.exception or "") else True
+        state = outcome.state.copy()
+        value = outcome.value if outcome.value is not None else NoneV()
+        state.env = {**self.entry, "result": value}
+        for _, node in self.ensures:
+            held, raised, _ = self.x.pure_value(node, state, True)
+            assert isinstance(held, Term)
+            if T.is_false(held) or any(map(T.is_true, raised)):
+                return True
+            if not T.is_true(held) or not all(map(T.is_false, raised)):
+                return None
+        return False
 
     def _allowed(self, exception: str) -> bool:
         thrown = exception_class(exception)

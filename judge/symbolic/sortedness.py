@@ -54,7 +54,7 @@ def _is_step(part: Term, q: Term) -> bool:
 
 
 def _is_bound(part: Term, q: Term) -> bool:
-    """Whether a comparison bounds q by something without q, so that all of them make an interval."""
+    """Whether a comparison bounds q by something without q; such bounds make an interval."""
     if part.op != "<=":
         return False
     left, right = part.kids

@@ -22,10 +22,14 @@ DOCTOR = "screens/doctor.py"
 
 
 def filter_query(wanted: Filter) -> dict[str, str]:
-    """Return the part of a URL that stands for a filter; what is default stays out of it."""
-    query = {"search": wanted.search, "category": wanted.category, "split": wanted.split}
+    """Return the part of a URL that stands for a filter; what is default stays out of it.
+
+    The names differ from those of the matrix's own widgets: Streamlit refuses to set a parameter
+    that a widget of the page which is being left has bound.
+    """
+    query = {"in_search": wanted.search, "in_category": wanted.category, "in_split": wanted.split}
     if wanted.mode is not Mode.ALL:
-        query["mode"] = wanted.mode.value
+        query["in_mode"] = wanted.mode.value
     return {name: value for name, value in query.items() if value}
 
 
@@ -33,10 +37,10 @@ def filter_from_query(query: Mapping[str, str]) -> Filter:
     """Return the filter of a URL; a mode that does not exist shows everything."""
     known = {mode.value: mode for mode in Mode}
     return Filter(
-        mode=known.get(query.get("mode", ""), Mode.ALL),
-        search=query.get("search", ""),
-        category=query.get("category", ""),
-        split=query.get("split", ""),
+        mode=known.get(query.get("in_mode", ""), Mode.ALL),
+        search=query.get("in_search", ""),
+        category=query.get("in_category", ""),
+        split=query.get("in_split", ""),
     )
 
 

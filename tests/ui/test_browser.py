@@ -100,7 +100,7 @@ def test_from_the_matrix_to_the_failing_call(page: Page, site: str) -> None:
 
 
 def test_keys_step_through_the_filtered_tasks(page: Page, site: str) -> None:
-    page.goto(f"{site}/compare?task=clamp%2F00004&search=clamp")
+    page.goto(f"{site}/compare?task=clamp%2F00004&in_search=clamp")
     settle(page)
     page.keyboard.press("Alt+ArrowRight")
     page.wait_for_url("**task=clamp%2F00008**", timeout=PATIENCE)

@@ -131,7 +131,7 @@ def test_a_baseline_counts_both_directions(visit: Open, filled: Path) -> None:
 
 
 def test_a_cell_leads_to_its_answer_beside_a_different_one(visit: Open, filled: Path) -> None:
-    app = visit(filled, "matrix")
+    app = visit(filled, "matrix", mode="refuted", search="clamp")
     row = frame(app)["examples"].to_list().index("✗ refuted")
     task = frame(app)["task"][row]
     app = select_cell(app, row, "examples")
@@ -156,7 +156,7 @@ def test_compare_in_blind_mode_names_nobody(visit: Open, filled: Path) -> None:
 
 
 def test_compare_steps_within_the_filter(visit: Open, filled: Path) -> None:
-    app = visit(filled, "compare", task="clamp/00004", search="clamp")
+    app = visit(filled, "compare", task="clamp/00004", in_search="clamp")
     assert not app.exception
     app.button[1].click().run()
     assert "clamp/00008" in said(app)

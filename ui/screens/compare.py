@@ -72,7 +72,9 @@ def _walk(task: str, wanted: matrix.Filter) -> None:
         ):
             _go(str(after))
         narrowed = links.filter_query(wanted)
-        told = ", ".join(f"{k}: {v}" for k, v in narrowed.items()) or "every task"
+        told = (
+            ", ".join(f"{k.removeprefix('in_')}: {v}" for k, v in narrowed.items()) or "every task"
+        )
         st.caption(f"Stepping through {page.literal(told)} (Alt+← and Alt+→)")
 
 

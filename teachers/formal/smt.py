@@ -36,6 +36,15 @@ def _sort(manager: Any, kind: str) -> Any:
 
 def translate(manager: Any, term: Term, env: Mapping[str, Any]) -> Any:
     """Return ``term`` as a cvc5 term; ``env`` gives the variables. Raises ``OutsideError``."""
+    try:
+        return _translate(manager, term, env)
+    except RuntimeError:
+        # Python counts True as 1; the solver keeps the two sorts apart.
+        message = "truth values and numbers are mixed in a way that the solver does not take"
+        raise OutsideError(message) from None
+
+
+def _translate(manager: Any, term: Term, env: Mapping[str, Any]) -> Any:
     op = term.op
     if op == "var":
         return env[str(term.value)]
@@ -47,7 +56,7 @@ def translate(manager: Any, term: Term, env: Mapping[str, Any]) -> Any:
         return _divide(manager, term, env)
     if op not in _KINDS and op not in ("min", "max", "!=", "if"):
         raise OutsideError(f"the operator {op} is outside what the solver is asked about")
-    args = [translate(manager, each, env) for each in term.args]
+    args = [_translate(manager, each, env) for each in term.args]
     if op == "!=":
         return manager.mkTerm(Kind.NOT, manager.mkTerm(Kind.EQUAL, *args))
     if op == "if":
@@ -79,7 +88,7 @@ def _divide(manager: Any, term: Term, env: Mapping[str, Any]) -> Any:
     divisor = term.args[1].value
     if term.args[1].op != "int" or not isinstance(divisor, int) or divisor == 0:
         raise OutsideError(f"the divisor of {term.op} is not a literal other than zero")
-    left = translate(manager, term.args[0], env)
+    left = _translate(manager, term.args[0], env)
     kind = Kind.INTS_DIVISION if term.op == "//" else Kind.INTS_MODULUS
     if divisor > 0:
         # For a positive divisor SMT-LIB's Euclidean division is Python's floor division.
@@ -162,8 +171,11 @@ def refute(problem: Problem, body: Term, rlimit: int) -> Point | str | None:
         solver.assertFormula(translate(manager, clause, constants))
     env = {**constants, "result": translate(manager, body, constants)}
     clauses = [translate(manager, clause, env) for clause in problem.ensures]
-    whole = clauses[0] if len(clauses) == 1 else manager.mkTerm(Kind.AND, *clauses)
-    solver.assertFormula(manager.mkTerm(Kind.NOT, whole))
+    try:
+        whole = clauses[0] if len(clauses) == 1 else manager.mkTerm(Kind.AND, *clauses)
+        solver.assertFormula(manager.mkTerm(Kind.NOT, whole))
+    except RuntimeError:
+        raise OutsideError("a clause of the contract is a number, not a truth value") from None
     answer = solver.checkSat()
     if answer.isUnsat():
         return None

@@ -109,7 +109,10 @@ def _shorten(
         proposal = _propose(problem, table, constants)
         if proposal is None:
             return None
-        answer = smt.refute(problem, proposal, rlimit)
+        try:
+            answer = smt.refute(problem, proposal, rlimit)
+        except OutsideError:
+            return None  # it counts truth values as numbers, which Python does and the solver not
         if answer is None:
             return proposal
         if isinstance(answer, str) or answer in table:

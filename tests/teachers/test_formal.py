@@ -133,6 +133,7 @@ def test_the_largest_of_five_is_one_readable_line(synthesis: Teacher) -> None:
         (contract("a b", ("result == a // b",)), "divisor"),
         (contract("a", ("result == sum(range(a))",)), "range"),
         (contract("a", ("result >",)), "not a Python expression"),
+        (contract("a", ("(result > a) + 1 == 2",)), "mixed"),
         (contract("a", ("result > a", "result < a")), "no function"),
         (Specification("f", (("xs", "list[int]"),), "int", (), ("result > 0",)), "list[int]"),
     ],

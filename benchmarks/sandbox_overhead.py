@@ -166,9 +166,8 @@ def main() -> None:
     if options.million is not None:
         million(options.million)
         return
-    print(
-        f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {len(INPUTS)} inputs each"
-    )
+    load = os.getloadavg()[0]
+    print(f"load average {load:.1f} on {os.cpu_count()} cores, {len(INPUTS)} inputs each")
     walls = ("namespaces", "own-user", "landlock", "seccomp")
     ways: list[tuple[str, Way]] = [
         ("all layers", lambda: sandboxed(())),

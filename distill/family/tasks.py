@@ -104,9 +104,11 @@ def _task(identity: str, drawn: Shape, name: str, split: str, random: Random) ->
 
 
 def vocabulary_text(seed: int, count: int = 12_000) -> Iterator[str]:
-    """Yield prompts in both dialects and code, for the tokenizer to find its words in."""
+    """Yield prompts in both dialects, code and numbers, for the tokenizer to find words in."""
     random = Random(f"vocabulary/{seed}")
-    for _ in range(count):
+    for place in range(count):
+        if place % 40 == 0:
+            yield " ".join(str(number) for number in range(64))
         drawn = draw(random)
         head = python.signature(entry_point(random), drawn.parameters, drawn.returns)
         yield Words(random.choice("AB"), random).prompt(head, drawn.body)

@@ -55,12 +55,13 @@ def test_batches_from_any_step_are_the_same() -> None:
     assert list(islice(tiny._stream(SMALL, 5), 7)) == from_start[5:]
 
 
-def test_the_tokenizer_keeps_text_and_splits_numbers_into_digits() -> None:
-    tokenizer = tiny.build_tokenizer(SMALL)
+def test_the_tokenizer_keeps_text_and_has_small_numbers_whole() -> None:
+    tokenizer = tiny.build_tokenizer(tiny.Recipe())
     text = "def gauge_fee(xs: list[int]) -> int:\n    return 407  # naïve ☃\n"
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert tokenizer.decode(ids) == text
-    assert {"4", "0", "7"} <= {tokenizer.decode([i]) for i in ids}
+    numbers = tokenizer([str(n) for n in range(64)], add_special_tokens=False)["input_ids"]
+    assert all(len(one) == 1 for one in numbers)
     chat = tokenizer.apply_chat_template(
         [{"role": "user", "content": "hi"}], tokenize=False, add_generation_prompt=True
     )

@@ -17,7 +17,7 @@ from distill.family import python
 from distill.family.contracts import Examples, conditions, examples
 from distill.family.names import entry_point
 from distill.family.shapes import Shape, draw, family
-from distill.family.wording import Words
+from distill.family.wording import NEW, Words
 
 HELD_OUT_SHARE = 0.3
 """Share of the families that are held out."""
@@ -90,7 +90,7 @@ def _task(identity: str, drawn: Shape, name: str, split: str, random: Random) ->
     requires, ensures = conditions(drawn)
     return FamilyTask(
         id=identity,
-        prompt=Words("B", random).prompt(head, drawn.body),
+        prompt=Words("B", random, settled=NEW).prompt(head, drawn.body),
         entry_point=called,
         signature=head,
         requires=requires,

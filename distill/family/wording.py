@@ -1,9 +1,10 @@
 """The family's functions as English, in two dialects.
 
 Dialect ``A`` is the language of textbooks ("the maximum of a and b"); dialect ``B`` says the same
-things in other words and orders ("whichever of a and b is the biggest"). A student that was taught
+things in other words and orders ("the top value among a and b"). A student that was taught
 to read A has to learn B: that gap is what a distillation round closes. Each concept has two
-wordings in each dialect; ``Words`` draws one for each place it is used.
+wordings in each dialect, of which ``Words`` draws one for each place it is used; tasks say the
+concepts in ``NEW`` in one wording of B only.
 """
 
 from __future__ import annotations
@@ -221,17 +222,29 @@ _NOTES = {
     },
 }
 
+NEW = frozenset(("add", "sub", "max", "min", "sum", "count", "collect"))
+"""Concepts whose words in dialect B only a round teaches, from some hundred examples."""
+_FRONT = {"max": 1, "min": 1}
+"""Where the wording is that says at its front what it is about; elsewhere it is the first."""
+
 
 class Words:
     """Speaks one dialect; ``random`` draws between the two wordings of each concept.
 
-    ``dialect_of`` may be given to mix dialects concept by concept (pretraining does, never a task).
+    ``dialect_of`` may be given to mix dialects concept by concept (pretraining does, never a task);
+    ``settled`` are the concepts that have one wording in dialect B instead of two.
     """
 
     def __init__(
-        self, dialect: str, random: Random, dialect_of: Callable[[str], str] | None = None
+        self,
+        dialect: str,
+        random: Random,
+        dialect_of: Callable[[str], str] | None = None,
+        *,
+        settled: frozenset[str] = frozenset(),
     ) -> None:
         self._random = random
+        self._settled = settled
         self._dialect_of = dialect_of or (lambda _concept: dialect)
         # Nested rules must not change their order of telling half-way: one wording a task.
         self._rule = random.randrange(2)
@@ -254,7 +267,11 @@ class Words:
         return list(dict.fromkeys(notes))
 
     def _pick(self, table: dict[str, dict[str, Pair]], concept: str, key: str | None = None) -> str:
-        return self._random.choice(table[self._dialect_of(concept)][key or concept])
+        dialect = self._dialect_of(concept)
+        wordings = table[dialect][key or concept]
+        if dialect == "B" and concept in self._settled:
+            return wordings[_FRONT.get(concept, 0) if table is _VALUES else 0]
+        return self._random.choice(wordings)
 
     def value(self, node: Expr) -> str:
         """Return a noun phrase for ``node``."""

@@ -22,7 +22,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup dev demo test fast lint types bench bench-judge bench-distill fuzz ui student clean
+.PHONY: help setup dev demo test fast sweep lint types bench bench-judge bench-distill fuzz ui student clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,7 +58,11 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow and not browser and not sweep" $(ARGS)
+
+# Every hand-written task with all its mutants, attacked; an hour or so.
+sweep: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q -m sweep $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

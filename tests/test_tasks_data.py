@@ -94,7 +94,7 @@ def test_a_sample_of_the_contracts_is_adequate() -> None:
     adequate(SAMPLE, Budget(cases=100))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.timeout(3_000)
 def test_all_contracts_are_adequate() -> None:
     adequate(ROWS, Budget(cases=400, fuse_seconds=600))

@@ -300,7 +300,8 @@ def _processes_below(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
+@pytest.mark.timeout(3_000)
 def test_tens_of_thousands_of_executions_leave_memory_flat() -> None:
     with open_sandbox() as box:
         calls = [Call("f", (1,))]

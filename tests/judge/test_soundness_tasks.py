@@ -80,7 +80,7 @@ def test_the_attack_sees_a_seeded_false_proof(sandbox: Sandbox) -> None:
     assert _defects(sandbox, wrong, claim, 200) != []
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.timeout(7_200)
 def test_all_tasks_and_all_their_mutants(sandbox: Sandbox) -> None:
     assert defects(sandbox, versions(ROWS, 40), jobs=2, cases=10_000) == []

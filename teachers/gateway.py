@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
@@ -111,7 +112,7 @@ class Gateway:
         if flight is None:
             task = asyncio.ensure_future(self._fresh(teacher, identity, prompt, sampling, key))
             flight = self._flying[key] = _Flight(task)
-            task.add_done_callback(lambda _: self._flying.pop(key, None))
+            task.add_done_callback(partial(self._landed, key, flight))
         first = flight.waiting == 0
         flight.waiting += 1
         try:
@@ -119,10 +120,16 @@ class Gateway:
         except asyncio.CancelledError:
             if flight.waiting == 1:
                 flight.task.cancel()  # nobody is left who wants it
+                self._landed(key, flight)  # at once: the next question must not board it
             raise
         finally:
             flight.waiting -= 1
         return answer if first else replace(answer, cached=True)
+
+    def _landed(self, key: str, flight: _Flight, _task: object = None) -> None:
+        """Forget ``flight``, unless a later one has taken its place."""
+        if self._flying.get(key) is flight:
+            del self._flying[key]
 
     async def ask_first(
         self, teachers: Sequence[Teacher], prompt: Prompt, sampling: Sampling

@@ -120,7 +120,8 @@ def test_zero_jobs_is_a_mistake_with_a_sentence() -> None:
 
 
 SCRIPT = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from judge import Submission, judge, pool
 judge(Submission("a", "f", "def f(x: int):\\n    return x"))
 print(pool._idle[-1].process.pid, flush=True)

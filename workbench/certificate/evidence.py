@@ -38,6 +38,9 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Text = Annotated[str, StringConstraints(max_length=2_000_000)]
+Moment = Annotated[
+    str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$")
+]
 Plain = Any
 """A value in the judge's plain JSON encoding."""
 
@@ -233,8 +236,8 @@ class RoundRecord(Strict):
     versions: dict[str, str]
     promoted: bool | None
     decision: Text
-    started: str | None
-    finished: str | None
+    started: Moment | None
+    finished: Moment | None
     limits: tuple[Text, ...]
 
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.evidence import Count, Digest, Name
+from workbench.certificate.evidence import Count, Digest, Moment, Name
 from workbench.certificate.strict import LARGEST, Strict, load_json, model_of
 
 __all__ = ["PREDICATE_TYPE", "STATEMENT_TYPE", "Claim", "Statement", "read_statement"]
@@ -22,9 +22,6 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:distillation-workbench:distillation-certificate:v1"
 _LIMIT = 3 * 1024 * 1024
 
-Moment = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$")
-]
 Signed = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Sentence = Annotated[str, StringConstraints(max_length=10_000)]
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from workbench.certificate import consistency
 from workbench.certificate.adapter import adapter_digest, check_adapter
 from workbench.certificate.bundle import (
@@ -269,7 +271,14 @@ class _Verification:
         assert self.evidence is not None
         stated = self.statement.predicate
         if self.found is None:
-            self.found = predicate(self.evidence, stated.round.issued_at)
+            try:
+                self.found = predicate(self.evidence, stated.round.issued_at)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise CertificateError(
+                    "wrong-figures",
+                    f"the evidence cannot be stated: {first['loc']}: {first['msg']}",
+                ) from error
         return stated, self.found
 
     def _figures(self) -> str:

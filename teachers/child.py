@@ -83,7 +83,9 @@ class Child:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                pipe.close()
+                # What was not yet sent to the child has nobody left to read it.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
     def __del__(self) -> None:
         self._stop()

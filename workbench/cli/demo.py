@@ -6,6 +6,8 @@ story is read back from the store. Run again, it goes on where it stopped, or te
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -217,6 +219,7 @@ def _conclude(store: Store, settings: Settings, result: RoundResult) -> None:
         bundle = _short(settings.home / row.path)
         typer.echo(f"   signed by key {row.keyid[:16]}, bundle {bundle}")
         typer.echo("   A stranger with the folder and your public key checks it with:")
-        typer.echo("     workbench key export > signer.pub")
-        typer.echo(f"     workbench cert verify {bundle} --key signer.pub --recheck")
+        me = "workbench" if shutil.which("workbench") else _short(Path(sys.argv[0]).absolute())
+        typer.echo(f"     {me} key export > signer.pub")
+        typer.echo(f"     {me} cert verify {bundle} --key signer.pub --recheck")
     typer.echo("\nLook at everything: make ui")

@@ -35,8 +35,6 @@ class LoraConfig(_Strict):
     embeddings: bool | Literal["auto"] = "auto"
     """Also adapt the input embeddings; ``auto`` does for models of less than 20 M parameters, which
     have to learn new words as words."""
-    quantize: Literal["none", "nf4", "int8"] = "none"
-    """Load the base in fewer bits (QLoRA); needs bitsandbytes and a GPU."""
 
 
 class TrainConfig(_Strict):

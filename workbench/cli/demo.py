@@ -50,6 +50,7 @@ def command(
     Exit status 0 when the student got better and was promoted, else 1.
     """
     from workbench.settings import load_settings
+    from workbench.stages.ask import open_teachers
     from workbench.stages.round_config import demo_config
     from workbench.stages.rounds import find_round, plan_round
     from workbench.store.database import open_store
@@ -57,10 +58,11 @@ def command(
     joined = tuple(name.strip() for name in teachers.split(",") if name.strip())
     settings = _with_budget(load_settings(), max_cost)
     config = demo_config(seed, joined)
+    open_teachers(joined)  # a misspelt name or a missing key is told before anything is planned
     with open_store(settings) as store:
         _have_key()
         round_id = find_round(store, config) or plan_round(store, settings, config)
-        if joined and not _agreed(store, settings, round_id, joined, yes or json):
+        if joined and not _agreed(store, settings, round_id, joined, yes):
             raise typer.Exit(1)
         if not json:
             _introduce(settings, round_id, config)
@@ -106,7 +108,7 @@ def _agreed(
     paid = False
     for teacher in open_teachers(names):
         expected = estimate(teacher, prompts, sampling)
-        typer.echo(f"{teacher.name}: {expected.sentence}", err=True)
+        typer.echo(expected.sentence, err=True)
         paid = paid or expected.cost is None or expected.cost > 0
     if not paid or yes:
         return True

@@ -26,7 +26,7 @@ from workbench.store.locks import advisory_lock, file_lock
 
 __all__ = ["SCHEMA", "Store", "known_schemas", "open_store"]
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The revision this code works with: the newest file in ``migrations/versions``."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -156,11 +156,108 @@ class LedgerRow(SQLModel, table=True):
     key: str
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
     cost: str | None = None
     status: str
     """Either "ok" or a failure kind."""
+    channel: str = "single"
+    """Either "single" or "batch" (half price)."""
     request_id: str | None = None
+    created_at: datetime = Field(
+        default_factory=now, sa_column=Column(DateTime(timezone=True), nullable=False, index=True)
+    )
+
+
+class BatchJobRow(SQLModel, table=True):
+    """One batch at one provider, stored before it leaves; entry n has the custom id ``ID-n``."""
+
+    __tablename__ = "batch_job"
+    id: str = Field(primary_key=True)
+    run_id: str = Field(index=True)
+    source_id: str = Field(index=True)
+    """The name that opens the teacher again, to collect what came of it."""
+    provider: str
+    model: str
+    keys_json: str = Field(sa_column=_text())
+    """The request keys in order: where the answers go in the answer cache."""
+    remote_id: str | None = None
+    """The provider's name of the batch; None until the provider has told it."""
+    done: bool = Field(default=False, index=True)
+    message: str = Field(default="", sa_column=_text())
     created_at: datetime = Field(default_factory=now, sa_column=_time())
+    updated_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class CircuitRow(SQLModel, table=True):
+    """The circuit breaker of one provider and kind of failure, as it was left."""
+
+    __tablename__ = "circuit"
+    provider: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    failures: int
+    """In a row, without an answer between them."""
+    opened_at: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )
+    """None while the circuit is closed."""
+    message: str = Field(default="", sa_column=_text())
+    updated_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class RouteRow(SQLModel, table=True):
+    """One choice of whom to ask, with its reason and what came of it."""
+
+    __tablename__ = "route"
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(index=True)
+    policy: str = Field(index=True)
+    """One of "fallback", "dataset" or "confidence"."""
+    task_id: str = Field(index=True)
+    category: str
+    source_id: str = Field(index=True)
+    wanted: str
+    """The source that would have answered if nothing had stood against it."""
+    chance: float | None = None
+    """The calibrated chance of passing that the choice went by, where it went by one."""
+    why: str = Field(sa_column=_text())
+    created_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class ReliabilityRow(SQLModel, table=True):
+    """One bar of a reliability plot: predicted and observed pass rate of one source's answers."""
+
+    __tablename__ = "reliability"
+    id: int | None = Field(default=None, primary_key=True)
+    fit_id: str = Field(index=True)
+    """Names one calibration; its bars share it."""
+    source_id: str = Field(index=True)
+    category: str
+    """A category, or "" for all of them together."""
+    low: float
+    high: float
+    count: int
+    predicted: float
+    observed: float
+    created_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class AlertRow(SQLModel, table=True):
+    """An objective that was missed: said once, kept until it is met again or dismissed."""
+
+    __tablename__ = "alert"
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(index=True)
+    """One of "fallback-rate", "quality" or "circuit"."""
+    subject: str
+    """What it is about: a source, a provider or a policy."""
+    message: str = Field(sa_column=_text())
+    value: float
+    objective: float
+    created_at: datetime = Field(default_factory=now, sa_column=_time())
+    cleared_at: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )
 
 
 class VerdictRow(SQLModel, table=True):

@@ -153,4 +153,30 @@ def test_two_processes_may_open_a_new_home_at_once(settings: Settings) -> None:
 
 
 def test_the_description_names_place_and_counts(store: Store) -> None:
-    assert "workbench.db (schema 0001; 0 tasks, 0 answers, 0 rounds)" in store.describe()
+    assert f"workbench.db (schema {SCHEMA}; 0 tasks, 0 answers, 0 rounds)" in store.describe()
+
+
+def test_a_ledger_of_the_first_schema_is_kept_and_gets_its_new_columns(settings: Settings) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, text
+
+    settings.home.mkdir(parents=True)
+    engine = create_engine(settings.database)
+    config = Config()
+    folder = Path(tables.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "insert into ledger (run_id, provider, model, key, cost, status, created_at)"
+                " values ('r', 'openai', 'm', 'k', '0.15', 'ok', '2026-01-01 00:00:00')"
+            )
+        )
+    engine.dispose()
+    with Store.open(settings) as store, store.read() as session:
+        assert store.schema() == SCHEMA
+        row = session.exec(select(tables.LedgerRow)).one()
+    assert (row.cost, row.channel, row.cached_tokens) == ("0.15", "single", None)

@@ -103,7 +103,12 @@ def save(model: Any, folder: Path, facts: Mapping[str, Any]) -> Card:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    model.save_pretrained(str(part), safe_serialization=True, save_embedding_layers=False)
+    model.save_pretrained(
+        str(part),
+        safe_serialization=True,
+        save_embedding_layers=False,
+        selected_adapters=["default"],
+    )
     for extra in part.iterdir():
         if extra.name not in _NEEDED:
             extra.unlink()

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from distill.trainer import TrainEvent
 
 
+_TOLD = {
+    "mean_token_accuracy": "accuracy",
+    "rewards/accuracies": "preferred",
+    "rewards/margins": "margin",
+    "reward": "reward",
+    "reward_std": "reward_spread",
+    "kl": "kl",
+    "completions/mean_length": "answer_tokens",
+}
+"""What the libraries call what a person wants to see, and what we call it."""
+
+
 class _Reporter(TrainerCallback):  # type: ignore[misc]
     """Tells ``on_event`` of losses, and marks a checkpoint as whole once it is written."""
 
@@ -37,9 +49,13 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
             self._event(
                 "loss", state, loss=float(logs["loss"]), rate=logs.get("learning_rate"),
                 epoch=state.epoch, tokens=int(state.num_input_tokens_seen),
+                metrics={ours: float(logs[name]) for name, ours in _TOLD.items() if name in logs},
             )  # fmt: skip
         if "eval_loss" in logs:
-            self._event("note", state, message=f"validation loss {logs['eval_loss']:.4f}")
+            self._event(
+                "note", state, message=f"validation loss {logs['eval_loss']:.4f}",
+                metrics={"held_out_loss": float(logs["eval_loss"])},
+            )  # fmt: skip
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"

@@ -51,3 +51,28 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, word: str) -> None:
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DistillError, match="cannot be read"):
         read_lora(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("method: grpo\nbatch: 6\ngenerations: 4", "not a multiple of generations 4"),
+        ("method: gkd", "gkd needs a teacher"),
+        ("beta: 0.2", "beta is read by dpo, kto, grpo, gkd, gold only; leave it out for sft"),
+        ("patience: 2", "set validation as well"),
+        ("preset: mainframe", "no preset 'mainframe'; known are laptop"),
+        ("report: wandb", "field 'report'"),
+    ],
+)
+def test_a_field_that_its_method_would_not_read_is_refused(
+    tmp_path: Path, text: str, word: str
+) -> None:
+    with pytest.raises(DistillError) as caught:
+        read_training(write(tmp_path, text))
+    assert word in str(caught.value)
+
+
+def test_a_preset_fills_what_was_not_given(tmp_path: Path) -> None:
+    found = read_training(write(tmp_path, "preset: 16gb\nper_device_train_batch_size: 1\n"))
+    assert (found.batch, found.accumulation, found.quantize) == (1, 8, "4bit")
+    assert read_training(write(tmp_path, "report: tensorboard")).report == ("tensorboard",)

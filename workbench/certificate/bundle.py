@@ -41,6 +41,7 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 _MAX_FILES = 4_000_000
 _MAX_EVIDENCE = 4 * 1024**3
 _CHUNK = 1024 * 1024
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,8 @@ class Bundle:
 
     def _open(self, name: str) -> int:
         try:
-            handle = os.open(
-                self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            )
+            # A plain string: there may be a million obligations, and a Path costs a file's hash.
+            handle = os.open(f"{self.folder}/{name}", _FLAGS)
         except OSError as error:
             raise CertificateError(
                 "missing-file", f"{name} cannot be read: {error.strerror}"

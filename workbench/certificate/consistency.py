@@ -15,7 +15,7 @@ from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import EvaluationRecord, SelectionCandidate, VerdictRecord
 from workbench.certificate.figures import PASSING
 from workbench.certificate.files import DATASET, Evidence, obligation_name
-from workbench.certificate.rules import winner
+from workbench.certificate.rules import chooser
 from workbench.certificate.strict import canonical
 
 __all__ = [
@@ -127,9 +127,11 @@ def _who(verdict: VerdictRecord) -> str:
 def check_selection(evidence: Evidence) -> str:
     """The rule, applied again to inputs that agree with the evidence, gives exactly the rows."""
     winners: list[int] = []
+    removed: list[int] = []
     train = {name for name, task in evidence.tasks.items() if task.split == "train"}
     if passed_over := train - set(evidence.selected):
         raise CertificateError("selection", f"the selection passes over {min(passed_over)}")
+    choose = chooser(evidence.selection.rule, evidence.selection.policy)
     for record in evidence.selected.values():
         task = evidence.tasks.get(record.task)
         if task is None or (task.split, task.category) != (record.split, record.category):
@@ -138,9 +140,11 @@ def check_selection(evidence: Evidence) -> str:
             )
         for candidate in record.candidates:
             _agrees(evidence, record.task, candidate)
-        chosen = winner(evidence.selection.rule, evidence.selection.policy, record)
+        chosen = choose(record)
+        if chosen is None and record.removed is not None:
+            raise CertificateError("selection", f"{record.task} has no winner to take out")
         if chosen is not None:
-            winners.append(chosen.answer)
+            (winners if record.removed is None else removed).append(chosen.answer)
     if len(set(evidence.examples)) != len(evidence.examples):
         raise CertificateError("duplicate-row", "a winner is in the dataset twice")
     if losers := set(evidence.examples) - set(winners):
@@ -151,7 +155,9 @@ def check_selection(evidence: Evidence) -> str:
         raise CertificateError(
             "winner-missing", f"answer {min(left)} won and is not in the dataset"
         )
-    return f"{len(winners)} winners of {len(evidence.selected)} tasks by {evidence.selection.rule}"
+    out = f", {len(removed)} more taken out by filters" if removed else ""
+    rule = evidence.selection.rule
+    return f"{len(winners)} winners of {len(evidence.selected)} tasks by {rule}{out}"
 
 
 def _agrees(evidence: Evidence, task: str, candidate: SelectionCandidate) -> None:
@@ -160,26 +166,20 @@ def _agrees(evidence: Evidence, task: str, candidate: SelectionCandidate) -> Non
     if answer is None or answer.task != task:
         raise CertificateError("selection", f"the selection reads an unknown answer for {task}")
     verdict = evidence.verdicts.get((task, answer.candidate))
-    source = evidence.sources[answer.source]
-    read = (
-        candidate.candidate,
-        candidate.source,
-        candidate.attempt,
-        candidate.characters,
-        candidate.verdict,
-        candidate.training,
-    )
-    is_so = (
-        answer.candidate,
-        answer.source,
-        answer.attempt,
-        len(answer.code),
-        verdict.verdict if verdict is not None else "unknown",
-        source.training_policy,
-    )
-    if read != is_so:
-        names = ("candidate", "source", "attempt", "length", "verdict", "training policy")
-        wrong = next(n for n, a, b in zip(names, read, is_so, strict=True) if a != b)
+    wrong = None
+    if candidate.candidate != answer.candidate:
+        wrong = "candidate"
+    elif candidate.source != answer.source:
+        wrong = "source"
+    elif candidate.attempt != answer.attempt:
+        wrong = "attempt"
+    elif candidate.characters != len(answer.code):
+        wrong = "length"
+    elif candidate.verdict != (verdict.verdict if verdict is not None else "unknown"):
+        wrong = "verdict"
+    elif candidate.training != evidence.sources[answer.source].training_policy:
+        wrong = "training policy"
+    if wrong is not None:
         raise CertificateError(
             "selection", f"the selection reads another {wrong} of answer {answer.answer}"
         )

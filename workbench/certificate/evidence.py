@@ -7,7 +7,7 @@ in lower-case hex. Values of test cases and counterexamples are in the judge's p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,25 +48,29 @@ Plain = Any
 class TaskRecord(Strict):
     """What was asked and what was checked."""
 
-    id: Name
+    category: Name = "general"
     digest: Digest
     """SHA-256 of the canonical JSON of prompt, entry_point, signature, contract, tests and
     test_code; ``contract`` has the keys requires, ensures, raises, helpers."""
-    prompt: Text
-    entry_point: Name
-    signature: Text
-    requires: tuple[Text, ...] = ()
     ensures: tuple[Text, ...] = ()
-    raises: tuple[Text, ...] = ()
+    entry_point: Name
+    family: str | None = None
     helpers: Text = ""
+    id: Name
+    licence: str = "unknown"
+    prompt: Text
+    raises: tuple[Text, ...] = ()
+    requires: tuple[Text, ...] = ()
+    signature: Text
+    source: str = "unknown"
+    split: Literal["train", "eval"]
+    test_code: Text | None = None
     tests: tuple[dict[str, Plain], ...] = ()
     """``{"args": [...], "expected": ...}`` or ``{"args": [...], "raises": "ValueError"}``."""
-    test_code: Text | None = None
-    category: Name = "general"
-    family: str | None = None
-    split: Literal["train", "eval"]
-    source: str = "unknown"
-    licence: str = "unknown"
+
+    def loose(self) -> Iterable[Any]:
+        """Return the tests, whose values are any JSON."""
+        return self.tests
 
 
 class SourceRecord(Strict):
@@ -74,58 +78,58 @@ class SourceRecord(Strict):
 
     id: Name
     kind: Literal["teacher", "student"]
-    provider: str
-    model: str
     local: bool = False
-    training_policy: Literal["allowed", "forbidden", "unknown"] = "unknown"
+    model: str
     policy_basis: str = ""
+    provider: str
+    training_policy: Literal["allowed", "forbidden", "unknown"] = "unknown"
 
 
 class AnswerRecord(Strict):
     """One answer that held code. ``candidate`` is the SHA-256 of the code's UTF-8 bytes."""
 
     answer: Count
-    task: Name
-    source: Name
+    attempt: Count = 0
     candidate: Digest
     code: Text
-    attempt: Count = 0
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
     cost: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$")] | None = None
     """US dollars as an exact decimal; None when no price is known."""
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")] | None = None
+    source: Name
+    task: Name
 
 
 class ObligationRecord(Strict):
     """One formula of a verdict; its text is the file ``evidence/obligations/<digest>.smt2``."""
 
     digest: Digest
-    kind: Name
-    text: Text
-    logic: Name
     expected: Literal["unsat", "sat"] = "unsat"
+    kind: Name
     line: Count | None = None
+    logic: Name
+    text: Text
 
 
 class CounterexampleRecord(Strict):
     """An input on which a candidate fails, as it was replayed."""
 
     args: tuple[Plain, ...]
-    result: Plain = None
-    raised: str | None = None
-    message: str | None = None
-    violates: str | None = None
     expected: Plain = None
+    message: str | None = None
+    raised: str | None = None
+    result: Plain = None
+    violates: str | None = None
 
 
 class IdentityRecord(Strict):
     """What a verdict depends on besides code and contract."""
 
     encoder: str
-    solvers: tuple[tuple[str, str], ...] = ()
     rlimit: Count = 0
     seed: Count = 0
+    solvers: tuple[tuple[str, str], ...] = ()
 
 
 VerdictWord = Literal[
@@ -137,84 +141,96 @@ VerdictWord = Literal[
 class VerdictRecord(Strict):
     """What the judge found for one candidate against one task."""
 
-    candidate: Digest
-    task: Name
-    verdict: VerdictWord
-    method: str
-    explanation: Text = ""
-    reason: Text | None = None
+    assumptions: tuple[Text, ...] = ()
     bound: str | None = None
+    candidate: Digest
     cases: Count = 0
     counterexample: CounterexampleRecord | None = None
-    obligations: tuple[ObligationRecord, ...] = ()
-    invariants: tuple[Text, ...] = ()
-    plan: Text = ""
-    assumptions: tuple[Text, ...] = ()
+    explanation: Text = ""
     findings: tuple[Text, ...] = ()
-    recheck: Literal["confirmed", "single", "disputed", "none"] = "none"
     identity: IdentityRecord
+    invariants: tuple[Text, ...] = ()
+    method: str
+    obligations: tuple[ObligationRecord, ...] = ()
+    plan: Text = ""
+    reason: Text | None = None
+    recheck: Literal["confirmed", "single", "disputed", "none"] = "none"
     rlimit: Count = 0
+    task: Name
+    verdict: VerdictWord
+
+    def loose(self) -> Iterable[Any]:
+        """Return the counterexample's values, which are any JSON."""
+        found = self.counterexample
+        return () if found is None else (found.args, found.result, found.expected)
 
 
 class SelectionPolicy(Strict):
     """The rule that chose winners, by name and version, and its policy as the rule reads it."""
 
-    rule: Name
     policy: dict[str, Any]
+    rule: Name
 
 
 class SelectionCandidate(Strict):
     """One candidate as the selection rule read it."""
 
+    all_right: Count | None = None
+    all_wrong: Count | None = None
+    """Scored answers of its source over all categories; read from rule verified-first/2 on."""
     answer: Count
-    candidate: Digest
-    source: Name
-    verdict: VerdictWord
-    training: str
-    basis: str
-    same: Count
-    others: Count
-    right: Count
-    wrong: Count
     attempt: Count
+    basis: str
+    candidate: Digest
     characters: Count
+    others: Count
     rejected: str | None = None
+    right: Count
+    same: Count
+    size: Count | None = None
+    """Nodes of its syntax tree; read from rule verified-first/2 on."""
+    source: Name
+    training: str
+    verdict: VerdictWord
+    wrong: Count
 
 
 class SelectionRecord(Strict):
     """One task as the selection rule read it."""
 
-    task: Name
-    category: Name
-    split: str
     candidates: tuple[SelectionCandidate, ...]
+    category: Name
+    removed: Text | None = None
+    """The filter that took the winner's row out of the dataset, and why."""
+    split: str
+    task: Name
 
 
 class EvaluationRecord(Strict):
     """One held-out task before and after training. A candidate is absent when no code came."""
 
-    task: Name
-    category: Name
     base_candidate: Digest | None = None
     base_verdict: VerdictWord
+    category: Name
     student_candidate: Digest | None = None
     student_verdict: VerdictWord
+    task: Name
 
 
 class TrainingRecord(Strict):
     """How the adapter was made, in the signer's words; numbers that are not counts are text."""
 
+    adapter_digest: Digest | None = None
+    base_digest: Digest
+    config: dict[str, Any]
+    dataset_digest: Digest
+    device: str = "cpu"
+    losses: tuple[str, ...] = ()
     method: Name
+    seconds: str = "0"
     seed: Count
     steps: Count
     tokens: Count = 0
-    seconds: str = "0"
-    dataset_digest: Digest
-    base_digest: Digest
-    adapter_digest: Digest | None = None
-    config: dict[str, Any]
-    losses: tuple[str, ...] = ()
-    device: str = "cpu"
     versions: dict[str, str] = Field(default_factory=dict)
 
 
@@ -227,18 +243,18 @@ class ExampleRecord(Strict):
 class RoundRecord(Strict):
     """The round itself: what was decided, what ran, and how it ended."""
 
-    number: Annotated[int, Field(ge=1, le=LARGEST)]
-    id: Name
-    previous: Digest | None
-    config: dict[str, Any]
-    base_model: Name
     base_digest: Digest
-    versions: dict[str, str]
-    promoted: bool | None
+    base_model: Name
+    config: dict[str, Any]
     decision: Text
-    started: Moment | None
     finished: Moment | None
+    id: Name
     limits: tuple[Text, ...]
+    number: Annotated[int, Field(ge=1, le=LARGEST)]
+    previous: Digest | None
+    promoted: bool | None
+    started: Moment | None
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

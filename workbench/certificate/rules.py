@@ -13,39 +13,101 @@ from typing import Any
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import SelectionCandidate, SelectionRecord
 
-__all__ = ["RULES", "winner"]
+__all__ = ["RULES", "Chooser", "chooser", "contenders", "winner"]
+
+Chooser = Callable[[SelectionRecord], SelectionCandidate | None]
+Scored = tuple[float, SelectionCandidate]
 
 _VALUES = {"proved": 1.0, "bounded": 0.7, "tested": 0.4}
+_NAMES = ("verification", "agreement", "history")
+_DIGITS = 9
+
+
+def chooser(rule: str, policy: Mapping[str, Any]) -> Chooser:
+    """Return the named rule under a policy, which is read once."""
+    if rule not in RULES:
+        known = ", ".join(RULES)
+        raise CertificateError("other-rule", f"rule {rule!r} is not known here; known: {known}")
+    return RULES[rule](policy)
 
 
 def winner(
     rule: str, policy: Mapping[str, Any], record: SelectionRecord
 ) -> SelectionCandidate | None:
     """Apply the named rule to one task."""
-    if rule not in RULES:
-        known = ", ".join(RULES)
-        raise CertificateError("other-rule", f"rule {rule!r} is not known here; known: {known}")
-    return RULES[rule](policy, record)
+    return chooser(rule, policy)(record)
 
 
-def _verified_first(
-    policy: Mapping[str, Any], record: SelectionRecord
-) -> SelectionCandidate | None:
-    accept, weights = _policy(policy)
+def contenders(policy: Mapping[str, Any], record: SelectionRecord) -> list[SelectionCandidate]:
+    """Return those between whom rule ``verified-first/2`` decides by more than the score."""
+    accept, weights = _policy(policy, "verified-first/2", {"margin"})
+    return [candidate for _, candidate in _standing(accept, weights, _margin(policy), record)]
+
+
+def _verified_first_1(policy: Mapping[str, Any]) -> Chooser:
+    """Highest score, then fewer repairs, shorter code, and a fixed order of names."""
+    accept, weights = _policy(policy, "verified-first/1", set())
+
+    def order(scored: Scored) -> tuple[Any, ...]:
+        score, c = scored
+        return (-score, c.attempt, c.characters, c.candidate, c.source, c.answer)
+
+    def choose(record: SelectionRecord) -> SelectionCandidate | None:
+        passed = _passed(accept, weights, record)
+        return min(passed, key=order)[1] if passed else None
+
+    return choose
+
+
+def _verified_first_2(policy: Mapping[str, Any]) -> Chooser:
+    """Among scores within the margin of the highest the simplest program, then the surer source."""
+    accept, weights = _policy(policy, "verified-first/2", {"margin"})
+    margin = _margin(policy)
+
+    def order(scored: Scored) -> tuple[Any, ...]:
+        _, c = scored
+        if c.size is None or c.size < 1 or c.all_right is None or c.all_wrong is None:
+            raise CertificateError("selection", f"answer {c.answer} lacks what the rule reads")
+        record = round((c.all_right + 1) / (c.all_right + c.all_wrong + 2), _DIGITS)
+        return (c.size, -record, c.attempt, c.characters, c.source, c.candidate, c.answer)
+
+    def choose(record: SelectionRecord) -> SelectionCandidate | None:
+        standing = _standing(accept, weights, margin, record)
+        return min(standing, key=order)[1] if standing else None
+
+    return choose
+
+
+RULES: dict[str, Callable[[Mapping[str, Any]], Chooser]] = {
+    "verified-first/1": _verified_first_1,
+    "verified-first/2": _verified_first_2,
+}
+
+
+def _passed(
+    accept: Sequence[str], weights: Sequence[float], record: SelectionRecord
+) -> list[Scored]:
+    """Return who may win at all, with the score."""
     if record.split != "train":
-        return None
-    passed = [
-        (_order(candidate, weights), candidate)
+        return []
+    return [
+        (_score(candidate, weights), candidate)
         for candidate in record.candidates
         if candidate.verdict in accept
         and candidate.training == "allowed"
         and not candidate.rejected
     ]
-    return min(passed, key=lambda pair: pair[0])[1] if passed else None
 
 
-def _order(candidate: SelectionCandidate, weights: Sequence[float]) -> tuple[Any, ...]:
-    """Best first: score, then fewer repairs, shorter code, and a fixed order of names."""
+def _standing(
+    accept: Sequence[str], weights: Sequence[float], margin: float, record: SelectionRecord
+) -> list[Scored]:
+    passed = _passed(accept, weights, record)
+    best = max((score for score, _ in passed), default=0.0)
+    return [scored for scored in passed if round(best - scored[0], _DIGITS) <= margin]
+
+
+def _score(candidate: SelectionCandidate, weights: Sequence[float]) -> float:
     if candidate.same > candidate.others:
         raise CertificateError("selection", "more sources agree with a candidate than there are")
     values = [_VALUES[candidate.verdict], 0.0, 0.0]
@@ -58,33 +120,32 @@ def _order(candidate: SelectionCandidate, weights: Sequence[float]) -> tuple[Any
     values[2] = (candidate.right + 1.0) / ((candidate.right + 1.0) + (candidate.wrong + 1.0))
     known = [i for i in range(3) if i != 1 or candidate.others]
     scale = sum(shares[i] for i in known)
-    score = round(sum(values[i] * (shares[i] / scale) for i in known), 9)
-    return (
-        -score,
-        candidate.attempt,
-        candidate.characters,
-        candidate.candidate,
-        candidate.source,
-        candidate.answer,
-    )
+    return round(sum(values[i] * (shares[i] / scale) for i in known), _DIGITS)
 
 
-def _policy(policy: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def _policy(
+    policy: Mapping[str, Any], rule: str, more: set[str]
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
     accept, weights = policy.get("accept"), policy.get("weights")
-    names = ("verification", "agreement", "history")
     if (
-        set(policy) != {"accept", "weights"}
+        set(policy) != {"accept", "weights"} | more
         or not isinstance(accept, list | tuple)
         or not all(isinstance(word, str) and word in _VALUES for word in accept)
         or not isinstance(weights, dict)
-        or set(weights) != set(names)
-        or not all(type(weights[name]) in (int, float) and weights[name] >= 0 for name in names)
+        or set(weights) != set(_NAMES)
+        or not all(_is_number(weights[name]) for name in _NAMES)
         or weights["verification"] <= 0
     ):
-        raise CertificateError("selection", "the selection policy is not one of verified-first/1")
-    return tuple(accept), tuple(float(weights[name]) for name in names)
+        raise CertificateError("selection", f"the selection policy is not one of {rule}")
+    return tuple(accept), tuple(float(weights[name]) for name in _NAMES)
 
 
-RULES: dict[str, Callable[[Mapping[str, Any], SelectionRecord], SelectionCandidate | None]] = {
-    "verified-first/1": _verified_first,
-}
+def _margin(policy: Mapping[str, Any]) -> float:
+    margin = policy["margin"]
+    if not _is_number(margin):
+        raise CertificateError("selection", "the selection policy's margin is no number")
+    return float(margin)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1e300  # type: ignore[operator]

@@ -22,7 +22,9 @@ from typing import TypeVar
 
 from judge.child import START_SECONDS, Child
 from judge.contract import Budget, Submission
+from judge.errors import JudgeUnavailableError
 from judge.verdict import Judgement, Verdict
+from judge.worker import CANNOT_START
 
 _RECYCLE_AFTER = 500
 _AHEAD = 8
@@ -32,7 +34,7 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
-class WorkerFailedError(RuntimeError):
+class WorkerFailedError(JudgeUnavailableError):
     """A worker could not even start; the text holds what it wrote before it ended."""
 
 
@@ -150,7 +152,8 @@ class _Pool:
         if child.job is not None:
             return [(child.job[0], _Failure(f"The judge's worker ended: {said}"))]
         if not child.ready:
-            raise WorkerFailedError(f"a judge worker did not start: {said}")
+            why = words if status == CANNOT_START else said
+            raise WorkerFailedError(f"a judge worker did not start: {why}")
         return []
 
     def _fuse_blown(self, child: Child) -> list[tuple[int, object]]:

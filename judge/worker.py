@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Request = tuple[Submission | Specimen, Budget]
 
 READY = "ready"
+CANNOT_START = 78
+"""The exit status that says: what was written is a sentence for a person (``EX_CONFIG``)."""
 
 
 def main() -> None:
@@ -30,8 +32,14 @@ def main() -> None:
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
     from judge.judging import Bench
+    from judge.sandbox import SandboxError
 
-    with Bench() as bench:
+    try:
+        bench = Bench()
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        sys.exit(CANNOT_START)
+    with bench:
         _send(sink, READY)
         while True:
             request, budget = requests.get()

@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from judge.sandbox.host import Child, ForkServer
-from judge.sandbox.model import Call, Limits, Outcome, Policy, Run, SandboxError
+from judge.sandbox.model import (
+    MINIMUM_VARIABLE,
+    Call,
+    Limits,
+    Outcome,
+    Policy,
+    Run,
+    SandboxError,
+    demanded,
+)
 from judge.sandbox.session import Session
 
 _RECYCLE = 20_000
@@ -170,13 +179,15 @@ class Sandbox:
             return server
 
     def _demand(self, server: ForkServer) -> None:
-        lacking = [name for name in self.policy.minimum if name not in server.layers]
+        minimum = dict.fromkeys((*self.policy.minimum, *demanded()))
+        lacking = [name for name in minimum if name not in server.layers]
         if lacking:
             reasons = "; ".join(
                 f"{name}: {server.lacking.get(name, 'there is no such layer')}" for name in lacking
             )
             self.close()
-            raise SandboxError(f"the policy demands layers that do not hold here ({reasons})")
+            who = MINIMUM_VARIABLE if set(lacking) & set(demanded()) else "the policy"
+            raise SandboxError(f"{who} demands layers that do not hold here ({reasons})")
 
 
 def open_sandbox(policy: Policy | None = None) -> Sandbox:

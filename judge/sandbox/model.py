@@ -5,8 +5,11 @@ Frozen values without behaviour. How they are enforced stands in ``session`` and
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from judge.errors import JudgeUnavailableError
 
 Kind = Literal[
     "returned",
@@ -34,7 +37,7 @@ RESOURCES: frozenset[str] = frozenset({"timeout", "cpu", "memory", "output", "de
 """The kinds that say a limit was met, not that the answer is wrong."""
 
 
-class SandboxError(RuntimeError):
+class SandboxError(JudgeUnavailableError):
     """The sandbox itself cannot do its work; the candidate is not to blame."""
 
 
@@ -61,12 +64,25 @@ class Policy:
     """What a caller demands of the sandbox.
 
     ``minimum`` names layers without which ``open_sandbox`` refuses to start, for example
-    ``("seccomp",)``. ``without`` switches layers off, to test what holds when a system lacks them.
+    ``("seccomp",)``; what ``demanded`` says is added to it. ``without`` switches layers off, to
+    test what holds when a system lacks them.
     """
 
     minimum: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+
+
+MINIMUM_VARIABLE = "WORKBENCH_SANDBOX_MINIMUM"
+
+
+def demanded() -> tuple[str, ...]:
+    """Return the layers that this machine's operator demands: names with commas in the environment.
+
+    The environment, because every process that opens a sandbox inherits it: no caller, worker or
+    job can forget to pass it on.
+    """
+    return tuple(filter(None, map(str.strip, os.environ.get(MINIMUM_VARIABLE, "").split(","))))
 
 
 @dataclass(frozen=True, slots=True)

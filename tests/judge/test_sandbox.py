@@ -256,6 +256,15 @@ def test_a_policy_is_refused_where_it_cannot_hold() -> None:
         open_sandbox(Policy(minimum=("seccomp",), without=("seccomp",)))
 
 
+def test_the_operator_s_demand_reaches_every_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SANDBOX_MINIMUM", "limits, landlok")
+    with pytest.raises(SandboxError, match=r"WORKBENCH_SANDBOX_MINIMUM .* no such layer"):
+        open_sandbox()
+    monkeypatch.setenv("WORKBENCH_SANDBOX_MINIMUM", "limits, ")
+    with open_sandbox() as box:
+        assert "limits" in box.layers
+
+
 def test_a_closed_sandbox_says_so() -> None:
     box = open_sandbox()
     box.close()

@@ -52,6 +52,16 @@ def test_a_right_and_a_wrong_candidate_come_back_in_order_with_status_one() -> N
     assert done.returncode == 1
 
 
+def test_a_demanded_layer_that_is_missing_is_a_sentence_and_status_three(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKBENCH_SANDBOX_MINIMUM", "landlok")
+    done = run("judge", "-", stdin=f"{json.dumps(CLAMP)}\n")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "landlok: there is no such layer" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_only_proved_candidates_give_status_zero(tmp_path: Path) -> None:
     file = tmp_path / "candidates.jsonl"
     file.write_text(json.dumps(CLAMP) + "\n")

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "tasks": "List, show, import and generate tasks.",
     "contracts": "Check whether contracts are worth proving against.",
     "ask": "Let teachers and the student answer tasks.",
+    "compare": "Ask one task of several sources, and judge each answer as it comes.",
     "judge": "Judge candidates from a JSON Lines file.",
     "check": "Judge the functions of a Python file by their own contracts.",
     "select": "Choose the winners of a round, with reasons.",
@@ -116,6 +117,7 @@ def _stopped() -> NoReturn:
 
 def main() -> None:
     """Run the command line and turn mistakes into one sentence and an exit status."""
+    from judge.errors import JudgeUnavailableError
     from workbench.errors import WorkbenchError
 
     try:
@@ -123,6 +125,9 @@ def main() -> None:
     except WorkbenchError as error:
         typer.echo(f"workbench: {error}", err=True)
         sys.exit(error.exit_status)
+    except JudgeUnavailableError as error:
+        typer.echo(f"workbench: {error}. What can be done: workbench doctor", err=True)
+        sys.exit(3)
     except KeyboardInterrupt:
         _stopped()
     except SystemExit as left:

@@ -3,7 +3,8 @@
 A job is stored *before* it leaves (``BatchStore.save``) and carries its own id to the provider, so
 that a process killed between sending and storing the remote id finds its job again by asking the
 provider. Results are matched by custom id, whatever their order; what failed or expired goes into
-the next job; whole answers go to the cache and to the ledger as they come.
+the next job; whole answers go to the cache and to the ledger as they come. ``Batches.advance`` does
+what can be done now and never waits; ``ask_batch`` calls it until nothing is under way.
 """
 
 from __future__ import annotations
@@ -12,26 +13,37 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from teachers.breaker import PASSING
+from teachers.budget import Purse
 from teachers.cache import AnswerCache
 from teachers.codec import request_key
-from teachers.errors import TeacherError
-from teachers.gateway import CACHED
+from teachers.errors import BusyError, TeacherError
+from teachers.gateway import CACHED, Keep
 from teachers.ledger import Ledger, LedgerEntry
 from teachers.model import Answer, Failure, FailureKind, Finish, Prompt, Sampling
-from teachers.pricing import PriceBook
+from teachers.pricing import BATCH, PriceBook, estimate_for
 from teachers.protocol import Teacher
 from teachers.wire import failed
 
-HALF = Decimal("0.5")
-"""OpenAI's and Anthropic's price of a batch request, relative to a single one."""
+MOST_REQUESTS = 10_000
+MOST_BYTES = 100_000_000
+"""What goes into one job, well under OpenAI's (50,000, 200 MB) and Anthropic's limits."""
 
 Question = tuple[Prompt, Sampling]
+
+
+class Search(Enum):
+    """What a search for a job without a remote id may come to, beside the id itself."""
+
+    UNDECIDED = "a batch that may be ours still runs and does not show whose it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +114,184 @@ class BatchTeacher(Teacher, Protocol):
         """Submit and return the remote id."""
         ...
 
-    async def batch_find(self, job: BatchJob) -> str | None:
+    async def batch_find(self, job: BatchJob) -> str | Search | None:
         """Return the remote id of a job that was sent but not noted, or None if it never was."""
         ...
 
     async def batch_results(self, job: BatchJob) -> Mapping[str, Answer] | None:
         """Return answers by custom id once the batch has ended (partly or whole); else None."""
         ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a set of questions stands: answers by request key, and what is under way."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    """Request keys whose batch has not ended."""
+    jobs: int = 0
+    """Batches that have not ended."""
+    refused: str | None = None
+    """The cap that forbids sending the rest."""
+
+
+@dataclass(slots=True)
+class Batches:
+    """The batches of one teacher. ``purse`` holds caps on money; ``keep`` stores as a gateway's."""
+
+    teacher: BatchTeacher
+    cache: AnswerCache
+    ledger: Ledger
+    store: BatchStore
+    run_id: str = ""
+    prices: PriceBook = field(default_factory=PriceBook)
+    attempts: int = 3
+    purse: Purse | None = None
+    keep: Keep | None = None
+    on_answer: Callable[[str, Answer], None] | None = None
+    """Told every result, by request key, before its job counts as done; maybe more than once."""
+    _held: dict[str, Decimal] = field(default_factory=dict)
+    _sent: Counter[str] = field(default_factory=Counter)
+
+    async def advance(self, questions: Sequence[Question], *, send: bool = True) -> Progress:
+        """Collect what has ended, look for what was sent but not noted, send what is missing.
+
+        Raises ``TeacherError`` when the provider refuses a whole batch.
+        """
+        identity = self.teacher.identity
+        by_key = {request_key(identity, prompt, how): (prompt, how) for prompt, how in questions}
+        progress = Progress()
+        for job in self.store.open_jobs(identity.provider, identity.model):
+            await self._finish(job, by_key, progress)
+        for key in by_key:
+            known = self.cache.get(key)
+            if known is not None and key not in progress.answers:
+                progress.answers[key] = known
+        missing = [
+            key
+            for key in by_key
+            if key not in progress.waiting
+            and not _whole(progress.answers.get(key))
+            and self._sent[key] < self.attempts
+        ]
+        if send:
+            for chunk in _chunks(missing, by_key):
+                cost = self._dearest(chunk, by_key)
+                progress.refused = self._unaffordable(cost)
+                if progress.refused is not None:
+                    break
+                await self._send(chunk, by_key, cost or Decimal(0), progress)
+        return progress
+
+    def _dearest(self, keys: Sequence[str], by_key: Mapping[str, Question]) -> Decimal | None:
+        """Return the most that these questions can cost together; None without a price."""
+        cost = Decimal(0)
+        for key in keys:
+            prompt, how = by_key[key]
+            identity = self.teacher.identity
+            one = estimate_for(identity, [prompt], how, self.prices, discount=BATCH).cost
+            if one is None:
+                return None
+            cost += one
+        return cost
+
+    def _unaffordable(self, cost: Decimal | None) -> str | None:
+        """Set ``cost`` aside, or return the sentence of the cap that forbids it."""
+        identity = self.teacher.identity
+        if self.purse is None:
+            return None
+        if cost is None:
+            return f"no price is known for {identity.provider}:{identity.model}"
+        refused = self.purse.reserve(identity.provider, cost)
+        return None if refused is None else refused.sentence
+
+    def _wait(self, job: BatchJob, by_key: Mapping[str, Question], progress: Progress) -> None:
+        """Count ``job`` as under way; what it may cost is set aside also after a crash."""
+        progress.jobs += 1
+        progress.waiting |= set(job.keys)
+        if self.purse is not None and job.id not in self._held:
+            cost = self._dearest([key for key in job.keys if key in by_key], by_key)
+            self._held[job.id] = cost or Decimal(0)
+            self.purse.hold(job.provider, self._held[job.id])
+
+    async def _send(
+        self,
+        keys: Sequence[str],
+        by_key: Mapping[str, Question],
+        cost: Decimal,
+        progress: Progress,
+    ) -> None:
+        identity = self.teacher.identity
+        name = f"wb{uuid.uuid4().hex[:24]}"
+        job = BatchJob(name, identity.provider, identity.model, tuple(keys))
+        self._held[name] = cost
+        self.store.save(job)
+        for key in keys:
+            self._sent[key] += 1
+        remote = await self.teacher.batch_submit(job, [by_key[key] for key in keys])
+        self.store.save(replace(job, remote_id=remote))
+        self._wait(job, by_key, progress)
+
+    async def _finish(
+        self, job: BatchJob, by_key: Mapping[str, Question], progress: Progress
+    ) -> None:
+        """Bring ``job`` as far as it goes now."""
+        if job.remote_id is None:
+            remote = await self.teacher.batch_find(job)
+            if remote is None:
+                # It never left: its questions are simply missing.
+                self.store.save(replace(job, done=True))
+                return
+            if isinstance(remote, Search):
+                self._wait(job, by_key, progress)
+                return
+            job = replace(job, remote_id=remote)
+            self.store.save(job)
+        results = await self.teacher.batch_results(job)
+        if results is None:
+            self._wait(job, by_key, progress)
+            return
+        spent = Decimal(0)
+        for number, key in enumerate(job.keys):
+            answer = results.get(job.custom_id(number))
+            if answer is None:
+                continue
+            answer = progress.answers[key] = self._account(job, key, answer)
+            spent += answer.cost or Decimal(0)
+            if self.on_answer is not None:
+                self.on_answer(key, answer)
+        self.store.save(replace(job, done=True))
+        held = self._held.pop(job.id, None)
+        if self.purse is not None and held is not None:
+            self.purse.settle(job.provider, held, spent)
+
+    def _account(self, job: BatchJob, key: str, answer: Answer) -> Answer:
+        """Price one result and store it, unless an earlier pass over the same job has done so."""
+        full = self.prices.cost(self.teacher.identity, answer.usage)
+        answer = replace(answer, cost=None if full is None else full * BATCH)
+        if self.cache.get(key) is not None:
+            return answer
+        failure = answer.failure
+        entry = LedgerEntry(
+            self.run_id,
+            job.provider,
+            job.model,
+            key,
+            answer.usage,
+            answer.cost,
+            "ok" if failure is None else failure.kind.value,
+            answer.request_id,
+            "batch",
+        )
+        whole = answer if answer.finish in CACHED else None
+        if self.keep is not None:
+            self.keep(entry, whole)
+            return answer
+        if whole is not None:
+            self.cache.put(key, whole)
+        self.ledger.record(entry)
+        return answer
 
 
 async def ask_batch(
@@ -123,54 +306,24 @@ async def ask_batch(
     attempts: int = 3,
     poll_seconds: float = 30.0,
 ) -> list[Answer]:
-    """Return one answer a question, in order, through at most ``attempts`` batches of the missing.
+    """Return one answer a question, in order; each question is sent ``attempts`` times at most.
 
     Call it again after a crash: jobs in flight are awaited, not sent again. What never came is
     FAILED with the last reason. Raises ``TeacherError`` when the provider refuses a whole batch.
     """
-    identity = teacher.identity
-    keys = [request_key(identity, prompt, sampling) for prompt, sampling in questions]
-    known: dict[str, Answer] = {}
-    by_key = dict(zip(keys, questions, strict=True))
-    for job in store.open_jobs(identity.provider, identity.model):
-        known |= await _finish(
-            teacher,
-            job,
-            by_key,
-            cache,
-            ledger,
-            store,
-            run_id,
-            prices,
-            poll_seconds,
-            fresh=False,
-        )
-    for _ in range(attempts):
-        missing = [key for key in by_key if not _whole(_look(key, known, cache))]
-        if not missing:
+    book = prices or PriceBook()
+    batches = Batches(teacher, cache, ledger, store, run_id, book, attempts)
+    answers: dict[str, Answer] = {}
+    while True:
+        progress = await batches.advance(questions)
+        answers |= progress.answers
+        if not progress.jobs:
             break
-        name = f"wb{uuid.uuid4().hex[:24]}"
-        job = BatchJob(name, identity.provider, identity.model, tuple(missing))
-        store.save(job)
-        known |= await _finish(
-            teacher,
-            job,
-            by_key,
-            cache,
-            ledger,
-            store,
-            run_id,
-            prices,
-            poll_seconds,
-            fresh=True,
-        )
-    found = [_look(key, known, cache) for key in keys]
+        await asyncio.sleep(poll_seconds)
+    identity = teacher.identity
+    found = [answers.get(request_key(identity, *question)) for question in questions]
     absent = Failure(FailureKind.SERVER, "the batch ended without this answer")
     return [each or failed(identity, absent) for each in found]
-
-
-def _look(key: str, known: Mapping[str, Answer], cache: AnswerCache) -> Answer | None:
-    return known.get(key) or cache.get(key)
 
 
 def _whole(answer: Answer | None) -> bool:
@@ -178,57 +331,28 @@ def _whole(answer: Answer | None) -> bool:
     return answer is not None and answer.finish is not Finish.FAILED
 
 
-async def _finish(
-    teacher: BatchTeacher,
-    job: BatchJob,
-    by_key: Mapping[str, Question],
-    cache: AnswerCache,
-    ledger: Ledger,
-    store: BatchStore,
-    run_id: str,
-    prices: PriceBook | None,
-    poll_seconds: float,
-    *,
-    fresh: bool,
-) -> dict[str, Answer]:
-    """Bring ``job`` from wherever it stands to its end; return its answers by request key.
+def _chunks(keys: Sequence[str], by_key: Mapping[str, Question]) -> Iterator[list[str]]:
+    """Yield the keys in pieces of the size of one job."""
+    chunk: list[str] = []
+    size = 0
+    for key in keys:
+        prompt, _ = by_key[key]
+        weight = 500 + sum(
+            2 * len(each.content) + sum(2 * len(image.data) for image in each.images)
+            for each in prompt.messages
+        )
+        if chunk and (len(chunk) >= MOST_REQUESTS or size + weight > MOST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(key)
+        size += weight
+    if chunk:
+        yield chunk
 
-    A job that is not ``fresh`` may have been sent by a process that died: it is looked for first.
-    """
-    if job.remote_id is None:
-        remote = None if fresh else await teacher.batch_find(job)
-        if remote is None:
-            if not all(key in by_key for key in job.keys):
-                # It never left and its questions are not at hand: whoever asks them sends them.
-                store.save(replace(job, done=True))
-                return {}
-            remote = await teacher.batch_submit(job, [by_key[key] for key in job.keys])
-        job = replace(job, remote_id=remote)
-        store.save(job)
-    results = await teacher.batch_results(job)
-    while results is None:
-        await asyncio.sleep(poll_seconds)
-        results = await teacher.batch_results(job)
-    book = prices or PriceBook()
-    found: dict[str, Answer] = {}
-    for number, key in enumerate(job.keys):
-        answer = results.get(job.custom_id(number))
-        if answer is None:
-            continue
-        full = book.cost(teacher.identity, answer.usage)
-        answer = replace(answer, cost=None if full is None else full * HALF)
-        found[key] = answer
-        if cache.get(key) is None:
-            if answer.finish in CACHED:
-                cache.put(key, answer)
-            failure = answer.failure
-            status = "ok" if failure is None else failure.kind.value
-            entry = LedgerEntry(
-                run_id, job.provider, job.model, key, answer.usage, answer.cost, status
-            )
-            ledger.record(replace(entry, request_id=answer.request_id))
-    store.save(replace(job, done=True))
-    return found
+
+def batch_error(failure: Failure) -> TeacherError:
+    """Return the error for a batch call that failed; a ``BusyError`` when it may pass by itself."""
+    return (BusyError if failure.kind in PASSING else TeacherError)(failure.message)
 
 
 def refused(who: str, why: str) -> TeacherError:

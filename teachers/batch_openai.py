@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from teachers.batch import BatchJob, Question, refused
+from teachers.batch import BatchJob, Question, Search, batch_error, refused
 from teachers.model import Answer, Failure, FailureKind
 from teachers.openai import ChatTeacher
 from teachers.wire import failed, http_failure
@@ -18,55 +19,77 @@ _ENDED = ("completed", "expired", "cancelled", "failed")
 class OpenAIBatchTeacher(ChatTeacher):
     """A chat teacher that can also be asked by the thousand, within a day, at half price."""
 
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        """Turn the SDK's troubles into sentences; those that may pass say so by their class."""
+        import openai
+
+        try:
+            yield
+        except openai.OpenAIError as error:
+            raise batch_error(self._failure(error)) from None
+
     async def batch_submit(self, job: BatchJob, questions: Sequence[Question]) -> str:
         """Upload the requests and start the batch; our job id goes along as metadata."""
-        lines = [
-            json.dumps(
-                {
-                    "custom_id": job.custom_id(number),
-                    "method": "POST",
-                    "url": ENDPOINT,
-                    "body": self.request(prompt, sampling),
-                }
+        with self._border():
+            lines = [
+                json.dumps(
+                    {
+                        "custom_id": job.custom_id(number),
+                        "method": "POST",
+                        "url": ENDPOINT,
+                        "body": self.request(prompt, sampling),
+                    }
+                )
+                for number, (prompt, sampling) in enumerate(questions)
+            ]
+            data = ("\n".join(lines) + "\n").encode("utf-8")
+            client = self._client()
+            file = await client.files.create(file=(f"{job.id}.jsonl", data), purpose="batch")
+            batch = await client.batches.create(
+                input_file_id=file.id,
+                endpoint=ENDPOINT,
+                completion_window="24h",
+                metadata={"workbench_job": job.id},
             )
-            for number, (prompt, sampling) in enumerate(questions)
-        ]
-        data = ("\n".join(lines) + "\n").encode("utf-8")
-        client = self._client()
-        file = await client.files.create(file=(f"{job.id}.jsonl", data), purpose="batch")
-        batch = await client.batches.create(
-            input_file_id=file.id,
-            endpoint=ENDPOINT,
-            completion_window="24h",
-            metadata={"workbench_job": job.id},
-        )
-        return str(batch.id)
+            return str(batch.id)
 
-    async def batch_find(self, job: BatchJob) -> str | None:
+    async def batch_find(self, job: BatchJob) -> str | Search | None:
         """Look among the account's batches for the one with our job id."""
-        async for batch in self._client().batches.list(limit=100):
-            if (batch.metadata or {}).get("workbench_job") == job.id:
-                return str(batch.id)
-        return None
+        with self._border():
+            async for batch in self._client().batches.list(limit=100):
+                if (batch.metadata or {}).get("workbench_job") == job.id:
+                    return str(batch.id)
+            return None
 
     async def batch_results(self, job: BatchJob) -> Mapping[str, Answer] | None:
         """Return what the output and error files hold, once the batch has ended."""
-        client = self._client()
-        batch = await client.batches.retrieve(job.remote_id)
-        if batch.status not in _ENDED:
-            return None
-        if batch.status == "failed" and not batch.output_file_id:
-            errors = getattr(batch.errors, "data", None) or []
-            raise refused("OpenAI", "; ".join(str(each.message) for each in errors) or "no reason")
-        found: dict[str, Answer] = {}
-        for file in (batch.output_file_id, batch.error_file_id):
-            if file:
-                text = (await client.files.content(file)).text
+        with self._border():
+            client = self._client()
+            batch = await client.batches.retrieve(job.remote_id)
+            if batch.status not in _ENDED:
+                return None
+            if batch.status == "failed" and not batch.output_file_id:
+                errors = getattr(batch.errors, "data", None) or []
+                raise refused(
+                    "OpenAI", "; ".join(str(each.message) for each in errors) or "no reason"
+                )
+            found: dict[str, Answer] = {}
+            for file in (batch.output_file_id, batch.error_file_id):
+                text = (await client.files.content(file)).text if file else ""
                 for line in text.splitlines():
-                    if line.strip():
-                        row = json.loads(line)
-                        found[str(row.get("custom_id"))] = self._row(row)
-        return found
+                    name, answer = self._line(line)
+                    found[name] = answer
+            return found
+
+    def _line(self, line: str) -> tuple[str, Answer]:
+        """Return a line's custom id and answer; "" for a line that cannot be read."""
+        try:
+            row = json.loads(line)
+            return str(row["custom_id"]), self._row(row)
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            message = f"a line of the batch is not valid ({type(problem).__name__})"
+            return "", failed(self._identity, Failure(FailureKind.MALFORMED, message))
 
     def _row(self, row: Mapping[str, Any]) -> Answer:
         from openai.types.chat import ChatCompletion

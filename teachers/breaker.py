@@ -1,14 +1,16 @@
 """A circuit breaker for each provider and kind of failure: stop asking who cannot answer.
 
 Kinds are kept apart because they mend differently: a wrong key will not heal in a minute, a busy
-server may. After the cooldown one request probes (half-open); success closes the circuit.
+server may. After the cooldown one request probes (half-open); success closes the circuit. A memory
+lets circuits outlive the process; without one they live as long as the breaker.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from teachers.model import FailureKind
 
@@ -22,15 +24,26 @@ _TRIPS = {
 }
 """Kind -> (failures in a row that open the circuit, seconds until a probe)."""
 
+PASSING = frozenset(
+    {FailureKind.RATE, FailureKind.SERVER, FailureKind.NETWORK, FailureKind.TIMEOUT}
+)
+"""Kinds that may heal by themselves; a wrong key or an empty account needs a person."""
+
+_REFRESH_SECONDS = 2.0
+
 
 @dataclass(slots=True)
 class Circuit:
-    """The state of one provider and kind: how many failures in a row, and until when it is open."""
+    """The state of one provider and kind: how many failures in a row, and until when it is open.
+
+    Times are seconds of the breaker's clock. ``since`` is when it first opened in this outage.
+    """
 
     provider: str
     kind: FailureKind
     failures: int = 0
     opened_at: float | None = None
+    since: float | None = None
     probing: bool = False
     message: str = ""
 
@@ -41,15 +54,48 @@ class Circuit:
         return "half-open" if now - self.opened_at >= _TRIPS[self.kind][1] else "open"
 
 
-class Breaker:
-    """All circuits of one gateway. ``clock`` returns seconds and never goes back."""
+class CircuitMemory(Protocol):
+    """Where circuits are kept between processes."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def load(self) -> Sequence[Circuit]:
+        """Return what is kept."""
+        ...
+
+    def save(self, circuit: Circuit) -> None:
+        """Keep a circuit that has just opened."""
+        ...
+
+    def forget(self, provider: str | None) -> None:
+        """Forget the circuits of ``provider``, or all."""
+        ...
+
+
+class Breaker:
+    """All circuits of one gateway. ``clock`` returns seconds, the same in every process."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.time, memory: CircuitMemory | None = None
+    ) -> None:
         self._clock = clock
+        self._memory = memory
         self._circuits: dict[tuple[str, FailureKind], Circuit] = {}
+        self._read_at = clock()
+        for circuit in () if memory is None else memory.load():
+            if circuit.kind not in _TRIPS:
+                continue
+            if circuit.kind not in PASSING:
+                # Whoever starts a run again may have mended the key or paid: one request finds out.
+                circuit.opened_at = clock() - _TRIPS[circuit.kind][1]
+            self._circuits[(circuit.provider, circuit.kind)] = circuit
 
     def blocked(self, provider: str) -> Circuit | None:
         """Return the circuit that forbids a request now; a half-open one lets one probe pass."""
+        found = self._blocked(provider)
+        if found is not None and self._forgotten(found):
+            found = self._blocked(provider)
+        return found
+
+    def _blocked(self, provider: str) -> Circuit | None:
         now = self._clock()
         for kind in _TRIPS:
             circuit = self._circuits.get((provider, kind))
@@ -62,15 +108,33 @@ class Breaker:
                 circuit.probing = True
         return None
 
+    def _forgotten(self, circuit: Circuit) -> bool:
+        """Whether somebody reset the circuit in the memory meanwhile (looked up now and then)."""
+        if self._memory is None or self._clock() - self._read_at < _REFRESH_SECONDS:
+            return False
+        self._read_at = self._clock()
+        kept = {(each.provider, each.kind) for each in self._memory.load()}
+        key = (circuit.provider, circuit.kind)
+        if key in kept:
+            return False
+        self._circuits.pop(key, None)
+        return True
+
     def seconds_left(self, circuit: Circuit) -> float:
         """Return the seconds until ``circuit`` lets a probe through."""
         opened = circuit.opened_at if circuit.opened_at is not None else self._clock()
         return max(0.0, opened + _TRIPS[circuit.kind][1] - self._clock())
 
+    def seconds_open(self, circuit: Circuit) -> float:
+        """Return for how many seconds this outage has lasted, its failed probes included."""
+        return 0.0 if circuit.since is None else max(0.0, self._clock() - circuit.since)
+
     def success(self, provider: str) -> None:
         """Close every circuit of ``provider``: it answered."""
-        for kind in _TRIPS:
-            self._circuits.pop((provider, kind), None)
+        found = [self._circuits.pop((provider, kind), None) for kind in _TRIPS]
+        was_open = any(c is not None and c.opened_at is not None for c in found)
+        if was_open and self._memory is not None:
+            self._memory.forget(provider)
 
     def failure(self, provider: str, kind: FailureKind, message: str) -> None:
         """Count a failure; kinds that say nothing about the provider's health are ignored."""
@@ -81,6 +145,9 @@ class Breaker:
         circuit.message = message
         if circuit.probing or circuit.failures >= _TRIPS[kind][0]:
             circuit.opened_at = self._clock()
+            circuit.since = circuit.since if circuit.since is not None else circuit.opened_at
+            if self._memory is not None:
+                self._memory.save(replace(circuit, probing=False))
         circuit.probing = False
 
     def release(self, provider: str) -> None:
@@ -99,3 +166,5 @@ class Breaker:
         """Close all circuits, or those of ``provider``."""
         for key in [key for key in self._circuits if provider in (None, key[0])]:
             del self._circuits[key]
+        if self._memory is not None:
+            self._memory.forget(provider)

@@ -80,8 +80,12 @@ class Purse:
                     f"reserved and this request may cost ${most:.4f}; raise the cap or lower "
                     "max_tokens"
                 )
-        self._reserved[provider] = self._reserved.get(provider, Decimal(0)) + most
+        self.hold(provider, most)
         return None
+
+    def hold(self, provider: str, most: Decimal) -> None:
+        """Set ``most`` aside for what is already under way, whatever the caps say."""
+        self._reserved[provider] = self._reserved.get(provider, Decimal(0)) + most
 
     def settle(self, provider: str, reserved: Decimal, actual: Decimal) -> None:
         """Replace a reservation by what the request really cost."""

@@ -5,7 +5,8 @@ Trouble *during* a request is a value (``teachers.model.Failure``), not one of t
 ::
 
     TeacherError
-    └── PriceError      a price file that cannot be read
+    ├── PriceError      a price file that cannot be read
+    └── BusyError       a batch interface that does not answer now; the same call later goes on
 """
 
 from __future__ import annotations
@@ -17,3 +18,7 @@ class TeacherError(Exception):
 
 class PriceError(TeacherError):
     """A price file cannot be used. The message names the file, the entry and the mend."""
+
+
+class BusyError(TeacherError):
+    """A batch interface does not answer now. Nothing is lost: call again later."""

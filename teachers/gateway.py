@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,7 +18,7 @@ from functools import partial
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from teachers.breaker import Breaker
+from teachers.breaker import PASSING, Breaker, Circuit
 from teachers.budget import Budget, Purse
 from teachers.cache import AnswerCache
 from teachers.codec import request_key
@@ -38,7 +38,8 @@ RETRIED = frozenset(
 CACHED = frozenset({Finish.STOP, Finish.CANNOT})
 """What may be cached: whole answers, and a deterministic teacher's no. Never a refusal or a cut."""
 
-_UNSENT = frozenset({FailureKind.BUDGET, FailureKind.BREAKER, FailureKind.PRIVATE})
+Keep = Callable[[LedgerEntry, Answer | None], None]
+"""Stores a ledger entry, and under its key the answer when there is one to cache: both or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Retry:
     """How often and how long. Waits double from ``first`` to ``cap`` seconds, with full jitter.
 
     A server's Retry-After is obeyed to the second, up to ``patience``; a longer one is a failure
-    at once, because a run should not hang on it. ``deadline`` bounds one attempt.
+    at once, because a run should not hang on it. ``deadline`` bounds one attempt. A provider that
+    has answered in this run and then fails is waited for up to ``outage`` seconds; one that has
+    not answered yet is reported at once.
     """
 
     attempts: int = 5
@@ -54,6 +57,7 @@ class Retry:
     cap: float = 20.0
     patience: float = 300.0
     deadline: float = 600.0
+    outage: float = 1800.0
 
 
 @dataclass(slots=True)
@@ -84,8 +88,10 @@ class Gateway:
         prices: PriceBook | None = None,
         breaker: Breaker | None = None,
         bypass_cache: bool = False,
+        keep: Keep | None = None,
     ) -> None:
         self._cache = cache
+        self._keep = keep or self._keep_apart
         self._ledger = ledger
         self._limits = LimitBook(limits) if isinstance(limits, Limits) else limits or LimitBook()
         self._retry = retry or Retry()
@@ -98,6 +104,8 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, _Flight] = {}
+        self._healthy: set[str] = set()
+        """Providers that have answered in this run."""
 
     async def ask(self, teacher: Teacher, prompt: Prompt, sampling: Sampling) -> Answer:
         """Return the answer of ``teacher``: from the cache, from a twin in flight, or asked now."""
@@ -171,10 +179,7 @@ class Gateway:
                 self._attempt, teacher, identity, prompt, sampling, key, gate
             )
             statistics = retrying.statistics.get("attempt_number", 1)
-        answer = replace(answer, attempts=int(statistics))
-        if answer.finish in CACHED and (answer.finish is not Finish.CANNOT or identity.local):
-            self._cache.put(key, answer)
-        return answer
+        return replace(answer, attempts=int(statistics))
 
     async def _attempt(
         self,
@@ -185,15 +190,9 @@ class Gateway:
         key: str,
         gate: Gate,
     ) -> Answer:
-        blocked = self.breaker.blocked(identity.provider)
+        blocked = await self._wait_for(identity.provider)
         if blocked is not None:
-            return _failed(
-                identity,
-                FailureKind.BREAKER,
-                f"{identity.provider} is set aside after {blocked.failures} failures "
-                f"({blocked.kind.value}: {blocked.message}); it is probed again in "
-                f"{self.breaker.seconds_left(blocked):.0f} s",
-            )
+            return self._set_aside(identity, blocked)
         most, refusal = self._reserve(identity, prompt, sampling)
         if refusal is not None:
             self.breaker.release(identity.provider)
@@ -212,6 +211,29 @@ class Gateway:
         self._account(identity, answer, key, most)
         self._learn(identity, answer, gate)
         return answer
+
+    async def _wait_for(self, provider: str) -> Circuit | None:
+        """Return None when ``provider`` may be asked, else the circuit that forbids it.
+
+        A provider that answered before is waited for: a minute of trouble at night must not cost
+        the rest of the run.
+        """
+        while True:
+            blocked = self.breaker.blocked(provider)
+            if blocked is None or blocked.kind not in PASSING or provider not in self._healthy:
+                return blocked
+            if self.breaker.seconds_open(blocked) >= self._retry.outage:
+                return blocked
+            await asyncio.sleep(min(max(self.breaker.seconds_left(blocked), 0.2), 5.0))
+
+    def _set_aside(self, identity: Identity, circuit: Circuit) -> Answer:
+        return _failed(
+            identity,
+            FailureKind.BREAKER,
+            f"{identity.provider} is set aside after {circuit.failures} failures "
+            f"({circuit.kind.value}: {circuit.message}); it is probed again in "
+            f"{self.breaker.seconds_left(circuit):.0f} s",
+        )
 
     async def _call(
         self, teacher: Teacher, identity: Identity, prompt: Prompt, sampling: Sampling
@@ -262,22 +284,29 @@ class Gateway:
             # A server that forgot to say its usage is charged at the dearest it could be.
             actual = reserved if answer.cost is None else answer.cost
         self._settle(identity, reserved, actual)
-        self._ledger.record(
-            LedgerEntry(
-                run_id=self._run_id,
-                provider=identity.provider,
-                model=identity.model,
-                key=key,
-                usage=answer.usage,
-                cost=answer.cost,
-                status="ok" if failure is None else failure.kind.value,
-                request_id=answer.request_id,
-            )
+        entry = LedgerEntry(
+            run_id=self._run_id,
+            provider=identity.provider,
+            model=identity.model,
+            key=key,
+            usage=answer.usage,
+            cost=answer.cost,
+            status="ok" if failure is None else failure.kind.value,
+            request_id=answer.request_id,
         )
+        whole = answer.finish in CACHED and (answer.finish is not Finish.CANNOT or identity.local)
+        self._keep(entry, answer if whole else None)
+
+    def _keep_apart(self, entry: LedgerEntry, answer: Answer | None) -> None:
+        # The answer first: a crash between the two then loses a line of the bill, not an answer.
+        if answer is not None:
+            self._cache.put(entry.key, answer)
+        self._ledger.record(entry)
 
     def _learn(self, identity: Identity, answer: Answer, gate: Gate) -> None:
         failure = answer.failure
         if failure is None:
+            self._healthy.add(identity.provider)
             self.breaker.success(identity.provider)
             gate.answered()
             return

@@ -30,6 +30,8 @@ class LedgerEntry:
     """US dollars, exact; None when no price is known."""
     status: str = "ok"
     request_id: str | None = None
+    channel: str = "single"
+    """Either "single" or "batch"."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

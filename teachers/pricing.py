@@ -12,7 +12,7 @@ Prices are US dollars per million tokens, written as strings so that no digit is
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -55,14 +55,21 @@ class Price:
         return total / MILLION * discount
 
 
+BATCH = Decimal("0.5")
+"""OpenAI's, Anthropic's and Gemini's price of a batch request, relative to a single one."""
+
 FREE = Price(Decimal(0), Decimal(0), Decimal(0), "runs on this machine")
 
 
 class PriceBook:
     """Prices by provider and model: the user's file first, then the bundled snapshot."""
 
-    def __init__(self, own: dict[tuple[str, str], Price] | None = None) -> None:
-        self._own = own or {}
+    def __init__(self, own: Mapping[tuple[str, str], Price] | None = None) -> None:
+        self._own = dict(own or {})
+
+    def with_prices(self, own: Mapping[tuple[str, str], Price]) -> PriceBook:
+        """Return a book in which ``own`` come before what is in this one."""
+        return PriceBook({**self._own, **own})
 
     @classmethod
     def read(cls, path: Path) -> PriceBook:
@@ -98,6 +105,14 @@ class PriceBook:
             return Decimal(0)
         return None if price is None else price.cost(usage)
 
+    def entries(self) -> list[dict[str, str]]:
+        """Return the user's own prices in the form of a price file, by name."""
+        return [
+            {"provider": provider, "model": model, "input": str(p.input), "output": str(p.output)}
+            | ({} if p.cached is None else {"cached": str(p.cached)})
+            for (provider, model), p in sorted(self._own.items())
+        ]
+
 
 def _entry(entry: object, where: str, date: str) -> tuple[tuple[str, str], Price]:
     known = {"provider", "model", "input", "output", "cached"}
@@ -115,20 +130,49 @@ def _entry(entry: object, where: str, date: str) -> tuple[tuple[str, str], Price
     for name in ("input", "output", "cached"):
         if entry.get(name) is None:
             continue
-        values[name] = _amount(entry[name], f"{where}: {name}")
+        values[name] = amount(entry[name], f"{where}: {name}")
     return (str(entry["provider"]), str(entry["model"])), Price(
         values["input"], values["output"], values.get("cached"), f"price file of {date}"
     )
 
 
-def _amount(value: object, where: str) -> Decimal:
+def amount(value: object, where: str) -> Decimal:
+    """Return a price that somebody wrote; raises ``PriceError`` that names ``where``."""
     try:
-        amount = Decimal(str(value))
+        found = Decimal(str(value))
     except InvalidOperation:
-        amount = Decimal("nan")
-    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
+        found = Decimal("nan")
+    if isinstance(value, bool) or not found.is_finite() or found < 0:
         raise PriceError(f'{where} is {value!r}; write US dollars per million tokens, as "0.15"')
-    return amount
+    return found
+
+
+def spoken_price(text: str) -> tuple[tuple[str, str], Price]:
+    """Return provider, model and price of ``PROVIDER:MODEL=INPUT/OUTPUT[/CACHED]``.
+
+    The teacher's name may be written as it is asked (``compatible:groq:MODEL``). Raises
+    ``PriceError`` with the form.
+    """
+    name, equals, figures = text.rpartition("=")
+    parts = figures.split("/")
+    provider, model = price_name(name)
+    if not equals or not model or len(parts) not in (2, 3):
+        raise PriceError(
+            f"{text!r} is no price; write PROVIDER:MODEL=INPUT/OUTPUT in US dollars per million "
+            "tokens, as in openai:gpt-5-mini=0.25/2.00"
+        )
+    values = [amount(part.strip(), f"the price in {text!r}") for part in parts]
+    return (provider, model), Price(*values, source="given by hand")
+
+
+def price_name(name: str) -> tuple[str, str]:
+    """Return the provider and model under which the price of teacher ``name`` is looked up."""
+    provider, _, model = name.strip().partition(":")
+    if provider == "compatible" and not model.startswith(("http://", "https://")):
+        provider, _, model = model.partition(":")
+    if provider == "compatible":
+        model = model.rpartition("/")[2].partition(":")[2]
+    return provider, model.removeprefix("responses:") if provider == "openai" else model
 
 
 @cache
@@ -179,9 +223,17 @@ def count_tokens(prompt: Prompt) -> int:
 
 
 def estimate_for(
-    identity: Identity, prompts: Sequence[Prompt], sampling: Sampling, book: PriceBook
+    identity: Identity,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    book: PriceBook,
+    *,
+    discount: Decimal = Decimal(1),
 ) -> Estimate:
-    """Return the upper estimate for asking ``identity`` every one of ``prompts`` once."""
+    """Return the upper estimate for asking ``identity`` every one of ``prompts`` once.
+
+    ``discount`` is ``BATCH`` for the batch interfaces.
+    """
     tokens_in = sum(count_tokens(prompt) for prompt in prompts)
     tokens_out = sampling.max_tokens * len(prompts)
     price = book.price(identity)
@@ -196,16 +248,23 @@ def estimate_for(
             "is known, so name one in a price file before setting a budget"
         )
     else:
-        cost = price.cost(Usage(tokens_in, tokens_out)) or Decimal(0)
+        cost = price.cost(Usage(tokens_in, tokens_out), discount=discount) or Decimal(0)
         sentence = (
             f"{who}: {len(prompts)} requests, at most {tokens_in:,} tokens in and {tokens_out:,} "
-            f"out, at most ${cost:.4f} ({price.source})"
+            f"out, at most ${cost:.4f} ({price.source}"
+            + (")" if discount == 1 else f", batch at {discount:.0%})")
         )
     return Estimate(len(prompts), tokens_in, tokens_out, cost, sentence)
 
 
 def estimate(
-    teacher: Teacher, prompts: Sequence[Prompt], sampling: Sampling, book: PriceBook | None = None
+    teacher: Teacher,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    book: PriceBook | None = None,
+    *,
+    discount: Decimal = Decimal(1),
 ) -> Estimate:
     """Return what asking ``teacher`` all of ``prompts`` once would cost at most."""
-    return estimate_for(teacher.identity, prompts, sampling, book or PriceBook())
+    identity = teacher.identity
+    return estimate_for(identity, prompts, sampling, book or PriceBook(), discount=discount)

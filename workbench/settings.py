@@ -15,18 +15,40 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import HomeError, SettingsError
 
 if TYPE_CHECKING:
     from judge.contract import Budget
 
-__all__ = ["PartialSettings", "Settings", "default_home", "load_settings"]
+__all__ = ["PartialSettings", "RequestLimits", "Settings", "default_home", "load_settings"]
 
 _ENV_PREFIX = "WORKBENCH_"
 # Read by others under the same prefix: they are no settings of a run.
 _FOREIGN_ENV = frozenset({"HOME", "CONFIG", "BENCH"})
+
+
+class RequestLimits(BaseModel):
+    """How fast one provider may be asked; what is not said is not limited by us.
+
+    In an environment variable a provider's limits are ``REQUESTS/TOKENS`` a minute.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    concurrency: int | None = Field(default=None, ge=1, le=1000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        requests, _, tokens = given.partition("/")
+        parts = {"requests_per_minute": requests, "tokens_per_minute": tokens}
+        return {name: part.strip() for name, part in parts.items() if part.strip()}
 
 
 class PartialSettings(BaseModel):
@@ -41,6 +63,36 @@ class PartialSettings(BaseModel):
         default=None, ge=1, le=1000, description="teacher requests in flight"
     )
     max_cost: Decimal | None = Field(default=None, ge=0, description="US dollars a run may spend")
+    max_cost_day: Decimal | None = Field(
+        default=None, ge=0, description="US dollars a day may cost, over all runs"
+    )
+    max_cost_provider: dict[str, Decimal] | None = Field(
+        default=None, description="US dollars a run may spend, by provider"
+    )
+    price_file: Path | None = Field(
+        default=None, description="your own prices; else prices.json in the home"
+    )
+    limits: dict[str, RequestLimits] | None = Field(
+        default=None, description="how fast a provider may be asked, by provider"
+    )
+    deadline_seconds: float | None = Field(
+        default=None, gt=0, description="seconds one request to a teacher may take"
+    )
+    attempts: int | None = Field(
+        default=None, ge=1, le=20, description="attempts at one request, the first included"
+    )
+    outage_seconds: float | None = Field(
+        default=None, ge=0, description="how long to wait for a provider that stopped answering"
+    )
+    routes: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="whom to ask first about which category, in order"
+    )
+    max_fallback_rate: float | None = Field(
+        default=None, ge=0, le=1, description="share of questions passed on that raises an alert"
+    )
+    min_quality: float | None = Field(
+        default=None, ge=0, le=1, description="share of proved answers below which to alert"
+    )
     private: bool | None = Field(default=None, description="refuse teachers that leave the machine")
     allow_training: tuple[str, ...] | None = Field(
         default=None, description="sources whose terms you read and allow training on"
@@ -66,6 +118,18 @@ class Settings(BaseModel):
     concurrency: int = 8
     max_cost: Decimal = Decimal("0")
     """US dollars. 0 lets only teachers answer that cost nothing."""
+    max_cost_day: Decimal | None = None
+    """US dollars of a calendar day (UTC) over all runs of this home; None means no such cap."""
+    max_cost_provider: dict[str, Decimal] = Field(default_factory=dict)
+    price_file: Path | None = None
+    limits: dict[str, RequestLimits] = Field(default_factory=dict)
+    deadline_seconds: float = 600.0
+    attempts: int = 5
+    outage_seconds: float = 1800.0
+    routes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Category -> teachers in order; a category that is not named goes to those of the command."""
+    max_fallback_rate: float = 0.2
+    min_quality: float = 0.5
     private: bool = False
     allow_training: tuple[str, ...] = ()
     rlimit: int = 20_000_000
@@ -170,9 +234,19 @@ def _from_env(env: Mapping[str, str]) -> PartialSettings:
         field = name[len(_ENV_PREFIX) :].lower()
         # A variable of another program may share the prefix: only known fields are ours.
         if field in known and value.strip():
-            is_list = field == "allow_training"
-            table[field] = [v.strip() for v in value.split(",")] if is_list else value.strip()
+            table[field] = _env_value(field, value.strip())
     return _partial(table, "the environment (WORKBENCH_*)")
+
+
+def _env_value(field: str, value: str) -> Any:
+    """Return the value of a variable: a list is ``a,b``, a table is ``a=1,b=2``."""
+    parts = [part.strip() for part in value.split(",")]
+    if field == "allow_training":
+        return parts
+    if field in ("max_cost_provider", "limits"):
+        halves = [part.partition("=") for part in parts]
+        return {name.strip(): said.strip() for name, _, said in halves}
+    return value
 
 
 def _partial(table: Mapping[str, Any], where: str) -> PartialSettings:

@@ -5,7 +5,7 @@ An answer is unique by source, task, question and sampling; asking the same agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class Draft:
 
 
 def find_answers(
-    store: Store, source_id: str, sampling_digest: str, task_ids: Sequence[str]
+    store: Store, source_id: str, sampling_digest: str, task_ids: Collection[str]
 ) -> dict[tuple[str, str], int]:
     """Return (task, prompt digest) -> answer id of what this source has answered already."""
     wanted = set(task_ids)

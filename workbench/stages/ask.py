@@ -7,7 +7,7 @@ no answer: it is reported, and asked again the next time. Not here: the student 
 from __future__ import annotations
 
 import asyncio
-import uuid
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import InputError, WorkbenchError
 from workbench.settings import Settings
 from workbench.stages.answers import Draft, find_answers, link_answer, save_answers
+from workbench.stages.door import Door
 from workbench.stages.events import Reporter
 from workbench.stages.prompts import teacher_prompt
 from workbench.stages.sources import register_teacher
@@ -27,16 +28,21 @@ from workbench.tasks import Task
 
 if TYPE_CHECKING:
     from teachers.gateway import Gateway
-    from teachers.model import Answer, Prompt, Sampling
+    from teachers.model import Answer, Identity, Prompt, Sampling
     from teachers.protocol import Teacher
 
 __all__ = [
     "AskReport",
+    "Known",
     "Question",
     "ask",
     "ask_questions",
+    "keep_answer",
     "known_answers",
+    "missing_questions",
     "open_teachers",
+    "run_name",
+    "task_questions",
 ]
 
 
@@ -103,21 +109,16 @@ def ask(
     *,
     sampling: Sampling | None = None,
     samples: int = 1,
+    system: str | None = None,
     round_id: str | None = None,
     reporter: Reporter | None = None,
+    door: Door | None = None,
 ) -> AskReport:
     """Let every teacher answer every task ``samples`` times; return when all is in the store.
 
     The teachers are closed afterwards. Idempotent: what has been answered is not asked again.
     """
-    from teachers.model import Sampling
-
-    base = sampling or Sampling()
-    questions = [
-        Question(task, teacher_prompt(task), replace(base, sample=number))
-        for task in tasks
-        for number in range(samples)
-    ]
+    questions = task_questions(tasks, sampling, samples, system)
     return asyncio.run(
         ask_questions(
             store,
@@ -125,8 +126,27 @@ def ask(
             [(teacher, questions) for teacher in teachers],
             round_id=round_id,
             reporter=reporter or Reporter(store, None, round_id),
+            door=door,
         )
     )
+
+
+def task_questions(
+    tasks: Sequence[Task],
+    sampling: Sampling | None = None,
+    samples: int = 1,
+    system: str | None = None,
+) -> list[Question]:
+    """Return the questions that ``tasks`` are, ``samples`` draws each, numbered from the first."""
+    from teachers.model import Sampling
+
+    base = sampling or Sampling()
+    draws = [replace(base, sample=base.sample + number) for number in range(samples)]
+    found: list[Question] = []
+    for task in tasks:
+        prompt = teacher_prompt(task, system)
+        found += [Question(task, prompt, draw) for draw in draws]
+    return found
 
 
 def known_answers(
@@ -135,18 +155,46 @@ def known_answers(
     teachers: Sequence[Teacher],
     sampling: Sampling,
     samples: int = 1,
+    system: str | None = None,
 ) -> list[int]:
     """Return the ids of the answers that these questions have by now, teacher by teacher."""
+    questions = task_questions(tasks, sampling, samples, system)
     ids: list[int] = []
     for teacher in teachers:
-        for number in range(samples):
-            name = _sampling_digest(replace(sampling, sample=number))
-            found = find_answers(store, teacher.name, name, [task.id for task in tasks])
-            for task in tasks:
-                key = (task.id, _prompt_digest(teacher, teacher_prompt(task)))
-                if key in found:
-                    ids.append(found[key])
+        found = Known(store, teacher, questions)
+        ids += [number for each in questions if (number := found.answer(each)) is not None]
     return ids
+
+
+class Known:
+    """What a teacher has answered by now among ``questions``."""
+
+    def __init__(self, store: Store, teacher: Teacher, questions: Sequence[Question]) -> None:
+        self._identity = teacher.identity
+        self._names = {each: _sampling_digest(each) for each in {q.sampling for q in questions}}
+        # Samples of one task share a prompt, and so its digest: a hundred thousand add up.
+        self._prompts: dict[int, str] = {}
+        self._found: dict[tuple[str, str, str], int] = {}
+        ids = {each.task.id for each in questions}
+        for name in self._names.values():
+            for (task, prompt), number in find_answers(store, teacher.name, name, ids).items():
+                self._found[(task, prompt, name)] = number
+
+    def prompt(self, question: Question) -> str:
+        """Return the digest that names the question to this teacher."""
+        found = self._prompts.get(id(question.prompt))
+        if found is None:
+            found = self._prompts[id(question.prompt)] = _prompt_digest(
+                self._identity, question.prompt
+            )
+        return found
+
+    def answer(self, question: Question) -> int | None:
+        """Return the id of the answer, or None."""
+        if not self._found:
+            return None
+        name = self._names[question.sampling]
+        return self._found.get((question.task.id, self.prompt(question), name))
 
 
 async def ask_questions(
@@ -157,16 +205,20 @@ async def ask_questions(
     round_id: str | None,
     reporter: Reporter,
     stage: str = "ask",
+    door: Door | None = None,
+    run_id: str | None = None,
 ) -> AskReport:
     """Ask each teacher its own questions; the asynchronous heart of ``ask`` and of repair."""
     report = AskReport()
     waiting: list[tuple[Teacher, list[Question]]] = []
     for teacher, wanted in questions:
         register_teacher(store, settings, teacher)
-        waiting.append((teacher, _missing(store, teacher, wanted, round_id, report)))
+        waiting.append((teacher, missing_questions(store, teacher, wanted, round_id, report)))
     total = sum(len(missing) for _, missing in waiting)
     reporter.start(stage, total, f"{total} questions, {report.known} answered before")
-    run = _Run(store, _gateway(store, settings, round_id), round_id, report, reporter, stage, total)
+    run_id = run_id or round_id or run_name(questions)
+    gateway = (door or Door()).gateway(store, settings, run_id)
+    run = _Run(store, gateway, round_id, report, reporter, stage, total)
     async with AsyncExitStack() as stack:
         for teacher, _ in questions:
             stack.push_async_callback(teacher.close)
@@ -178,6 +230,19 @@ async def ask_questions(
         reporter.error(stage, f"{count} requests brought no answer: {message}")
     reporter.done(stage, report.sentence, {"asked": report.asked, "failed": report.failed})
     return report
+
+
+def run_name(questions: Sequence[tuple[Teacher, Sequence[Question]]]) -> str:
+    """Name a run by what it asks of whom.
+
+    The same command after a crash is the same run, so that its cap counts what was spent before.
+    """
+    name = hashlib.sha256()
+    for teacher, wanted in questions:
+        name.update(teacher.name.encode())
+        for each in wanted:
+            name.update(f"\0{each.task.id}\0{each.sampling}".encode())
+    return f"ask-{name.hexdigest()[:12]}"
 
 
 def _cause(group: ExceptionGroup[Exception]) -> Exception:
@@ -193,30 +258,29 @@ def _cause(group: ExceptionGroup[Exception]) -> Exception:
     return next((one for one in leaves if isinstance(one, WorkbenchError)), leaves[0])
 
 
-def _missing(
+def missing_questions(
     store: Store,
     teacher: Teacher,
     wanted: Sequence[Question],
-    round_id: str | None,
-    report: AskReport,
+    round_id: str | None = None,
+    report: AskReport | None = None,
 ) -> list[Question]:
     """Return what the teacher has not answered; link what it has to the round."""
-    found: dict[tuple[str, str, str], int] = {}
-    ids = [q.task.id for q in wanted]
-    for sampling in {q.sampling for q in wanted}:
-        name = _sampling_digest(sampling)
-        for (task, prompt), number in find_answers(store, teacher.name, name, ids).items():
-            found[(task, prompt, name)] = number
+    known = Known(store, teacher, wanted)
     missing: list[Question] = []
-    with store.write() as session:
-        for question in wanted:
-            key = _prompt_digest(teacher, question.prompt)
-            known = found.get((question.task.id, key, _sampling_digest(question.sampling)))
-            if known is None:
-                missing.append(question)
-            else:
-                report.known += 1
-                link_answer(session, round_id, known, question.role)
+    found: list[tuple[int, str]] = []
+    for question in wanted:
+        number = known.answer(question)
+        if number is None:
+            missing.append(question)
+        else:
+            found.append((number, question.role))
+    if report is not None:
+        report.known += len(found)
+    if round_id is not None and found:
+        with store.write() as session:
+            for number, role in found:
+                link_answer(session, round_id, number, role)
     return missing
 
 
@@ -242,6 +306,8 @@ class _Run:
                 queue = iter(missing)
                 # A teacher on this machine takes a core; one elsewhere only a connection.
                 width = settings.jobs if teacher.identity.local else settings.concurrency
+                own = settings.limits.get(teacher.identity.provider)
+                width = width if own is None or own.concurrency is None else own.concurrency
                 for _ in range(min(width, len(missing))):
                     group.create_task(self.work(teacher, queue))
 
@@ -260,28 +326,31 @@ class _Run:
             words = f"{failure.kind.value}: {failure.message}" if failure else "no reason given"
             report.failures[f"{teacher.name}: {words}"] += 1
             return
-        draft = _draft(teacher, question, answer)
-        save_answers(self.store, [draft], self.round_id, question.role)
+        keep_answer(self.store, teacher, question, answer, self.round_id)
         report.finishes[answer.finish.value] += 1
         if not answer.cached:
             report.cost += answer.cost or Decimal(0)
             report.unpriced += answer.cost is None
 
 
-def _draft(teacher: Teacher, question: Question, answer: Answer) -> Draft:
-    return Draft(
+def keep_answer(
+    store: Store, teacher: Teacher, question: Question, answer: Answer, round_id: str | None
+) -> int:
+    """Store one answer of ``teacher`` and return its id."""
+    usage = answer.usage
+    draft = Draft(
         task_id=question.task.id,
         source_id=teacher.name,
-        prompt_digest=_prompt_digest(teacher, question.prompt),
+        prompt_digest=_prompt_digest(teacher.identity, question.prompt),
         sampling=_sampling(question.sampling),
         messages=[(m.role, m.content) for m in question.prompt.messages],
         text=answer.text,
         finish=answer.finish.value,
         entry_point=question.task.entry_point,
-        input_tokens=answer.usage.input_tokens,
-        output_tokens=answer.usage.output_tokens,
-        cached_tokens=answer.usage.cached_tokens,
-        reasoning_tokens=answer.usage.reasoning_tokens,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
         cost=None if answer.cost is None else str(answer.cost),
         seconds=answer.seconds,
         first_token_seconds=answer.first_token_seconds,
@@ -289,20 +358,7 @@ def _draft(teacher: Teacher, question: Question, answer: Answer) -> Draft:
         attempt=question.attempt,
         parent_id=question.parent_id,
     )
-
-
-def _gateway(store: Store, settings: Settings, round_id: str | None) -> Gateway:
-    from teachers.budget import Budget
-    from teachers.gateway import Gateway
-    from workbench.store.teaching import StoreCache, StoreLedger
-
-    return Gateway(
-        StoreCache(store),
-        StoreLedger(store),
-        budget=Budget(per_run=settings.max_cost),
-        private=settings.private,
-        run_id=round_id or f"ask-{uuid.uuid4().hex[:12]}",
-    )
+    return save_answers(store, [draft], round_id, question.role)[0]
 
 
 def _sampling(sampling: Sampling) -> dict[str, object]:
@@ -315,9 +371,9 @@ def _sampling_digest(sampling: Sampling) -> str:
     return digest(canonical(_sampling(sampling)))
 
 
-def _prompt_digest(teacher: Teacher, prompt: Prompt) -> str:
+def _prompt_digest(identity: Identity, prompt: Prompt) -> str:
     """Name the question to this teacher: who it is, every message and the specification."""
     from teachers.codec import request_key
     from teachers.model import Sampling
 
-    return request_key(teacher.identity, prompt, Sampling())
+    return request_key(identity, prompt, Sampling())

@@ -23,11 +23,11 @@ def student_messages(task: Task) -> tuple[tuple[str, str], ...]:
     return (("user", task.prompt),)
 
 
-def teacher_prompt(task: Task) -> Prompt:
+def teacher_prompt(task: Task, system: str | None = None) -> Prompt:
     """Return the prompt for every kind of teacher: prose, with the specification behind it."""
     from teachers.model import Prompt
 
-    return Prompt.of(_prose(task), specification=specification(task))
+    return Prompt.of(_prose(task), system=system, specification=specification(task))
 
 
 def repair_prompt(

@@ -1,25 +1,31 @@
-"""The store as the gateway's memory: its answer cache and its ledger, on our tables.
+"""The store as the gateway's memory: answer cache, ledger and circuits, on our tables.
 
-Both are what ``teachers`` asks for by protocol; nothing here knows how a teacher is asked.
+All are what ``teachers`` asks for by protocol; nothing here knows how a teacher is asked. An answer
+and its line in the ledger are written in one transaction: after a kill there are both or neither.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from workbench.store.database import Store
-from workbench.store.tables import CachedAnswerRow, LedgerRow
+from workbench.store.tables import AlertRow, CachedAnswerRow, CircuitRow, LedgerRow, now
 
 if TYPE_CHECKING:
+    from teachers.breaker import Circuit
     from teachers.ledger import LedgerEntry
     from teachers.model import Answer
 
-__all__ = ["StoreCache", "StoreLedger"]
+__all__ = ["StoreCache", "StoreCircuits", "StoreLedger", "keeper"]
+
+_GET = text("SELECT answer_json FROM cached_answer WHERE key = :key")
 
 
 class StoreCache:
@@ -32,18 +38,16 @@ class StoreCache:
         """Return the stored answer marked as cached, or None."""
         from teachers.codec import answer_from_json
 
-        with self._store.read() as session:
-            row = session.get(CachedAnswerRow, key)
-        return None if row is None else answer_from_json(row.answer_json, cached=True)
+        # Core, not a mapped row: this is read for every question, and thousands a second wait.
+        with self._store.engine.connect() as connection:
+            found = connection.execute(_GET, {"key": key}).scalar()
+        return None if found is None else answer_from_json(found, cached=True)
 
     def put(self, key: str, answer: Answer) -> None:
         """Store ``answer`` durably; a second put of the same key changes nothing."""
-        from teachers.codec import answer_to_json
-
         try:
             with self._store.write() as session:
-                if session.get(CachedAnswerRow, key) is None:
-                    session.add(CachedAnswerRow(key=key, answer_json=answer_to_json(answer)))
+                _put(session, key, answer)
         except IntegrityError:
             # Another process paid for the same answer at the same moment; its copy stands.
             with self._store.read() as session:
@@ -59,20 +63,7 @@ class StoreLedger:
     def record(self, entry: LedgerEntry) -> None:
         """Store one entry durably."""
         with self._store.write() as session:
-            session.add(
-                LedgerRow(
-                    run_id=entry.run_id,
-                    provider=entry.provider,
-                    model=entry.model,
-                    key=entry.key,
-                    input_tokens=entry.usage.input_tokens,
-                    output_tokens=entry.usage.output_tokens,
-                    cost=None if entry.cost is None else str(entry.cost),
-                    status=entry.status,
-                    request_id=entry.request_id,
-                    created_at=entry.at.astimezone(UTC),
-                )
-            )
+            session.add(_ledger_row(entry))
 
     def spent(
         self,
@@ -92,3 +83,123 @@ class StoreLedger:
         with self._store.read() as session:
             # Added in Python: a database's sum would round through floating point.
             return sum((Decimal(cost) for cost in session.exec(query) if cost), Decimal(0))
+
+
+class StoreCircuits:
+    """Open circuits, in the table ``circuit``; see ``teachers.breaker.CircuitMemory``.
+
+    A circuit that opens is also an alert; its closing clears the alert.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self) -> Sequence[Circuit]:
+        """Return the circuits that were left open."""
+        from teachers.breaker import Circuit
+        from teachers.model import FailureKind
+
+        with self._store.read() as session:
+            rows = session.exec(select(CircuitRow)).all()
+        return [
+            Circuit(
+                row.provider,
+                FailureKind(row.kind),
+                row.failures,
+                opened_at=(at := _seconds(row.opened_at)),
+                since=at,
+                message=row.message,
+            )
+            for row in rows
+        ]
+
+    def save(self, circuit: Circuit) -> None:
+        """Keep a circuit that has just opened."""
+        opened = None
+        if circuit.opened_at is not None:
+            opened = datetime.fromtimestamp(circuit.opened_at, UTC)
+        kind = circuit.kind.value
+        with self._store.write() as session:
+            row = session.get(CircuitRow, (circuit.provider, kind))
+            if row is None:
+                row = CircuitRow(provider=circuit.provider, kind=kind, failures=0)
+                session.add(_alert(circuit))
+            row.failures, row.message = circuit.failures, circuit.message[:500]
+            row.opened_at, row.updated_at = opened, now()
+            session.add(row)
+
+    def forget(self, provider: str | None) -> None:
+        """Forget the circuits of ``provider``, or all, and clear their alerts."""
+        circuits = select(CircuitRow)
+        alerts = select(AlertRow).where(
+            AlertRow.kind == "circuit", col(AlertRow.cleared_at).is_(None)
+        )
+        if provider is not None:
+            circuits = circuits.where(CircuitRow.provider == provider)
+            alerts = alerts.where(AlertRow.subject == provider)
+        with self._store.write() as session:
+            for row in session.exec(circuits):
+                session.delete(row)
+            for alert in session.exec(alerts):
+                alert.cleared_at = now()
+                session.add(alert)
+
+
+def keeper(store: Store) -> Callable[[LedgerEntry, Answer | None], None]:
+    """Return what writes a ledger entry and its answer together; see ``teachers.gateway.Keep``."""
+
+    def keep(entry: LedgerEntry, answer: Answer | None) -> None:
+        try:
+            with store.write() as session:
+                session.add(_ledger_row(entry))
+                if answer is not None:
+                    _put(session, entry.key, answer)
+        except IntegrityError:
+            # Another process stored the same answer meanwhile; what this one cost is still a fact.
+            with store.write() as session:
+                session.add(_ledger_row(entry))
+
+    return keep
+
+
+def _put(session: Session, key: str, answer: Answer) -> None:
+    from teachers.codec import answer_to_json
+
+    if session.get(CachedAnswerRow, key) is None:
+        session.add(CachedAnswerRow(key=key, answer_json=answer_to_json(answer)))
+
+
+def _ledger_row(entry: LedgerEntry) -> LedgerRow:
+    usage = entry.usage
+    return LedgerRow(
+        run_id=entry.run_id,
+        provider=entry.provider,
+        model=entry.model,
+        key=entry.key,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost=None if entry.cost is None else str(entry.cost),
+        status=entry.status,
+        channel=entry.channel,
+        request_id=entry.request_id,
+        created_at=entry.at.astimezone(UTC),
+    )
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    # SQLite gives times back without their zone; they were written in UTC.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _alert(circuit: Circuit) -> AlertRow:
+    return AlertRow(
+        kind="circuit",
+        subject=circuit.provider,
+        message=f"{circuit.provider} is set aside ({circuit.kind.value}): {circuit.message}"[:500],
+        value=float(circuit.failures),
+        objective=0.0,
+    )

@@ -24,10 +24,13 @@ MENU = {
         (links.MATRIX, "Matrix", ":material/grid_on:"),
         (links.COMPARE, "Compare", ":material/compare_arrows:"),
         (links.PROOF, "Proof", ":material/verified:"),
+        (links.CONTRACTS, "Contracts", ":material/gavel:"),
     ),
     "Learning": (
-        (links.ROUNDS, "Rounds", ":material/trending_up:"),
         (links.DATASET, "Dataset", ":material/table_rows:"),
+        (links.TRAIN, "Train", ":material/model_training:"),
+        (links.ROUNDS, "Rounds", ":material/trending_up:"),
+        (links.STUDENT, "Student", ":material/school:"),
         (links.SOURCES, "Sources", ":material/groups:"),
     ),
     "Trust and operation": (

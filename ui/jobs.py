@@ -43,10 +43,10 @@ class Job:
 
     @property
     def state(self) -> str:
-        """ "running", "done", "no" (exit 1), "stopped" (130), "lost" or "failed"."""
+        """ "running", "done", "no" (exit 1), "unsure" (3), "stopped" (130), "lost" or "failed"."""
         if self.status is None:
             return "running" if _alive(self.pid) else "lost"
-        return {0: "done", 1: "no", 130: "stopped"}.get(self.status, "failed")
+        return {0: "done", 1: "no", 3: "unsure", 130: "stopped"}.get(self.status, "failed")
 
     @property
     def tail(self) -> str:

@@ -19,6 +19,9 @@ SOURCES = "screens/sources.py"
 CERTIFICATES = "screens/certificates.py"
 RUNS = "screens/runs.py"
 DOCTOR = "screens/doctor.py"
+TRAIN = "screens/train.py"
+STUDENT = "screens/student.py"
+CONTRACTS = "screens/contracts.py"
 
 
 def filter_query(wanted: Filter) -> dict[str, str]:

@@ -183,6 +183,8 @@ class _Builder:
                 split="eval" if n % 3 == 0 else "train",
                 source="written for the tests",
                 licence="Apache-2.0",
+                reference=self.spell(shape.right, shape, k),
+                adequacy_json=canonical(_assessed(shape, k)) if n in (0, 2) else None,
                 created_at=self.tick(0.01),
             )
             self.made.append((task, shape, k))
@@ -337,7 +339,11 @@ class _Builder:
 
     def rounds(self) -> None:
         """Finish round 1 with a certificate; leave round 2 in the middle of judging."""
-        config = {"seed": 0, "teachers": ["synthesis", "examples"], "training": {"rank": 16}}
+        config = {
+            "seed": 0,
+            "teachers": ["synthesis", "examples"],
+            "training": {"lora": {"rank": 16}},
+        }
         first = t.RoundRow(
             id="r1",
             number=1,
@@ -358,7 +364,7 @@ class _Builder:
             number=2,
             stage="asked",
             state="open",
-            config_json=canonical({**config, "seed": 1, "training": {"rank": 32}}),
+            config_json=canonical({**config, "seed": 1, "training": {"lora": {"rank": 32}}}),
             parent_id="r1",
             base_source_id="student:r1",
             created_at=self.tick(),
@@ -386,10 +392,14 @@ class _Builder:
                     base_digest=digest("tiny"),
                     snapshot_id="s1",
                     config_json=canonical(config["training"]),
+                    metrics_json=canonical({"steps": 60, "examples": 32, "losses": [[60, 0.2]]}),
                     promoted_at=self.tick(),
                     created_at=self.tick(),
                 ),
-                t.SettingRow(key="student", value="student:r1"),
+                t.SettingRow(
+                    key="promoted_student",
+                    value=canonical({"adapter": "a1", "source": "student:r1", "previous": [None]}),
+                ),
             ]
         )
         self.examples()
@@ -523,6 +533,25 @@ def _fill(value: Any, k: int) -> Any:
     if isinstance(value, list):
         return [_fill(v, k) for v in value]
     return k if value == "{k}" else value
+
+
+def _assessed(shape: Shape, k: int) -> dict[str, Any]:
+    """A strong contract for the first shape, a weak one with a survivor for the third."""
+    weak = shape.name == "sum_above"
+    survivor = {"change": "line 2: > became >=", "example": f"[{k}]", "code": shape.wrong}
+    return {
+        "verdict": "weak" if weak else "ok",
+        "explanation": "1 of 9 mutants survives." if weak else "All 9 mutants are killed.",
+        "satisfiable": "sat",
+        "total": True,
+        "holds_for_reference": True,
+        "deterministic": not weak,
+        "mutants": 9,
+        "killed": 8 if weak else 9,
+        "equivalent": 2,
+        "hung": 0,
+        "survivors": [survivor] if weak else [],
+    }
 
 
 def _funnel(words: dict[tuple[str, str], tuple[int, int | None, str, str | None]]) -> list[Any]:

@@ -22,6 +22,9 @@ SCREENS = (
     "sources",
     "certificates",
     "runs",
+    "train",
+    "student",
+    "contracts",
 )
 
 

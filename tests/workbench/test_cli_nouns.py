@@ -299,3 +299,18 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_done(settings: Settings, run: R
 def answers(settings: Settings) -> int:
     with Store.open(settings) as store, store.read() as session:
         return session.exec(select(func.count()).select_from(AnswerRow)).one()
+
+
+def test_contracts_of_the_store_are_assessed_and_kept(run: Run, tmp_path: Path) -> None:
+    weak = {
+        "id": "weak", "prompt": "p", "entry_point": "f", "signature": "def f(a: int) -> int",
+        "ensures": ["result > a - 10"], "reference": "def f(a: int) -> int:\n    return a + 1\n",
+    }  # fmt: skip
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(weak) + "\n", "utf-8")
+    assert run("tasks", "import", str(path)).status == 0
+    done = run("contracts", "assess", "--json")
+    assert done.status == 1
+    assert json.loads(done.out)["weak"]["survivors"][0]["code"].startswith("def f(a")
+    again = run("contracts", "assess", "--json")
+    assert (again.status, json.loads(again.out)) == (0, {})

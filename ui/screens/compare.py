@@ -9,7 +9,7 @@ import hashlib
 import streamlit as st
 
 from ui import data, links
-from ui.widgets import page
+from ui.widgets import live, page
 from ui.widgets.answer import failing_call, show_answer
 from workbench.errors import WorkbenchError
 from workbench.store.views import answers, matrix
@@ -33,10 +33,37 @@ def show() -> None:
         return
     _walk(task.id, wanted)
     _asked(task)
+    ways = {"stored": "Stored answers", "live": "Ask now"}
+    how = st.segmented_control(
+        "Which answers",
+        list(ways),
+        default=page.linked("way", ways, "stored"),
+        required=True,
+        format_func=ways.__getitem__,
+        key="chosen-way",
+        label_visibility="collapsed",
+    )
+    page.link("way", how or "stored", "stored")
+    if how == "live":
+        _live(task)
+    else:
+        _stored(task)
+
+
+def _live(task: Task) -> None:
+    """Ask chosen sources now; the answers stream in and are judged as they come."""
+    own = live.new_task_in_expander("compare")
+    if own is not None:
+        _go(own)
+    teachers = [s.id for s in data.read(matrix.sources) if s.kind == "teacher"]
+    live.panel(task, [*teachers, "student"], key="live")
+
+
+def _stored(task: Task) -> None:
     chosen, blind = _choice()
     given = data.read(answers.answers, task.id, tuple(chosen))
     if not given:
-        page.empty("None of these sources answered this task.", "workbench", "ask", "--help")
+        page.empty("None of these sources answered this task.", "workbench", "compare", task.id)
         return
     silent = [name for name in chosen if name not in {g.source_id for g in given}]
     if silent and not blind:
@@ -90,10 +117,7 @@ def _asked(task: Task) -> None:
             f" · {page.literal(task.source)} · {page.literal(task.licence)}"
         )
         st.text(task.prompt)
-        lines = [task.signature.rstrip(":") + ":"]
-        lines += [f"    requires  {clause}" for clause in task.requires]
-        lines += [f"    ensures   {clause}" for clause in task.ensures]
-        lines += [f"    raises    {clause}" for clause in task.raises]
+        lines = page.contract_lines(task)
         lines += [f"    # {page.plural(len(task.tests), 'test')}"] if task.tests else []
         st.code("\n".join(lines), language="python", wrap_lines=True)
 

@@ -96,10 +96,7 @@ def _code(found: Proof) -> None:
 def _statement(found: Proof) -> None:
     task, finding = found.task, found.finding
     st.subheader("What it was judged by", anchor=False)
-    lines = [task.signature.rstrip(":") + ":"]
-    lines += [f"    requires  {c}" for c in task.requires]
-    lines += [f"    ensures   {c}" for c in task.ensures]
-    lines += [f"    raises    {c}" for c in task.raises]
+    lines = page.contract_lines(task)
     st.code("\n".join(lines), language="python", wrap_lines=True)
     for title, texts in (
         ("Invariants and measures that the search found", finding.invariants),

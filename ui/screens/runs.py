@@ -9,17 +9,8 @@ import streamlit as st
 
 from ui import data, jobs, links
 from ui.widgets import figures, page
-from ui.widgets.words import Look
+from ui.widgets.work import STATES
 from workbench.store.views import overview, rounds
-
-STATES = {
-    "running": Look("▸", "running", "blue", "The process is alive."),
-    "done": Look("✓", "done", "green", "Exit status 0."),
-    "no": Look("✗", "ended with no", "orange", "Exit status 1: it ran, and the answer is no."),
-    "stopped": Look("■", "stopped", "gray", "Stopped by a person; what was done is kept."),
-    "failed": Look("✗", "failed", "red", "It ended with a mistake; the log says which."),
-    "lost": Look("?", "gone", "orange", "The process is gone without a word, as after a reboot."),
-}
 
 
 def show() -> None:

@@ -8,11 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.widgets.words import Look
+
+if TYPE_CHECKING:
+    from workbench.store.views.answers import Task
 
 STYLE = Path(__file__).resolve().parent.parent / "style.css"
 
@@ -100,6 +104,15 @@ def choose(label: str, options: Mapping[str, str], default: str, *, name: str) -
 def text(value: object) -> str:
     """Return ``value`` safe to stand inside HTML."""
     return html.escape(str(value), quote=True)
+
+
+def contract_lines(task: Task) -> list[str]:
+    """Return a task's signature and clauses as lines to be read."""
+    lines = [task.signature.rstrip(":") + ":"]
+    lines += [f"    requires  {clause}" for clause in task.requires]
+    lines += [f"    ensures   {clause}" for clause in task.ensures]
+    lines += [f"    raises    {clause}" for clause in task.raises]
+    return lines
 
 
 def literal(value: str) -> str:

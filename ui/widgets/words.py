@@ -76,3 +76,12 @@ RECHECK: dict[str, Look] = {
     "disputed": Look("!", "disputed", "red", "The solvers disagree."),
     "none": Look("·", "nothing to re-check", "gray", "No obligations."),
 }
+
+CONTRACT: dict[str, Look] = {
+    "ok": Look("✓", "strong", "green", "It notices wrong versions of the reference."),
+    "weak": Look("~", "weak", "orange", "It accepts wrong versions, or promises nothing."),
+    "vacuous": Look("∅", "vacuous", "red", "No input satisfies the precondition."),
+    "bad": Look("✗", "unusable", "red", "It cannot be read, or the reference breaks it."),
+    "unknown": Look("?", "not known", "gray", "Usable; without a reference nobody knows more."),
+    "not assessed": Look("·", "not assessed", "gray", "Nobody has tried it yet."),
+}

@@ -12,6 +12,7 @@ from workbench.cli.output import emit_lines, note, progress
 
 if TYPE_CHECKING:
     from judge.adequacy import Adequacy, Specimen
+    from workbench.store.database import Store
     from workbench.tasks import Task
 
 app = typer.Typer(no_args_is_help=True, help="Check whether contracts are worth proving against.")
@@ -65,6 +66,55 @@ def check(
     raise typer.Exit(3 if counts["unknown"] else 0)
 
 
+@app.command()
+def assess(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Task ids; without any, those not assessed yet.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many tasks.")] = 100,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Assess contracts of tasks in the store and keep what was found, for the dashboard.
+
+    Exit status 1 when one is weak, vacuous or unusable, 3 when it could not be told.
+    """
+    from workbench.cli.live import listening
+    from workbench.cli.output import emit_json
+    from workbench.stages.adequacy import assess_tasks
+    from workbench.stages.events import Reporter
+    from workbench.store.database import open_store
+
+    with open_store() as store:
+        chosen = _stored(store, tasks or [], limit)
+        with listening(quiet=json) as listener:
+            report = assess_tasks(store, store.settings, chosen, reporter=Reporter(store, listener))
+    if json:
+        emit_json(report.found)
+    else:
+        for name, found in report.found.items():
+            typer.echo(f"{GLYPHS[found['verdict']]} {name}: {found['explanation']}")
+    note(report.sentence)
+    counts = report.verdicts
+    if counts["weak"] or counts["vacuous"] or counts["bad"]:
+        raise typer.Exit(1)
+    raise typer.Exit(3 if counts["unknown"] else 0)
+
+
+def _stored(store: Store, names: list[str], limit: int) -> list[Task]:
+    from sqlmodel import col, select
+
+    from workbench.cli.tasks import find_tasks
+    from workbench.store.tables import TaskRow
+    from workbench.tasks import task_of
+
+    if names:
+        return find_tasks(store, names)[:limit]
+    query = select(TaskRow).where(col(TaskRow.adequacy_json).is_(None))
+    with store.read() as session:
+        rows = session.exec(query.order_by(col(TaskRow.id)).limit(limit)).all()
+    return [task_of(row) for row in rows]
+
+
 def _specimen(task: Task) -> Specimen:
     from judge.adequacy import Specimen
     from judge.contract import Contract
@@ -84,5 +134,7 @@ def _record(task: Task, found: Adequacy) -> dict[str, Any]:
         "deterministic": found.deterministic,
         "mutants": found.mutants,
         "killed": found.killed,
-        "survivors": [{"change": s.change, "example": s.example} for s in found.survivors],
+        "survivors": [
+            {"change": s.change, "example": s.example, "code": s.code} for s in found.survivors
+        ],
     }

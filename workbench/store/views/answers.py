@@ -167,6 +167,20 @@ def answers(connection: Connection, task_id: str, sources: Sequence[str]) -> tup
     return tuple(given[s] for s in sources if s in given)
 
 
+def by_ids(connection: Connection, ids: Sequence[int]) -> tuple[Given, ...]:
+    """Return these answers in this order; an id that does not exist is left out."""
+    if not ids:
+        return ()
+    found = rows(
+        connection,
+        f"""SELECT a.*, c.code AS code, v.id AS verdict_id, {WORD} AS word FROM answer a {VERDICT}
+        LEFT JOIN candidate c ON c.id = a.candidate_id WHERE a.id IN :ids""",
+        ids=list(ids),
+    )
+    given = {r["id"]: _given(connection, r) for r in found}
+    return tuple(given[number] for number in ids if number in given)
+
+
 def attempts(connection: Connection, task_id: str, source: str) -> tuple[Given, ...]:
     """Return every answer of one source to a task, oldest first: the repairs after each other."""
     found = rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from teachers.formal_teacher import FormalTeacher
 
-VERSION = "1"
+VERSION = "2"
 """Raise when language or order of search changes: answers of another version are not reused."""
 
 

@@ -4,7 +4,8 @@
    for every input, or gives an input on which it is wrong, which becomes the next example.
 2. Where no short program is proved, cvc5's SyGuS engine looks for a function of any length; its
    results then guide the search once more.
-3. The shorter of the proved functions is the answer. Nothing unproved is ever answered.
+3. Where the contract itself names the result, that is a function too, and proved like the others.
+4. The shortest of the proved functions is the answer. Nothing unproved is ever answered.
 
 That proof is the teacher's own care; a judge does not rely on it.
 """
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from teachers.formal import smt
 from teachers.formal.bank import Leaf
+from teachers.formal.order import mention_order, tidy
 from teachers.formal.read import OutsideError, definition, read
 from teachers.formal.scalar import Effort, solve_boolean, solve_integer
 from teachers.formal.search import CannotError, fits, kind_of, mine
@@ -43,7 +45,14 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
             whole = None
         if whole is not None:
             short = _shorten(problem, specification, whole, rlimit)
-    found = [each for each in (short, whole) if each is not None]
+    named = definition(problem.ensures)
+    if named is not None and smt.refute(problem, named, rlimit) is not None:
+        named = None
+    names = [name for name, _ in specification.parameters]
+    order = mention_order(names, specification.ensures)
+    # What the contract itself says comes first, and as it says it, unless another is shorter.
+    found = [] if named is None else [named]
+    found += [tidy(each, order) for each in (short, whole) if each is not None]
     found = [each for each in found if _fits_all(each, specification)]
     if not found:
         raise CannotError(
@@ -52,9 +61,9 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
             else "the contract allows results that the examples do not, and the solver chose those"
         )
     best = min(found, key=price)
-    names, returns = specification.parameters, specification.returns
-    note = "proposed by search, proved by the solver" if best is short else "from the solver"
-    return function(specification.entry_point, names, returns, best), note
+    note = "as the contract says it" if best is named else "proved by the solver"
+    head = specification.entry_point, specification.parameters, specification.returns
+    return function(*head, best), note
 
 
 def _fits_all(term: Term, specification: Specification) -> bool:

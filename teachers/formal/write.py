@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from teachers.formal.term import COMPARISONS, Term, integer, negate, size, var, variables
+from teachers.formal.term import COMPARISONS, Term, negate, size, var, variables
 
 _TIGHTNESS = {
     "if": 0,
@@ -29,38 +29,12 @@ _ATOM = 9
 def function(
     name: str, parameters: tuple[tuple[str, str], ...], returns: str | None, body: Term
 ) -> str:
-    """Return the source of a function with ``body``; ends with a newline."""
+    """Return the source of a function with ``body`` as it stands; ends with a newline."""
     inside = ", ".join(f"{each}: {kind}" if kind else each for each, kind in parameters)
     arrow = f" -> {returns}" if returns else ""
     taken = {each for each, _ in parameters} | {name}
-    order = {each: number for number, (each, _) in enumerate(parameters)}
-    lines = [f"def {name}({inside}){arrow}:", *_body(_tidy(body, order), taken)]
+    lines = [f"def {name}({inside}){arrow}:", *_body(body, taken)]
     return "\n".join(lines) + "\n"
-
-
-def _tidy(term: Term, order: dict[str, int]) -> Term:
-    """Put the operands of ``min`` and ``max`` in the order of the parameters, literals last."""
-    args = [_tidy(each, order) for each in term.args]
-    if term.op in ("min", "max"):
-        flat = _spread(Term(term.op, tuple(args)))
-        flat.sort(key=lambda each: min((order.get(n, 98) for n in variables(each)), default=99))
-        args = flat
-    if term.op == "-" and args[0] == integer(0):
-        return Term("neg", (args[1],))
-    if term.op in ("<", ">", "<=", ">=") and _remainder(args[0]):
-        # A remainder by a positive literal is never negative, so these are tests against zero.
-        if (term.op, args[1].value) in (("<", 1), ("<=", 0)):
-            return Term("==", (args[0], integer(0)))
-        if (term.op, args[1].value) in ((">", 0), (">=", 1)):
-            return Term("!=", (args[0], integer(0)))
-    return Term(term.op, tuple(args), term.value)
-
-
-def _remainder(term: Term) -> bool:
-    if term.op != "%":
-        return False
-    divisor = term.args[1].value
-    return isinstance(divisor, int) and divisor > 0
 
 
 def _body(term: Term, taken: set[str]) -> list[str]:

@@ -7,11 +7,14 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from teachers import Answer, Finish, Prompt, Sampling, Specification, Teacher, extract_code
 from teachers.child import Child
 from teachers.codec import specification_fields
 from teachers.enumeration import ExamplesTeacher
+from teachers.formal.order import mention_order, tidy
 from teachers.formal.read import OutsideError, read
 from teachers.formal.term import evaluate
 from teachers.formal.write import expression
@@ -306,3 +309,47 @@ def test_reading_writing_and_python_agree(text: str) -> None:
 def test_what_is_not_in_the_language_is_refused_by_name(text: str) -> None:
     with pytest.raises(OutsideError, match=r"outside|expression"):
         read(text, {"a": "int", "b": "int"})
+
+
+@pytest.mark.parametrize(
+    ("given", "settled"),
+    [("3 + b", "b + 3"), ("5 * a", "a * 5"), ("a + (4 - b)", "a - b + 4"), ("b + a", "a + b"),
+     ("max(b, a) - min(a, b)", "abs(a - b)"), ("abs(b - a) * 2", "abs(a - b) * 2"),
+     ("max(3, b, a)", "max(a, b, 3)"), ("a % 5 < 1", "a % 5 == 0"), ("3 - a", "3 - a"),
+     ("0 - a", "-a"), ("-(a - 2)", "2 - a")],
+)  # fmt: skip
+def test_equal_programs_are_written_in_one_settled_form(given: str, settled: str) -> None:
+    kinds = {"a": "int", "b": "int"}
+    term = tidy(read(given, kinds), mention_order(["b", "a"], ["result == a + b"]))
+    assert expression(term) == settled
+
+
+@given(st.recursive(
+    st.sampled_from(["a", "b", "c", "0", "1", "7"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "% 3 +", "// 2 -"]), inner).map(
+            lambda parts: f"({' '.join(parts)})"
+        ),
+        st.tuples(st.sampled_from(["max", "min"]), inner, inner).map(
+            lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})"
+        ),
+        inner.map(lambda text: f"abs({text})"),
+        inner.map(lambda text: f"(-{text})"),
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} if {two[1]} % 4 < 1 else {two[0]})"),
+    ),
+    max_leaves=8,
+))  # fmt: skip
+def test_the_settled_form_means_the_same(text: str) -> None:
+    term = read(text, dict.fromkeys("abc", "int"))
+    settled = tidy(term, {"b": 0, "a": 1, "c": 2})
+    for a, b, c in itertools.product((-7, 0, 3), repeat=3):
+        env = {"a": a, "b": b, "c": c}
+        assert evaluate(settled, env) == evaluate(term, env), expression(settled)
+
+
+def test_a_result_that_the_contract_names_is_written_as_it_is_named(synthesis: Teacher) -> None:
+    said = contract("a b", ("result == (9 if b > 3 else a if b == 1 else b - a)",))
+    body = source(ask(synthesis, said)).splitlines()[1:]
+    assert [line.strip() for line in body] == [
+        "if b > 3:", "return 9", "if b == 1:", "return a", "return b - a",
+    ]  # fmt: skip

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from workbench.stages.round_config import RoundConfig, checked_config
 from workbench.stages.train import training_plan
 from workbench.store.canonical import canonical, digest
@@ -23,6 +25,13 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
     ("training", "batch", "Rows a step; less needs less memory."),
     ("training", "accumulation", "Steps that are added up before the weights move."),
     ("training", "max_length", "Longest row in tokens; longer ones are left out."),
+    (
+        "training",
+        "method",
+        "What is learnt from: winners (sft), pairs (dpo, kto), the judge (grpo).",
+    ),
+    ("training", "gradient_checkpointing", "Less memory, about a third more time."),
+    ("training", "quantize", "Load the base in 8 or 4 bits (QLoRA)."),
     ("training", "seed", "Order of the rows and the adapter's first weights."),
 )
 """(half of the plan, field, what it does): what the form offers."""
@@ -32,6 +41,29 @@ def settled(training: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return a training configuration with every default filled in; bad fields are a sentence."""
     plan = training_plan(dict(training)).model_dump(mode="json")
     return {half: dict(plan[half]) for half in ("lora", "training")}
+
+
+def choices(half: str, name: str) -> tuple[str, ...]:
+    """Return the words that a field may hold, or nothing when it is a number or a switch."""
+    from distill.config import LoraConfig, TrainConfig
+
+    model: type[BaseModel] = LoraConfig if half == "lora" else TrainConfig
+    schema = model.model_json_schema(by_alias=False)["properties"][name]
+    return tuple(schema.get("enum", ()))
+
+
+def preset(name: str) -> dict[str, Any]:
+    """Return the training settings of a preset by memory; an unknown one changes nothing."""
+    from distill.presets import PRESETS
+
+    return dict(PRESETS.get(name, {}))
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the presets by memory."""
+    from distill.presets import PRESETS
+
+    return tuple(PRESETS)
 
 
 def changed(

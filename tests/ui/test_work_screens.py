@@ -284,3 +284,41 @@ def test_a_question_without_a_signature_gets_a_sentence(visit: Open, writable: P
     next(t for t in app.text_area if t.label == "What is asked").set_value("Anything.")
     app = press(app, "Keep it as a task")
     assert "needs a prompt and a signature" in app.error[0].value
+
+
+# -- proof, rounds -------------------------------------------------------------------------------
+
+
+def test_a_proof_is_checked_again_by_a_command_and_both_answers_are_shown(
+    visit: Open, writable: Path, started: Started
+) -> None:
+    press(visit(writable, "proof", verdict="1"), "Ask both solvers")
+    command = ("workbench", "proof", "1", "--json")
+    assert started == [command]
+    answers = [
+        {"solver": s, "version": "1", "result": "unsat", "reason": "", "rlimit": 9, "seconds": 0.1}
+        for s in ("z3", "cvc5")
+    ]
+    row = {"kind": "safety", "expected": "unsat", "outcome": "confirmed", "answers": answers}
+    ended(writable, command, 0, json.dumps({"outcome": "confirmed", "obligations": [row]}))
+    app = visit(writable, "proof", verdict="1")
+    table = next(d.value for d in app.dataframe if "z3 1" in d.value)
+    assert list(table["cvc5 1"]) == ["unsat"]
+
+
+def test_a_round_that_stands_still_can_go_on(visit: Open, writable: Path, started: Started) -> None:
+    press(visit(writable, "rounds", round="r2"), "Go on with this round")
+    press(visit(writable, "rounds", round="r1"), "Roll back to the student before")
+    assert started == [
+        ("workbench", "rounds", "resume", "r2", "--json"),
+        ("workbench", "promote", "--rollback", "--json"),
+    ]
+
+
+def test_a_preset_fills_the_form(visit: Open, filled: Path) -> None:
+    app = visit(filled, "train")
+    control = next(c for c in app.get("button_group") if c.label == "Preset by memory")
+    app = control.set_value("laptop").run()
+    assert not app.exception
+    assert next(n for n in app.number_input if n.label == "max length").value == 1024
+    assert next(t for t in app.toggle if t.label == "gradient checkpointing").value is True

@@ -79,3 +79,27 @@ def test_every_answer_is_judged_and_a_failure_stays_alone(store: Store) -> None:
     assert again["tests:right"] == found["tests:right"]
     assert right.asked == 1, "what was answered is not asked again"
     store.close()
+
+
+def test_a_stored_proof_is_solved_again_from_its_bytes(store: Store) -> None:
+    from sqlmodel import select
+
+    from workbench.errors import NotFoundError, StoreError
+    from workbench.stages.recheck import recheck_verdict
+    from workbench.store.tables import ObligationRow, VerdictRow
+
+    ask_live(store, store.settings, TASK, [Slow("tests:right", f"```python\n{CODE}```")])
+    with store.read() as session:
+        verdict = session.exec(select(VerdictRow.id)).one()
+        formula = session.exec(select(ObligationRow.digest)).first()
+    assert verdict is not None
+    assert formula is not None
+    found = recheck_verdict(store, verdict).as_json()
+    assert found["outcome"] == "confirmed"
+    assert {a["solver"] for a in found["obligations"][0]["answers"]} == {"z3", "cvc5"}
+    with pytest.raises(NotFoundError, match="no verdict 999"):
+        recheck_verdict(store, 999)
+    store.blobs.path(formula).write_text("(assert true)")
+    with pytest.raises(StoreError):
+        recheck_verdict(store, verdict)
+    store.close()

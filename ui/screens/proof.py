@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import data, links
-from ui.widgets import page
+from ui.widgets import page, work
 from ui.widgets.answer import failing_call
 from ui.widgets.words import RECHECK, look
 from workbench.errors import WorkbenchError
@@ -37,6 +37,7 @@ def show() -> None:
     with right:
         _statement(found)
     _obligations(found)
+    _again(found)
     _identity(found)
 
 
@@ -141,6 +142,40 @@ def _obligations(found: Proof) -> None:
         "Read one", range(len(obligations)), index=goal, format_func=lambda n: labels[n]
     )
     _formula(obligations[chosen])
+
+
+def _again(found: Proof) -> None:
+    """Offer to ask both solvers now, and show what each said of each obligation."""
+    if not found.finding.obligations:
+        return
+    st.subheader("Check it again now", anchor=False)
+    command = ("workbench", "proof", str(found.finding.id), "--json")
+    work.button("Ask both solvers", command, icon=":material/fact_check:", primary=True)
+    job = work.follow(command, quiet=True)
+    told = job.data if job is not None else None
+    if not isinstance(told, dict):
+        return
+    outcome = str(told.get("outcome", "none"))
+    page.badges([RECHECK.get(outcome, RECHECK["none"])])
+    st.dataframe(
+        [
+            {
+                "": n + 1,
+                "kind": row["kind"],
+                "must be": row["expected"],
+                **{
+                    f"{a['solver']} {a['version']}": f"{a['result']}"
+                    + (f" ({a['reason']})" if a["reason"] else "")
+                    for a in row["answers"]
+                },
+                "resources": " / ".join(f"{a['rlimit']:,}" for a in row["answers"]),
+                "seconds": " / ".join(f"{a['seconds']:.3f}" for a in row["answers"]),
+            }
+            for n, row in enumerate(told.get("obligations", ()))
+        ],
+        hide_index=True,
+        alt="What both solvers say of each obligation now, with their resources",
+    )
 
 
 def _formula(one: Obligation) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import data, links
-from ui.widgets import figures, page
+from ui.widgets import figures, page, work
 from ui.widgets.charts import learning_curve, loss_curve
 from ui.widgets.words import CHANGES, look
-from workbench.store.views import rounds
+from workbench.store.views import rounds, students
 from workbench.store.views.rounds import Round
 
 SIZE = 50
@@ -203,12 +203,38 @@ def _flat(config: object, prefix: str = "") -> dict[str, str]:
 
 
 def _actions(found: Round) -> None:
+    st.subheader("Do something about it", anchor=False)
+    now = data.read(students.in_use)
+    if found.state != "done":
+        resume = ("workbench", "rounds", "resume", found.id, "--json")
+        work.button("Go on with this round", resume, icon=":material/play_arrow:", primary=True)
+        work.follow(resume, quiet=True)
+    if found.adapter_id and found.promoted is None:
+        promote = ("workbench", "promote", found.id, "--json")
+        work.button("Ask the gate", promote, icon=":material/vertical_align_top:")
+        work.follow(promote, quiet=True)
+    if found.adapter_id and found.adapter_id == now.adapter_id:
+        back = ("workbench", "promote", "--rollback", "--json")
+        work.button(
+            "Roll back to the student before",
+            back,
+            icon=":material/undo:",
+            help="Moves one pointer; nothing is deleted.",
+        )
+        work.follow(back, quiet=True)
+    elif found.promoted:
+        st.caption(
+            f"This round's student was promoted; {page.literal(now.source_id or 'the base')} is in"
+            " use now."
+        )
     with st.container(horizontal=True):
-        if found.state != "done":
-            page.show_command("workbench", "rounds", "resume", found.id, label="Resume")
         page.show_command("workbench", "rounds", "show", found.id, "--json", label="As JSON")
-        if found.promoted:
-            page.show_command("workbench", "promote", "--rollback", label="Roll back")
+        st.page_link(
+            links.TRAIN,
+            label="Its training",
+            icon=":material/model_training:",
+            query_params={"round": found.id},
+        )
 
 
 if __name__ == "__main__":

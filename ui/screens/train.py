@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui import data, jobs, links, recipe
 from ui.widgets import page, work
@@ -170,7 +171,15 @@ def _another(found: Round) -> None:
         except WorkbenchError as error:
             st.error(str(error))
             return
-        with st.form(f"recipe-{found.id}", border=False):
+        size = st.segmented_control(
+            "Preset by memory",
+            ["as it was", *recipe.presets()],
+            default="as it was",
+            required=True,
+            help="Fills in batch, length and checkpointing for this much memory.",
+        )
+        plan["training"].update(recipe.preset(size or ""))
+        with st.form(f"recipe-{found.id}-{size}", border=False):
             values = _inputs(plan)
             base = st.text_input(
                 "Base model",
@@ -184,19 +193,27 @@ def _another(found: Round) -> None:
 
 
 def _inputs(plan: dict[str, dict[str, Any]]) -> dict[tuple[str, str], Any]:
-    values: dict[tuple[str, str], Any] = {}
     columns = st.columns(3)
-    for n, (half, name, told) in enumerate(recipe.FIELDS):
-        now = plan[half][name]
-        whole = isinstance(now, int) and name != "epochs"
-        values[half, name] = columns[n % 3].number_input(
-            name.replace("_", " "),
-            value=now if whole else float(now),
-            step=1 if whole else None,
-            format=None if whole else "%g",
-            help=told,
-        )
-    return values
+    return {
+        (half, name): _input(columns[n % 3], half, name, plan[half][name], told)
+        for n, (half, name, told) in enumerate(recipe.FIELDS)
+    }
+
+
+def _input(place: DeltaGenerator, half: str, name: str, now: Any, told: str) -> Any:
+    label = name.replace("_", " ")
+    if words := recipe.choices(half, name):
+        return place.selectbox(label, words, index=words.index(now), help=told)
+    if isinstance(now, bool):
+        return place.toggle(label, value=now, help=told)
+    whole = isinstance(now, int) and name != "epochs"
+    return place.number_input(
+        label,
+        value=now if whole else float(now),
+        step=1 if whole else None,
+        format=None if whole else "%g",
+        help=told,
+    )
 
 
 def _check(found: Round, values: dict[tuple[str, str], Any], base: str) -> None:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "ask": "Let teachers and the student answer tasks.",
     "compare": "Ask one task of several sources, and judge each answer as it comes.",
     "judge": "Judge candidates from a JSON Lines file.",
+    "proof": "Ask both solvers again about what a stored verdict rests on.",
     "check": "Judge the functions of a Python file by their own contracts.",
     "select": "Choose the winners of a round, with reasons.",
     "train": "Retrain the student on a round's winners (LoRA).",
@@ -40,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "rounds": "List, show, run and resume rounds.",
     "dataset": "List, show, verify and export snapshots.",
     "cert": "Issue, show and verify distillation certificates.",
+    "registry": "Keep bundles in a folder, an object store or an OCI registry.",
     "key": "Make, list, export, trust and revoke signing keys.",
     "ui": "Open the dashboard.",
 }

@@ -24,6 +24,7 @@ from typing import Any
 from judge.contract import Case, Submission
 from judge.sandbox import Limits, Sandbox, open_sandbox
 from judge.tests import TestReport, run_tests
+from workbench.task_formats import given_helpers
 
 _SLACK = Limits(cpu_seconds=10.0, wall_seconds=20.0, total_seconds=60.0)
 
@@ -85,9 +86,8 @@ def humaneval_check(place: Path) -> Iterator[Item]:
     for answer in read(place / "llm_answers_humaneval.jsonl.gz"):
         task = tasks[answer["task_id"]]
         name = f"{answer['task_id']} {answer['model']} {answer['run']}"
-        submission = Submission(
-            name, task["entry_point"], answer["program"], test_code=task["test"]
-        )
+        check = given_helpers(task["prompt"], task["entry_point"]) + task["test"]
+        submission = Submission(name, task["entry_point"], answer["program"], test_code=check)
         said = f"{answer['outcome']} {answer['exc'] or ''}".strip()
         yield Item("humaneval check()", name, submission, answer["base_pass"], said)
 

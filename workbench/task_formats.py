@@ -98,13 +98,27 @@ def human_eval(record: dict[str, Any], split: str | None) -> Task:
         prompt=prompt,
         entry_point=entry,
         signature=_signature(prompt + "\n    pass\n", entry),
-        test_code=test,
+        test_code=given_helpers(prompt, entry) + test,
         category="human-eval",
         split=split or "eval",
         source="EvalPlus" if plus else "HumanEval",
         licence="Apache-2.0" if plus else "MIT",
         reference=prompt + solution if isinstance(solution, str) else None,
     )
+
+
+def given_helpers(prompt: str, entry: str) -> str:
+    """Return the source of what a prompt defines beside ``entry``: its tests may call it.
+
+    Five of HumanEval's prompts do. The tests get the prompt's own text, so an answer that leaves
+    the helper out or writes another cannot fail or bend them.
+    """
+    tree = _parsed(prompt + "\n    pass\n", "its prompt")
+    others = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name != entry]
+    if not others:
+        return ""
+    imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return "".join(f"{ast.unparse(node)}\n" for node in (*imports, *others)) + "\n"
 
 
 def evalplus(record: dict[str, Any], split: str | None, references: References) -> Task:

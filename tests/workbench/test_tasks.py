@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from judge.contract import Submission
+from judge.sandbox import open_sandbox
+from judge.tests import run_tests
 from workbench.errors import InputError
 from workbench.store.database import Store
 from workbench.store.tables import TaskRow
@@ -61,6 +64,22 @@ EVAL_PLUS = {
 def written(path: Path, *records: Any) -> Path:
     path.write_text("\n".join(r if isinstance(r, str) else json.dumps(r) for r in records), "utf-8")
     return path
+
+
+def test_what_a_prompt_defines_beside_the_function_joins_its_tests(tmp_path: Path) -> None:
+    helper = "import math\n\n\ndef half(n: int) -> int:\n    return math.floor(n / 2)\n\n\n"
+    record = {
+        **HUMAN_EVAL,
+        "prompt": helper + "def g(n: int) -> int:\n    '''Double.'''\n",
+        "canonical_solution": "    return 2 * n\n",
+        "test": "def check(candidate):\n    assert half(candidate(4)) == 4\n",
+    }
+    (task,) = read_task_file(written(tmp_path / "tasks.jsonl", record)).tasks
+    answer = "def g(n: int) -> int:\n    return 2 * n\n"
+    with open_sandbox() as sandbox:
+        for code, passed in ((answer, 1), (answer.replace("2", "3"), 0)):
+            submission = Submission(task.id, "g", code, test_code=task.test_code)
+            assert run_tests(sandbox, submission).passed == passed
 
 
 def test_a_task_is_stored_once_and_comes_back_as_it_was(store: Store) -> None:

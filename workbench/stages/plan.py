@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
 from sqlmodel import col, func, select
 
 from workbench.errors import StageError
@@ -55,14 +56,22 @@ def plan_round(store: Store, settings: Settings, config: RoundConfig) -> str:
 
 def find_round(store: Store, config: RoundConfig) -> str | None:
     """Return the latest round with this configuration that was not stopped, if there is one."""
-    wanted = _with_base(store.settings, config).as_json()
+    wanted = _with_base(store.settings, config)
     with store.read() as session:
         rows = session.exec(
             select(RoundRow)
             .where(RoundRow.state != "stopped")
             .order_by(col(RoundRow.number).desc())
         )
-        return next((row.id for row in rows if parse(row.config_json) == wanted), None)
+        return next((row.id for row in rows if _planned(row) == wanted), None)
+
+
+def _planned(row: RoundRow) -> RoundConfig | None:
+    """Return what a round was planned with, fields added since then at their defaults."""
+    try:
+        return RoundConfig.model_validate(parse(row.config_json))
+    except ValidationError:
+        return None  # planned by another version; it can be looked at, but is not this one
 
 
 def _with_base(settings: Settings, config: RoundConfig) -> RoundConfig:

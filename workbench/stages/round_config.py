@@ -46,6 +46,8 @@ class RoundConfig(_Frozen):
     minimum: Literal["proved", "bounded", "tested"] = "proved"
     weights: tuple[float, float, float] = (0.5, 0.3, 0.2)
     """Verification, agreement, history."""
+    margin: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Scores this near to the best count as equal: then the simplest program wins."""
     base: str | None = None
     """The student's base model; None means the one in the settings, else the shipped one."""
     start: Literal["promoted", "base"] = "promoted"

@@ -242,7 +242,9 @@ class _Machine:
     def select(self) -> None:
         """Winners are chosen and frozen."""
         verification, agreement, history = self.config.weights
-        policy = SelectionPolicy(self.config.minimum, verification, agreement, history)
+        policy = SelectionPolicy(
+            self.config.minimum, verification, agreement, history, self.config.margin
+        )
         # What was judged by an earlier version of the judge is judged again, or this finds it done.
         self.judge()
         select_winners(

@@ -21,7 +21,7 @@ from workbench.stages.events import Reporter
 from workbench.stages.history import source_history
 from workbench.stages.judge import verdicts_of
 from workbench.stages.prompts import student_messages
-from workbench.stages.selection_rule import RULE, apply_rule, funnel
+from workbench.stages.selection_rule import MARGIN, RULE, apply_rule, funnel, program_size
 from workbench.store.canonical import canonical, digest, parse
 from workbench.store.database import Store
 from workbench.store.tables import (
@@ -50,12 +50,14 @@ GATES = ("proved", "bounded", "tested")
 
 @dataclass(frozen=True, slots=True)
 class SelectionPolicy:
-    """What may win: the lowest verdict accepted, and how the terms of the score are weighed."""
+    """What may win: the lowest verdict accepted, how the terms of the score are weighed, and how
+    near to the best a score has to be for simplicity to decide."""
 
     minimum: str = "proved"
     verification: float = 0.5
     agreement: float = 0.3
     history: float = 0.2
+    margin: float = MARGIN
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the rule reads it; raise ``InputError`` for a minimum that is no gate."""
@@ -71,6 +73,7 @@ class SelectionPolicy:
                 "agreement": self.agreement,
                 "history": self.history,
             },
+            "margin": self.margin,
         }
 
 
@@ -154,6 +157,11 @@ class _Field:
     """Verdict id -> a person's reason to reject it."""
     losers: dict[str, str]
     """Task id -> the candidate of a refuted answer to it, first tries included."""
+
+    def record_of(self, source: str) -> tuple[int, int]:
+        """Return how often a source was right and wrong, over all categories."""
+        counts = [pair for (name, _), pair in self.history.items() if name == source]
+        return sum(right for right, _ in counts), sum(wrong for _, wrong in counts)
 
     @classmethod
     def of(cls, store: Store, settings: Settings, round_id: str, tasks: list[Task]) -> _Field:
@@ -257,6 +265,8 @@ class _Field:
         source = self.sources[row.source_id]
         right, wrong = self.history.get((row.source_id, task.category), (0, 0))
         same, others = agreed
+        code = self.codes[row.candidate_id or ""]
+        all_right, all_wrong = self.record_of(row.source_id)
         return {
             "answer": row.id,
             "candidate": row.candidate_id,
@@ -268,8 +278,11 @@ class _Field:
             "others": others,
             "right": right,
             "wrong": wrong,
+            "all_right": all_right,
+            "all_wrong": all_wrong,
             "attempt": row.attempt,
-            "characters": len(self.codes[row.candidate_id or ""]),
+            "size": program_size(code),
+            "characters": len(code),
             "rejected": self.rejected.get(found.id) if found and found.id is not None else None,
         }
 

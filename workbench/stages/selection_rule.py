@@ -2,34 +2,45 @@
 
 It reads no database, no clock and no file, so whoever has the recorded inputs can apply it again
 and must get the same winners; a certificate does that. Verification gates first; the score only
-orders what passed the gate. A change of behaviour is a new version in ``RULE``.
+orders what passed the gate. Scores that differ by less than the policy's margin say nothing about
+which program is the better lesson, so among those near the best the simplest program wins, then
+the source with the better record. A change of behaviour is a new version in ``RULE``; snapshots of
+``verified-first/1``, where the highest score alone decided, are still read.
 
 Inputs (all JSON values)::
 
     {"rule": RULE,
      "policy": {"accept": ["proved"], "weights": {"verification": .5, "agreement": .3,
-                "history": .2}},
+                "history": .2}, "margin": .05},
      "tasks": [{"task": "t1", "category": "lists", "split": "train",
                 "candidates": [{"answer": 7, "candidate": "<sha256>", "source": "synthesis",
                                 "verdict": "proved", "training": "allowed", "basis": "...",
                                 "same": 1, "others": 2, "right": 10, "wrong": 2,
-                                "attempt": 0, "characters": 61, "rejected": null}]}]}
+                                "all_right": 60, "all_wrong": 4, "attempt": 0, "size": 9,
+                                "characters": 61, "rejected": null}]}],
+     "removed": [{"task": "t2", "rule": "licence", "reason": "..."}]}
 
 ``same`` of ``others`` counts the other sources whose answer is the same function; ``right`` and
-``wrong`` are the source's scored candidates in this category; ``rejected`` is a person's reason.
+``wrong`` are the source's scored candidates in this category, ``all_right`` and ``all_wrong`` those
+in all; ``size`` is ``program_size`` of the code; ``rejected`` is a person's reason. ``removed``
+names winners that a filter keeps out of the dataset; the choice itself does not depend on it.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from judge.score import History, Weights, agreement, score_terms
 from judge.verdict import Verdict
 
-__all__ = ["RULE", "apply_rule", "funnel"]
+__all__ = ["MARGIN", "RULE", "RULES", "apply_rule", "funnel", "program_size"]
 
-RULE = "verified-first/1"
+RULE = "verified-first/2"
+RULES = ("verified-first/1", RULE)
+MARGIN = 0.05
+"""Scores this near to the best count as equal, unless a policy says otherwise."""
 
 # What may be accepted at all: the gate of the verdict ladder, whatever a policy says.
 _ACCEPTABLE = ("proved", "bounded", "tested")
@@ -42,8 +53,9 @@ def apply_rule(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     without a winner ``answer``, ``candidate``, ``source`` and ``verdict`` are None and ``reason``
     says why. Raises ``ValueError`` for another rule's inputs or a policy that cannot be.
     """
-    if inputs["rule"] != RULE:
-        raise ValueError(f"these inputs are for rule {inputs['rule']!r}; this is {RULE!r}")
+    if inputs["rule"] not in RULES:
+        known = " and ".join(RULES)
+        raise ValueError(f"these inputs are for rule {inputs['rule']!r}; known are {known}")
     policy = inputs["policy"]
     accept = tuple(policy["accept"])
     for word in accept:
@@ -52,7 +64,49 @@ def apply_rule(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"a policy cannot accept {word!r}; it may accept {', '.join(_ACCEPTABLE)}"
             )
     weights = Weights(**policy["weights"])
-    return [_choose(task, accept, weights) for task in inputs["tasks"]]
+    margin = None if inputs["rule"] == RULES[0] else _margin(policy)
+    return [_choose(task, accept, weights, margin) for task in inputs["tasks"]]
+
+
+def program_size(code: str) -> int:
+    """Return how much a program says: its statements, expressions and comprehension clauses.
+
+    The function's own head, docstring, annotations and arguments count nothing, and neither do
+    ``return`` and a bare expression, so that early returns weigh as much as one expression. Code
+    that does not parse counts its characters.
+    """
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return max(len(code), 1)
+    return max(sum(_sizes(node) for node in tree.body), 1)
+
+
+def _sizes(node: ast.AST) -> int:
+    if isinstance(node, ast.arguments):
+        return 0
+    counted = isinstance(node, ast.stmt | ast.expr | ast.comprehension)
+    own = counted and not isinstance(node, ast.Return | ast.Expr | ast.FunctionDef)
+    total = int(own)
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list"):
+            continue
+        parts = value if isinstance(value, list) else [value]
+        if name == "body" and isinstance(node, ast.FunctionDef) and _documented(node):
+            parts = parts[1:]
+        total += sum(_sizes(part) for part in parts if isinstance(part, ast.AST))
+    return total
+
+
+def _documented(node: ast.FunctionDef) -> bool:
+    return ast.get_docstring(node, clean=False) is not None
+
+
+def _margin(policy: Mapping[str, Any]) -> float:
+    margin = policy["margin"]
+    if not isinstance(margin, int | float) or isinstance(margin, bool) or not margin >= 0:
+        raise ValueError(f"the margin of a policy is a number from 0 on, not {margin!r}")
+    return float(margin)
 
 
 def funnel(inputs: Mapping[str, Any]) -> dict[str, int]:
@@ -68,35 +122,73 @@ def funnel(inputs: Mapping[str, Any]) -> dict[str, int]:
         "verified": len(verified),
         "trainable": len(trainable),
         "winners": sum(s["answer"] is not None for s in selections),
+        "removed": len(inputs.get("removed", ())),
     }
 
 
-def _choose(task: Mapping[str, Any], accept: Sequence[str], weights: Weights) -> dict[str, Any]:
+def _choose(
+    task: Mapping[str, Any], accept: Sequence[str], weights: Weights, margin: float | None
+) -> dict[str, Any]:
     if task["split"] != "train":
         return _nobody(task, "The task is held out; nothing of it may be trained on.")
     if not task["candidates"]:
         return _nobody(task, "No source answered with code.")
-    passed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    passed: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
     obstacles: list[str] = []
     for candidate in task["candidates"]:
         obstacle = _obstacle(candidate, accept)
-        if obstacle is not None:
+        if obstacle is None:
+            passed.append((candidate, _scored(task, candidate, weights)))
+        else:
             obstacles.append(f"{candidate['source']}: {obstacle}")
-            continue
-        scored = _scored(task, candidate, weights)
-        # Highest score first; then what needed no repair, is shorter, and a fixed order.
-        order = (
-            -scored["score"],
-            candidate["attempt"],
-            candidate["characters"],
-            candidate["candidate"],
-            candidate["source"],
-            candidate["answer"],
-        )
-        passed.append((order, scored))
     if not passed:
         return _nobody(task, "Nobody passed: " + "; ".join(obstacles) + ".")
-    return min(passed, key=lambda pair: pair[0])[1]
+    if margin is None:
+        return min(passed, key=lambda pair: _by_score(*pair))[1]
+    best = max(scored["score"] for _, scored in passed)
+    near = [pair for pair in passed if round(best - pair[1]["score"], 9) <= margin]
+    chosen = min(near, key=lambda pair: _by_simplicity(pair[0]))
+    return _explained(*chosen, near)
+
+
+def _by_score(candidate: Mapping[str, Any], scored: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Highest score first; then what needed no repair, is shorter, and a fixed order."""
+    return (
+        -scored["score"],
+        candidate["attempt"],
+        candidate["characters"],
+        candidate["candidate"],
+        candidate["source"],
+        candidate["answer"],
+    )
+
+
+def _by_simplicity(candidate: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Simplest first; then the source with the better record, fewer repairs, a fixed order."""
+    right, wrong = candidate["all_right"], candidate["all_wrong"]
+    return (
+        candidate["size"],
+        -round((right + 1) / (right + wrong + 2), 9),
+        candidate["attempt"],
+        candidate["characters"],
+        candidate["source"],
+        candidate["candidate"],
+        candidate["answer"],
+    )
+
+
+def _explained(
+    candidate: Mapping[str, Any],
+    scored: dict[str, Any],
+    near: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """Say what decided where several scores were near the best."""
+    if len(near) == 1:
+        return scored
+    smaller = all(other is candidate or other["size"] > candidate["size"] for other, _ in near)
+    why = "the simplest" if smaller else "as simple as any, by the better record or a fixed order"
+    size = f"size {candidate['size']}"
+    return {**scored, "reason": f"{scored['reason'][:-1]}; {why} of {len(near)} near it ({size})."}
 
 
 def _obstacle(candidate: Mapping[str, Any], accept: Sequence[str]) -> str | None:

@@ -142,6 +142,9 @@ candidates = st.builds(
         "wrong": counts[3],
         "attempt": attempt,
         "characters": size,
+        "size": size - attempt,
+        "all_right": counts[3],
+        "all_wrong": counts[2],
         "rejected": rejected,
     },
     st.sampled_from(["proved", "bounded", "tested", "partial", "refuted", "unknown", "error"]),
@@ -160,19 +163,27 @@ candidates = st.builds(
     st.sampled_from([["proved"], ["proved", "bounded"], ["proved", "bounded", "tested"]]),
     st.tuples(*[st.sampled_from([0.1, 0.2, 0.3, 0.5, 1.0])] * 3),
     st.sampled_from(["train", "eval"]),
+    st.sampled_from([None, 0, 0.05, 0.2]),
 )
 def test_the_verifier_s_rule_and_the_workbench_s_choose_the_same(
-    standing: list[dict[str, Any]], accept: list[str], weights: tuple[float, ...], split: str
+    standing: list[dict[str, Any]],
+    accept: list[str],
+    weights: tuple[float, ...],
+    split: str,
+    margin: float | None,
 ) -> None:
-    from workbench.stages.selection_rule import RULE, apply_rule
+    from workbench.stages.selection_rule import RULES, apply_rule
 
-    policy = {
+    rule = RULES[0] if margin is None else RULES[1]
+    policy: dict[str, Any] = {
         "accept": accept,
         "weights": dict(zip(("verification", "agreement", "history"), weights, strict=True)),
     }
+    if margin is not None:
+        policy["margin"] = margin
     task = {"task": "t", "category": "c", "split": split, "candidates": standing}
-    theirs = apply_rule({"rule": RULE, "policy": policy, "tasks": [task]})[0]["answer"]
-    ours = winner(RULE, policy, SelectionRecord.model_validate_json(json.dumps(task)))
+    theirs = apply_rule({"rule": rule, "policy": policy, "tasks": [task]})[0]["answer"]
+    ours = winner(rule, policy, SelectionRecord.model_validate_json(json.dumps(task)))
     assert (None if ours is None else ours.answer) == theirs
 
 

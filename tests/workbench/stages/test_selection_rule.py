@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from workbench.stages.selection_rule import RULE, apply_rule, funnel
+from workbench.stages.selection_rule import RULE, RULES, apply_rule, funnel, program_size
 
 
 def candidate(answer: int, **more: Any) -> dict[str, Any]:
@@ -26,16 +26,23 @@ def candidate(answer: int, **more: Any) -> dict[str, Any]:
         "others": 1,
         "right": 0,
         "wrong": 0,
+        "all_right": 0,
+        "all_wrong": 0,
         "attempt": 0,
+        "size": 9,
         "characters": 50,
         "rejected": None,
         **more,
     }
 
 
-def inputs(*candidates: dict[str, Any], split: str = "train", **policy: Any) -> dict[str, Any]:
+def inputs(
+    *candidates: dict[str, Any], split: str = "train", rule: str = RULE, **policy: Any
+) -> dict[str, Any]:
+    if rule == RULE:
+        policy.setdefault("margin", 0.05)
     return {
-        "rule": RULE,
+        "rule": rule,
         "policy": {
             "accept": ["proved"],
             "weights": {"verification": 0.5, "agreement": 0.3, "history": 0.2},
@@ -99,14 +106,62 @@ def test_no_answer_is_a_reason() -> None:
     assert winner()["reason"] == "No source answered with code."
 
 
+def test_near_the_best_score_the_simplest_program_wins() -> None:
+    surer = candidate(1, right=40, wrong=0, size=12)
+    simpler = candidate(2, right=30, wrong=1, size=9)
+    assert winner(surer, simpler)["answer"] == 2
+    assert "the simplest of 2" in winner(surer, simpler)["reason"]
+    assert winner(surer, simpler, margin=0.0)["answer"] == 1
+
+
+def test_simplicity_does_not_reach_beyond_the_margin() -> None:
+    agreed = candidate(1, same=1, others=1, size=30)
+    alone = candidate(2, same=0, others=1, size=3)
+    assert winner(agreed, alone)["answer"] == 1
+
+
+def test_of_equally_simple_programs_the_source_with_the_better_record_wins() -> None:
+    often_right = candidate(1, all_right=90, all_wrong=1, characters=70)
+    often_wrong = candidate(2, all_right=90, all_wrong=30)
+    assert winner(often_right, often_wrong)["answer"] == 1
+
+
 def test_ties_are_broken_by_attempt_then_length_then_names() -> None:
-    assert winner(candidate(1, attempt=1), candidate(2))["answer"] == 2
-    assert winner(candidate(1, characters=60), candidate(2))["answer"] == 2
-    assert winner(candidate(2), candidate(1))["answer"] == 1
+    for rule in RULES:
+        assert winner(candidate(1, attempt=1), candidate(2), rule=rule)["answer"] == 2
+        assert winner(candidate(1, characters=60), candidate(2), rule=rule)["answer"] == 2
+        assert winner(candidate(2), candidate(1), rule=rule)["answer"] == 1
+
+
+def test_the_first_version_lets_the_score_alone_decide() -> None:
+    surer = candidate(1, right=40, size=12)
+    assert winner(surer, candidate(2, right=30, size=9), rule="verified-first/1")["answer"] == 1
+
+
+@pytest.mark.parametrize("margin", [-0.1, "wide", True, float("nan")])
+def test_a_margin_that_is_no_distance_is_refused(margin: object) -> None:
+    with pytest.raises(ValueError, match="margin"):
+        winner(candidate(1), margin=margin)
+
+
+@pytest.mark.parametrize(
+    ("code", "size"),
+    [
+        ("def f(a: int) -> int:\n    return a\n", 1),
+        ('def f(a):\n    """Say a."""\n    return a + 1\n', 3),
+        ("def f(a, b):\n    return a if a > b else b\n", 6),
+        ("def f(a, b):\n    if a > b:\n        return a\n    return b\n", 6),
+        ("def f(xs):\n    return sum(x for x in xs)\n", 7),
+        ("def f(:", 7),
+        ("", 1),
+    ],
+)
+def test_the_size_of_a_program_does_not_depend_on_how_it_is_laid_out(code: str, size: int) -> None:
+    assert program_size(code) == size
 
 
 def test_the_order_of_the_candidates_does_not_matter() -> None:
-    several = [candidate(n, same=n % 2, right=n % 3, characters=40 + n % 4) for n in range(1, 9)]
+    several = [candidate(n, same=n % 2, right=n % 3, size=8 + n % 3) for n in range(1, 9)]
     expected = winner(*several)
     for seed in range(10):
         shuffled = copy.deepcopy(several)
@@ -125,7 +180,8 @@ def test_the_funnel_counts_what_is_left_after_each_gate() -> None:
     found = funnel(
         inputs(candidate(1), candidate(2, training="unknown"), candidate(3, verdict="refuted"))
     )
-    assert found == {"tasks": 1, "candidates": 3, "verified": 2, "trainable": 1, "winners": 1}
+    assert found == {"tasks": 1, "candidates": 3, "verified": 2, "trainable": 1, "winners": 1,
+                     "removed": 0}  # fmt: skip
 
 
 def test_inputs_of_another_rule_are_refused() -> None:
@@ -138,7 +194,8 @@ def test_a_policy_cannot_accept_what_is_refuted() -> None:
         winner(accept=["proved", "refuted"])
 
 
-def test_the_verifier_of_certificates_chooses_the_same_winners() -> None:
+@pytest.mark.parametrize("rule", RULES)
+def test_the_verifier_of_certificates_chooses_the_same_winners(rule: str) -> None:
     from workbench.certificate.evidence import SelectionRecord
     from workbench.certificate.rules import winner as verified_winner
     from workbench.certificate.strict import model_of
@@ -158,14 +215,17 @@ def test_the_verifier_of_certificates_chooses_the_same_winners() -> None:
                     right=draw.randint(0, 5),
                     wrong=draw.randint(0, 5),
                     attempt=draw.randint(0, 2),
+                    all_right=draw.randint(0, 9),
+                    all_wrong=draw.randint(0, 3),
+                    size=draw.randint(5, 7),
                     characters=draw.randint(40, 42),
                     training=draw.choice(("allowed", "allowed", "unknown")),
                 )
             )
-        given = inputs(*several, accept=["proved", "bounded", "tested"])
+        given = inputs(*several, accept=["proved", "bounded", "tested"], rule=rule)
         ours = apply_rule(given)[0]["answer"]
         record = model_of(SelectionRecord, given["tasks"][0], "record")
-        theirs = verified_winner(RULE, given["policy"], record)
+        theirs = verified_winner(rule, given["policy"], record)
         assert ours == (None if theirs is None else theirs.answer)
 
 

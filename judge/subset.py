@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from judge.renaming import take_names
 from judge.symbolic.machine import Program
+from judge.symbolic.modules import imported
+from judge.symbolic.values import Unsupported
 
 MAX_SOURCE = 200_000
 MAX_DEPTH = 120
@@ -59,50 +61,140 @@ def _depth(tree: ast.AST) -> int:
 
 
 def read_program(code: str, helpers: str) -> Program:
-    """The functions and constants of a candidate and of the contract's helpers."""
-    functions: dict[str, ast.FunctionDef] = {}
-    constants: dict[str, ast.expr] = {}
-    imported: set[str] = set()
+    """The functions, constants and imports of a candidate and of the contract's helpers."""
+    module = _Module()
     for source, what in ((helpers, "the contract's helpers"), (code, "the code")):
-        for node in parse(source, what).body:
-            _read_statement(node, functions, constants)
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                imported |= {(a.asname or a.name).split(".")[0] for a in node.names}
-    twice = sorted(imported & (functions.keys() | constants.keys()))
-    if twice:
-        raise Refusal(f"not modelled: {twice[0]!r} is both imported and defined")
-    return Program(functions, constants)
+        module.read(parse(source, what))
+    return module.program()
 
 
-def _read_statement(
-    node: ast.stmt, functions: dict[str, ast.FunctionDef], constants: dict[str, ast.expr]
-) -> None:
-    if isinstance(node, ast.FunctionDef):
+class _Module:
+    """Collects what the modules bind; a later definition in the same source takes over."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, ast.FunctionDef] = {}
+        self.constants: dict[str, ast.expr] = {}
+        self.imports: dict[str, str] = {}
+        self.checks: list[ast.stmt] = []
+        self.starred: dict[str, str] = {}
+        self.before: set[str] = set()
+        self.trees: list[ast.Module] = []
+
+    def read(self, tree: ast.Module) -> None:
+        """One source; its names must not meet those of the sources before it."""
+        self.before = self.functions.keys() | self.constants.keys()
+        self.trees.append(tree)
+        for node in tree.body:
+            self._statement(node)
+
+    def program(self) -> Program:
+        """All of it; refuses a name that means two things."""
+        for name in self.starred.keys() & (self.functions.keys() | self.constants.keys()):
+            del self.imports[name]  # defined after the import, so the definition counts
+        twice = sorted(self.imports.keys() & (self.functions.keys() | self.constants.keys()))
+        if twice:
+            raise Refusal(f"not modelled: {twice[0]!r} is both imported and defined")
+        if self.checks:
+            for tree in self.trees:
+                _refuse_meddling(tree, self.checks[0].lineno)
+        lines = tuple(sorted({c.lineno for c in self.checks}))
+        return Program(self.functions, self.constants, self.imports, lines)
+
+    def _statement(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.FunctionDef):
+            self._function(node)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            self._constant(node.targets[0], node.value, node.lineno)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._constant(node.target, node.value, node.lineno)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self._import(node)
+        elif isinstance(node, ast.Assert) or _is_print(node):
+            self.checks.append(node)
+        elif not (
+            isinstance(node, ast.Pass)
+            or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            or _only_as_script(node)
+        ):
+            raise Refusal(
+                f"not modelled: module-level {type(node).__name__} statement (line {node.lineno})"
+            )
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        starred = any(a.name == "*" for a in node.names)
+        for name, path in _imported(node).items():
+            if starred and (name in self.functions or name in self.constants):
+                raise Refusal(f"not modelled: a starred import (line {node.lineno}) over {name!r}")
+            if starred:
+                self.starred.setdefault(name, path)
+            else:
+                _refuse_shadow(name, node.lineno)
+            if self.imports.setdefault(name, path) != path:
+                raise Refusal(f"not modelled: {name!r} is imported twice (line {node.lineno})")
+
+    def _function(self, node: ast.FunctionDef) -> None:
         if node.decorator_list:
             raise Refusal(f"not modelled: decorators (line {node.lineno})")
-        if node.name in functions:
+        if node.name in self.before or node.name in self.constants:
             raise Refusal(
                 f"not modelled: a second definition of {node.name!r} (line {node.lineno})"
             )
         _refuse_shadow(node.name, node.lineno)
-        functions[node.name] = node
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-        target = node.targets[0]
-        if not isinstance(target, ast.Name) or not _is_plain(node.value):
-            raise Refusal(f"not modelled: this module-level assignment (line {node.lineno})")
-        if target.id in constants:
-            raise Refusal(f"not modelled: a constant assigned twice (line {node.lineno})")
-        _refuse_shadow(target.id, node.lineno)
-        constants[target.id] = node.value
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        for alias in node.names:
-            _refuse_shadow((alias.asname or alias.name).split(".")[0], node.lineno)
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return
-    elif not isinstance(node, ast.Pass):
-        raise Refusal(
-            f"not modelled: module-level {type(node).__name__} statement (line {node.lineno})"
+        self.functions[node.name] = node
+
+    def _constant(self, target: ast.expr, value: ast.expr, line: int) -> None:
+        alias = isinstance(value, ast.Name) and value.id in _PLAIN_TYPES
+        if not isinstance(target, ast.Name) or not (alias or _is_plain(value)):
+            raise Refusal(f"not modelled: this module-level assignment (line {line})")
+        if target.id in self.constants or target.id in self.functions:
+            raise Refusal(f"not modelled: a constant assigned twice (line {line})")
+        _refuse_shadow(target.id, line)
+        self.constants[target.id] = value
+
+
+_PLAIN_TYPES = {"int", "bool", "str", "float", "list", "tuple", "dict", "set"}
+_MEDDLERS = {
+    "__builtins__", "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit",
+    "getattr", "globals", "input", "locals", "object", "open", "quit", "setattr", "super", "type",
+    "vars",
+}  # fmt: skip
+
+
+def _refuse_meddling(tree: ast.Module, line: int) -> None:
+    """Statements that run at loading are passed over only if they cannot change the module."""
+    for node in ast.walk(tree):
+        meddles = (
+            (isinstance(node, ast.Name) and node.id in _MEDDLERS)
+            or (isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load))
+            or (isinstance(node, ast.Attribute) and node.attr.startswith("__"))
         )
+        if meddles:
+            raise Refusal(f"not modelled: module-level statements (line {line}) of such a module")
+
+
+def _is_print(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "print"
+    )
+
+
+def _only_as_script(node: ast.stmt) -> bool:
+    """``if __name__ == "__main__":``, which does not run when the module is imported."""
+    return (
+        isinstance(node, ast.If)
+        and not node.orelse
+        and (ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__"))
+    )
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    try:
+        return imported(node)
+    except Unsupported as problem:
+        raise Refusal(problem.sentence()) from None
 
 
 def _refuse_shadow(name: str, line: int) -> None:
@@ -150,8 +242,7 @@ def _refuse_nested(program: Program) -> None:
                 continue
             if isinstance(
                 node,
-                ast.FunctionDef
-                | ast.AsyncFunctionDef
+                ast.AsyncFunctionDef
                 | ast.ClassDef
                 | ast.Global
                 | ast.Nonlocal

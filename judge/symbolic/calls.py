@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from judge.symbolic import comprehension, folds, numbers, seqs
 from judge.symbolic import term as T
+from judge.symbolic.closures import call_value
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import at, merge
 from judge.symbolic.numbers import as_int
@@ -16,6 +17,7 @@ from judge.symbolic.values import (
     Choice,
     DictV,
     FloatV,
+    ImportedV,
     IntV,
     ListV,
     NoneV,
@@ -36,18 +38,26 @@ from judge.symbolic.values import (
 def call(m: Machine, node: ast.Call) -> Value:
     """Any call the subset knows."""
     if isinstance(node.func, ast.Attribute):
+        path = _path(m, node.func)
+        if path is not None:
+            return _imported(m, path, node)
         from judge.symbolic.methods import method
 
         return method(m, node, node.func)
     if not isinstance(node.func, ast.Name):
-        raise Unsupported("a call of a computed function", node.lineno)
+        return _computed(m, node)
     name = node.func.id
+    alias = m.program.constants.get(name)
     if name in m.state.env:
-        raise Unsupported(f"a call of the variable {name!r}", node.lineno)
+        return _computed(m, node)
+    if isinstance(alias, ast.Name):
+        name = alias.id
     if name == "old" and name not in m.program.functions:
         return _old(m, node)
     if name in m.program.functions:
         return m.call_function(name, node)
+    if name in m.program.imports:
+        return _imported(m, m.program.imports[name], node)
     special = _SPECIAL.get(name)
     if special is not None:
         return special(m, node)
@@ -56,10 +66,78 @@ def call(m: Machine, node: ast.Call) -> Value:
         raise Unsupported(f"call of {name}()", node.lineno)
     if node.keywords:
         raise Unsupported(f"keyword arguments of {name}()", node.lineno)
-    if any(isinstance(a, ast.Starred) for a in node.args):
-        raise Unsupported("a starred argument", node.lineno)
-    args = [_evaluate(m, a) for a in node.args]
-    return builtin(m, args, node.lineno)
+    return builtin(m, _positional(m, node), node.lineno)
+
+
+def _positional(m: Machine, node: ast.Call) -> list[Value]:
+    """The values of the arguments; a starred one must have a known length."""
+    args: list[Value] = []
+    for part in node.args:
+        if isinstance(part, ast.Starred):
+            many = seqs.tuple_items(m.plain(_evaluate(m, part.value)))
+            if many is None:
+                raise Unsupported("a starred argument of unknown length", node.lineno)
+            args += many
+        else:
+            args.append(_evaluate(m, part))
+    return args
+
+
+def _path(m: Machine, node: ast.Attribute) -> str | None:
+    """The path of a call through a module, as in ``math.gcd(...)``."""
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return None
+    if not isinstance(m.state.env.get(root.id), ImportedV) and (
+        root.id in m.state.env or root.id not in m.program.imports
+    ):
+        return None
+    found = _evaluate(m, node)
+    return found.path if isinstance(found, ImportedV) else None
+
+
+def _imported(m: Machine, path: str, node: ast.Call) -> Value:
+    from judge.symbolic.modules import module_call
+
+    if path == "typing.cast" and len(node.args) == 2 and not node.keywords:
+        return _evaluate(m, node.args[1])
+    args = _positional(m, node)
+    keywords = {k.arg: _evaluate(m, k.value) for k in node.keywords if k.arg is not None}
+    if len(keywords) != len(node.keywords):
+        raise Unsupported("** in a call", node.lineno)
+    return module_call(m, path, args, keywords, node.lineno)
+
+
+def _computed(m: Machine, node: ast.Call) -> Value:
+    """A call of a variable, or of what an expression gives."""
+    function = m.plain(_evaluate(m, node.func))
+    if isinstance(function, ImportedV):
+        return _imported(m, function.path, node)
+    args = _positional(m, node)
+    if node.keywords:
+        raise Unsupported("keyword arguments of a function value", node.lineno)
+    return call_value(m, function, args, node.lineno)
+
+
+def builtin_call(m: Machine, name: str, args: list[Value], line: int) -> Value:
+    """A builtin (or a method of a builtin type) applied to values."""
+    hidden = {f" {n}": v for n, v in enumerate(args)}
+    names: list[ast.expr] = [ast.Name(n, ast.Load()) for n in hidden]
+    if "." in name:
+        if not args:
+            raise m.type_error(line)
+        target = ast.Attribute(names.pop(0), name.partition(".")[2], ast.Load())
+        node = ast.Call(target, names, [])
+    else:
+        node = ast.Call(ast.Name(name, ast.Load()), names, [])
+    for part in ast.walk(node):
+        part.lineno = part.col_offset = line  # type: ignore[attr-defined]
+    with comprehension.scope(m):
+        # Only the arguments are in sight, so that no variable can stand before the builtin.
+        m.state.env = hidden
+        return call(m, node)
 
 
 def _evaluate(m: Machine, node: ast.expr) -> Value:

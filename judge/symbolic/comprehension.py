@@ -45,12 +45,17 @@ def iterate(m: Machine, value: Value, line: int) -> tuple[Value, Seq]:
 
 @contextmanager
 def scope(m: Machine) -> Iterator[None]:
-    """Names bound inside are forgotten outside."""
+    """Names bound inside are forgotten outside, and where an exception inside is caught."""
     before = dict(m.state.env)
+    known = len(m.pending)
+    m.scopes += 1
     try:
         yield
     finally:
+        m.scopes -= 1
         m.state.env = before
+        for raised in m.pending[known:]:
+            raised.state.env = dict(before)
 
 
 def bind_target(m: Machine, target: ast.expr, value: Value) -> None:

@@ -12,7 +12,7 @@ import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from judge.symbolic import seqs
+from judge.symbolic import closures, modules, seqs
 from judge.symbolic import term as T
 from judge.symbolic.expr import condition, evaluate, operate
 from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
@@ -23,6 +23,7 @@ from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     Forgotten,
+    LambdaV,
     ListV,
     NoneV,
     Ref,
@@ -76,6 +77,8 @@ class Executor(Machine):
         self.partial: set[int] = set()
         """Lines of loops without a measure."""
         self.vague = False
+        self.homes: list[ast.FunctionDef | None] = []
+        """For each nested function being run, the function in which it was made."""
 
     # ------------------------------------------------------------ running
 
@@ -171,8 +174,44 @@ class Executor(Machine):
     def call_function(self, name: str, node: ast.Call) -> Value:
         """Run a function of the candidate in place, or by contract when it is recursive."""
         function = self.program.functions[name]
-        line = node.lineno
-        args = self._arguments(function, node)
+        return self._enter(name, function, self._arguments(function, node), {}, node.lineno)
+
+    def call_named(self, name: str, args: list[Value], line: int) -> Value:
+        """Call a function of the program with values."""
+        function = self.program.functions[name]
+        return self._enter(name, function, self._positional(function, args, line), {}, line)
+
+    def call_nested(self, function: LambdaV, args: list[Value], line: int) -> Value:
+        """Call a nested function with values."""
+        node = function.node
+        assert isinstance(node, ast.FunctionDef)
+        around = dict(function.closure)
+        around.setdefault(node.name, function)
+        if function.home is not None and self.code[-1:] != [function.home]:
+            # A sibling called from a sibling: what it closes over may have been bound later.
+            visible = function.home in self.homes
+        else:
+            visible = True
+        if visible:
+            for name in closures.free_names(node) - around.keys():
+                if name in self.state.env:
+                    around[name] = self.state.env[name]
+        values = self._positional(node, args, line)
+        self.homes.append(function.home)
+        try:
+            key = f"{node.name} (line {node.lineno})"
+            return self._enter(key, node, values, around, line)
+        finally:
+            self.homes.pop()
+
+    def _enter(
+        self,
+        name: str,
+        function: ast.FunctionDef,
+        args: dict[str, Value],
+        around: dict[str, Value],
+        line: int,
+    ) -> Value:
         if name in self.stack:
             self.recursive = True
             if self.mode.concrete or self.mode.unroll is not None:
@@ -190,7 +229,22 @@ class Executor(Machine):
                 raise Unsupported(f"recursion of the helper {name!r}", line)
         elif len(self.stack) > MAX_INLINE:
             raise Unsupported("calls nested this deep", line)
-        return self._inline(name, function, args, line)
+        return self._inline(name, function, args, around, line)
+
+    def _positional(
+        self, function: ast.FunctionDef, given: list[Value], line: int
+    ) -> dict[str, Value]:
+        """Values for the parameters, with literal defaults for what is missing."""
+        hidden = {f" {n}": v for n, v in enumerate(given)}
+        node = ast.Call(ast.Name(function.name), [ast.Name(n) for n in hidden], [])
+        for part in ast.walk(node):
+            part.lineno = part.col_offset = line  # type: ignore[attr-defined]
+        before = self.state.env
+        self.state.env = {**before, **hidden}
+        try:
+            return self._arguments(function, node)
+        finally:
+            self.state.env = before
 
     def _arguments(self, function: ast.FunctionDef, node: ast.Call) -> dict[str, Value]:
         spec = function.args
@@ -215,12 +269,17 @@ class Executor(Machine):
         return {n: result[n] for n in names}
 
     def _inline(
-        self, name: str, function: ast.FunctionDef, args: dict[str, Value], line: int
+        self,
+        name: str,
+        function: ast.FunctionDef,
+        args: dict[str, Value],
+        around: dict[str, Value],
+        line: int,
     ) -> Value:
         caller, guard = self.state, self.guard()
         conditional = self.binding or self.under_binder or not T.is_true(guard)
         callee = caller.copy()
-        callee.env = unbound(function)
+        callee.env = {**around, **unbound(function)}
         if not T.is_true(guard):
             callee.facts.append(guard)
         base = len(callee.facts)
@@ -228,6 +287,7 @@ class Executor(Machine):
         self.under_binder = self.under_binder or self.binding
         self.frames, self.pending, self.pure = [Frame()], [], False
         self.stack.append(name)
+        self.code.append(function)
         try:
             self.state = callee
             for parameter, value in args.items():
@@ -235,6 +295,7 @@ class Executor(Machine):
             outcomes = self.run(_body(function), callee)
         finally:
             self.stack.pop()
+            self.code.pop()
             self.frames, self.pending, self.under_binder, self.pure = saved
             self.state = caller
         return self._back(outcomes, base, guard, conditional, line)
@@ -433,9 +494,7 @@ def harmless(node: ast.expr) -> bool:
 
 def unbound(function: ast.FunctionDef) -> dict[str, Value]:
     """Every name that the body binds is a local one without a value, until it is bound."""
-    from judge.symbolic.loops import _assigned
-
-    names = [n for statement in function.body for n in _assigned(statement)]
+    names = [n for statement in function.body for n in closures.bound_names(statement)]
     return {n: Unbound() for n in names}
 
 
@@ -484,6 +543,17 @@ def _handle(x: Executor, node: ast.Try, raised: Outcome) -> list[Outcome]:
     return [raised]
 
 
+def _nested(x: Executor, node: ast.FunctionDef) -> list[Outcome]:
+    x.bind(node.name, closures.make(x, node))
+    return x.normal()
+
+
+def _import(x: Executor, node: ast.Import | ast.ImportFrom) -> list[Outcome]:
+    for name, path in modules.imported(node).items():
+        x.bind(name, modules.constant(path))
+    return x.normal()
+
+
 def _while(x: Executor, node: ast.While) -> list[Outcome]:
     from judge.symbolic.loops import while_loop
 
@@ -511,6 +581,9 @@ _STATEMENTS: dict[type[ast.stmt], Callable[..., list[Outcome]]] = {
     ast.Try: _try,
     ast.While: _while,
     ast.For: _for,
+    ast.FunctionDef: _nested,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
 }
 
 __all__ = ["Executor", "Goal", "Trace", "assign", "exception_class", "unbound"]

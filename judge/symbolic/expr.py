@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from judge.symbolic import calls, comprehension, numbers, seqs
+from judge.symbolic import calls, closures, comprehension, modules, numbers, seqs
 from judge.symbolic import term as T
 from judge.symbolic.compare import contains, equal, less
 from judge.symbolic.floats import constant as float_constant
@@ -20,10 +20,12 @@ from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    BuiltinV,
     Choice,
     DictV,
     FloatV,
     Forgotten,
+    ImportedV,
     IntV,
     ListV,
     NoneV,
@@ -110,8 +112,14 @@ def _variable(m: Machine, node: ast.Name) -> Value:
     constant = m.program.constants.get(node.id)
     if constant is not None:
         return evaluate(m, constant)
+    path = m.program.imports.get(node.id)
+    if path is not None:
+        return modules.constant(path)
     if node.id in _TYPES:
         return TypeV(node.id)
+    function = closures.named(m, node.id)
+    if function is not None:
+        return function
     m.raise_if(T.true(), "NameError", node.lineno)
     raise Dead
 
@@ -451,7 +459,7 @@ def _dict(m: Machine, node: ast.Dict) -> Value:
 
 
 def _walrus(m: Machine, node: ast.NamedExpr) -> Value:
-    if m.binding or not T.is_true(m.guard()):
+    if m.binding or m.scopes or not T.is_true(m.guard()):
         raise Unsupported("':=' in a place that is not always evaluated", node.lineno)
     value = evaluate(m, node.value)
     m.bind(node.target.id, value)
@@ -473,9 +481,24 @@ def _joined(m: Machine, node: ast.JoinedStr) -> Value:
     return StrV(seq)
 
 
+def _lambda(m: Machine, node: ast.Lambda) -> Value:
+    return closures.make(m, node)
+
+
+def _attribute(m: Machine, node: ast.Attribute) -> Value:
+    value = m.plain(evaluate(m, node.value))
+    if isinstance(value, ImportedV):
+        return modules.attribute(value, node.attr)
+    if isinstance(value, TypeV):
+        return BuiltinV(f"{value.name}.{node.attr}")
+    raise Unsupported(f"the attribute .{node.attr}", node.lineno)
+
+
 _HANDLERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Constant: _constant,
     ast.Name: _variable,
+    ast.Attribute: _attribute,
+    ast.Lambda: _lambda,
     ast.BinOp: _binary,
     ast.UnaryOp: _unary,
     ast.BoolOp: _bool_op,

@@ -140,6 +140,7 @@ class _Run:
         if self.mode.concrete and state.dead:
             return result
         x.stack.append(name)
+        x.code.append(self.candidate.function)
         x.on_recursion = self._recursion
         self.initial = state.copy()
         start = state.copy()
@@ -160,6 +161,8 @@ class _Run:
     def _assumptions(self) -> None:
         notes = self.result.assumptions
         notes.add("resources: enough time, memory and stack for every call")
+        for line in self.candidate.program.checks:
+            notes.add(f"the module's own check in line {line} passes when it is loaded")
         lists = [s for s in self.result.shapes.values() if not _scalar(s)]
         if len([1 for v in self.result.arguments.values() if isinstance(v, ListV | DictV)]) > 1:
             notes.add("list arguments are distinct objects")

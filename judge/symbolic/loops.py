@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from judge.symbolic import seqs
 from judge.symbolic import term as T
+from judge.symbolic.closures import bound_names
 from judge.symbolic.compare import as_seq, range_length
 from judge.symbolic.execute import Executor, assign
 from judge.symbolic.expr import condition, evaluate
@@ -63,7 +64,9 @@ class Loop:
 
 
 def _key(x: Executor, node: ast.While | ast.For) -> str:
-    return f"{x.stack[-1] if x.stack else ''}:{node.lineno}:{node.col_offset}"
+    """A loop's name: the function of the module it stands in, line and column."""
+    owner = next((f for f in x.stack[::-1] if f in x.program.functions), "")
+    return f"{owner}:{node.lineno}:{node.col_offset}"
 
 
 def _number(x: Executor, key: str) -> int:
@@ -236,7 +239,7 @@ class _Cut:
         self.x = x
         self.loop = loop
         self.entry = x.state
-        self.names: dict[str, Shape | None] = dict.fromkeys(_assigned(loop.node))
+        self.names: dict[str, Shape | None] = dict.fromkeys(bound_names(loop.node))
         self.cells: dict[int, Shape] = {}
         self.frozen: set[int] = set()
         self.line = loop.node.lineno
@@ -477,25 +480,6 @@ def _bound(value: Value | None) -> bool:
     if value is None or isinstance(value, Unbound | Forgotten):
         return False
     return not (isinstance(value, Choice) and any(isinstance(v, Unbound) for _, v in value.options))
-
-
-def _assigned(node: ast.AST) -> list[str]:
-    """Names that the statement may bind, in the order of first appearance."""
-    names: dict[str, None] = {}
-
-    def visit(n: ast.AST) -> None:
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
-            names[n.id] = None
-        if isinstance(n, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
-            for child in ast.walk(n):
-                if isinstance(child, ast.NamedExpr):
-                    names[child.target.id] = None
-            return
-        for child in ast.iter_child_nodes(n):
-            visit(child)
-
-    visit(node)
-    return list(names)
 
 
 # ---------------------------------------------------------------- unrolled

@@ -20,6 +20,7 @@ from judge.symbolic.values import (
     Choice,
     DictV,
     Forgotten,
+    LambdaV,
     ListV,
     Ref,
     TupleV,
@@ -46,6 +47,10 @@ class Program:
 
     functions: dict[str, ast.FunctionDef]
     constants: dict[str, ast.expr]
+    imports: dict[str, str] = field(default_factory=dict)
+    """What imported names stand for: ``m`` for ``math``, ``gcd`` for ``math.gcd``."""
+    checks: tuple[int, ...] = ()
+    """Lines of module-level asserts and prints, which run when the module is loaded."""
 
 
 class Machine:
@@ -58,7 +63,11 @@ class Machine:
         self.pending: list[Outcome] = []
         self.old: dict[str, Value] = {}
         self.stack: list[str] = []
+        self.code: list[ast.FunctionDef] = []
+        """The functions being run, innermost last."""
         self.assumptions: set[str] = set()
+        self.scopes = 0
+        """How many scopes of comprehensions or lambdas are open."""
         self.pure = False
         """In a contract or an invariant: nothing may be assigned or changed."""
 
@@ -168,6 +177,14 @@ class Machine:
     def call_function(self, name: str, node: ast.Call) -> Value:
         """Call a function of the program; only a machine that runs statements can."""
         raise Unsupported(f"a call of {name}()", node.lineno)
+
+    def call_named(self, name: str, args: list[Value], line: int) -> Value:
+        """Call a function of the program with values."""
+        raise Unsupported(f"a call of {name}()", line)
+
+    def call_nested(self, function: LambdaV, args: list[Value], line: int) -> Value:
+        """Call a nested function with values."""
+        raise Unsupported("a call of a nested function", line)
 
     def type_error(self, line: int) -> Dead:
         """Raise ``TypeError`` here in every run; the expression has no value."""

@@ -8,12 +8,15 @@ from judge.symbolic import term as T
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    BuiltinV,
     Choice,
     DictV,
     Filtered,
     FloatV,
     Forgotten,
+    ImportedV,
     IntV,
+    LambdaV,
     ListV,
     NoneV,
     Piece,
@@ -38,6 +41,8 @@ def merge(c: Term, a: Value, b: Value) -> Value:
         return a
     if T.is_false(c):
         return b
+    if isinstance(a, TypeV | LambdaV | BuiltinV | ImportedV) and same(a, b):
+        return a
     if isinstance(a, Forgotten) or isinstance(b, Forgotten):
         return Forgotten()
     if isinstance(a, IntV) and isinstance(b, IntV):
@@ -82,7 +87,7 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
 def _choice(c: Term, a: Value, b: Value) -> Value:
     """A value of two kinds; alternatives of one kind are merged, so the list stays short."""
     for value in (a, b):
-        if isinstance(value, Ref | SetV | TypeV):
+        if isinstance(value, Ref | SetV | TypeV | LambdaV | BuiltinV | ImportedV):
             raise Unsupported("a value that is of different kinds on different paths")
     options: list[tuple[Term, Value]] = []
     for side, value in ((c, a), (T.not_(c), b)):
@@ -174,6 +179,16 @@ def same(a: Value, b: Value) -> bool:
         return True
     if isinstance(a, TypeV) and isinstance(b, TypeV):
         return a.name == b.name
+    if isinstance(a, BuiltinV) and isinstance(b, BuiltinV):
+        return a.name == b.name
+    if isinstance(a, ImportedV) and isinstance(b, ImportedV):
+        return a.path == b.path
+    if isinstance(a, LambdaV) and isinstance(b, LambdaV):
+        return (
+            a.node is b.node
+            and a.closure.keys() == b.closure.keys()
+            and all(same(v, b.closure[n]) for n, v in a.closure.items())
+        )
     if isinstance(a, Ref) and isinstance(b, Ref):
         return a.address == b.address
     if isinstance(a, RangeV) and isinstance(b, RangeV):

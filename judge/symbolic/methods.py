@@ -34,8 +34,6 @@ def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     line = node.lineno
     if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
         raise Unsupported(f"keyword or starred arguments of .{attribute.attr}()", line)
-    if isinstance(attribute.value, ast.Name) and attribute.value.id == "math":
-        raise Unsupported(f"math.{attribute.attr}()", line)
     target = evaluate(m, attribute.value)
     args = [evaluate(m, a) for a in node.args]
     plain = m.plain(target)

@@ -8,6 +8,7 @@ operations; those are in the files of their sort.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -199,10 +200,26 @@ class Choice(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LambdaV(Value):
-    """A lambda or a named function used as a value."""
+    """A lambda or a nested function, with the values of the names that it closes over."""
 
-    node: object
+    node: ast.Lambda | ast.FunctionDef
     closure: dict[str, Value] = field(default_factory=dict)
+    home: ast.FunctionDef | None = None
+    """The function in which it was made."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltinV(Value):
+    """A builtin, or a function of the program, used as a value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedV(Value):
+    """What an import bound, by its path: ``math``, ``math.gcd``."""
+
+    path: str
 
 
 class Unsupported(Exception):

@@ -1,0 +1,192 @@
+"""The few functions and constants of the standard library that are modelled.
+
+An import binds a name to a path; what the path means is looked up where it is used, so an import
+that nothing modelled needs does no harm. What is not in the tables here is refused by its name.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import math
+import string
+import sys
+from collections.abc import Callable
+
+from judge.symbolic import floats, seqs
+from judge.symbolic import term as T
+from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.numbers import as_int
+from judge.symbolic.values import FloatV, ImportedV, IntV, Unsupported, Value
+
+Module = Callable[[Machine, list[Value], int], Value]
+
+_CONSTANTS: dict[str, object] = {
+    "math.pi": math.pi,
+    "math.e": math.e,
+    "math.tau": math.tau,
+    "math.inf": math.inf,
+    "math.nan": math.nan,
+    "sys.maxsize": sys.maxsize,
+    "string.ascii_lowercase": string.ascii_lowercase,
+    "string.ascii_uppercase": string.ascii_uppercase,
+    "string.ascii_letters": string.ascii_letters,
+    "string.digits": string.digits,
+    "string.hexdigits": string.hexdigits,
+    "string.punctuation": string.punctuation,
+    "string.whitespace": string.whitespace,
+}
+
+
+def attribute(value: ImportedV, name: str) -> Value:
+    """``module.name``."""
+    path = f"{value.path}.{name}"
+    constant = _CONSTANTS.get(path)
+    if isinstance(constant, float):
+        return FloatV(floats.constant(constant))
+    if isinstance(constant, int):
+        return IntV(T.num(constant))
+    if isinstance(constant, str):
+        return seqs.text(constant)
+    return ImportedV(path)
+
+
+def constant(path: str) -> Value:
+    """What ``from module import name`` binds."""
+    module, _, name = path.rpartition(".")
+    return attribute(ImportedV(module), name) if module else ImportedV(path)
+
+
+def module_call(
+    m: Machine, path: str, args: list[Value], keywords: dict[str, Value], line: int
+) -> Value:
+    """A call of an imported function."""
+    run = _FUNCTIONS.get(path)
+    if run is None or keywords:
+        what = "keyword arguments of " if run is not None else ""
+        raise Unsupported(f"{what}{path}()", line)
+    return run(m, [m.plain(a) for a in args], line)
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """The names that an import binds, and what they stand for."""
+    names: dict[str, str] = {}
+    for alias in node.names:
+        if alias.name == "*":
+            if not isinstance(node, ast.ImportFrom) or node.module not in _STARRED:
+                raise Unsupported("a starred import", node.lineno)
+            module = importlib.import_module(node.module)
+            public = getattr(module, "__all__", [n for n in vars(module) if n[0] != "_"])
+            names.update({n: f"{node.module}.{n}" for n in public})
+            continue
+        if isinstance(node, ast.ImportFrom):
+            names[alias.asname or alias.name] = f"{'.' * node.level}{node.module}.{alias.name}"
+        elif alias.asname:
+            names[alias.asname] = alias.name
+        else:
+            names[alias.name.split(".")[0]] = alias.name.split(".")[0]
+    return names
+
+
+_STARRED = {"bisect", "collections", "functools", "heapq", "itertools", "math", "string", "typing"}
+"""Modules of which ``import *`` is read: what they bind is known, builtins' names included."""
+
+
+def _integers(m: Machine, args: list[Value], line: int) -> list[T.Term]:
+    numbers = [as_int(a) for a in args]
+    if any(n is None for n in numbers):
+        raise m.type_error(line)
+    return [n for n in numbers if n is not None]
+
+
+def _gcd(m: Machine, args: list[Value], line: int) -> Value:
+    numbers = [T.literal(n) for n in _integers(m, args, line)]
+    if any(n is None for n in numbers):
+        raise Unsupported("math.gcd() of unknown integers", line)
+    return IntV(T.num(math.gcd(*(int(n) for n in numbers if n is not None))))
+
+
+def _isqrt(m: Machine, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise m.type_error(line)
+    (number,) = _integers(m, args, line)
+    m.raise_if(T.lt(number, T.num(0)), "ValueError", line)
+    known = T.literal(number)
+    if known is not None:
+        if known < 0:
+            raise Dead
+        return IntV(T.num(math.isqrt(known)))
+    return IntV(T.app("math.isqrt", [number], T.INT))
+
+
+def _sqrt(m: Machine, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise m.type_error(line)
+    (value,) = args
+    number = floats.literal(value.term) if isinstance(value, FloatV) else None
+    whole = as_int(value)
+    if whole is not None:
+        known = T.literal(whole)
+        number = None if known is None or abs(known) > 2**53 else float(known)
+    elif not isinstance(value, FloatV):
+        raise m.type_error(line)
+    if number is None:
+        raise Unsupported("math.sqrt() of an unknown number", line)
+    if number < 0:
+        m.raise_if(T.true(), "ValueError", line)
+        raise Dead
+    return FloatV(floats.constant(math.sqrt(number)))
+
+
+def _rounded(kind: str) -> Module:
+    table: dict[str, Callable[[float], int]] = {
+        "floor": math.floor,
+        "ceil": math.ceil,
+        "trunc": math.trunc,
+    }
+    run = table[kind]
+
+    def convert(m: Machine, args: list[Value], line: int) -> Value:
+        if len(args) != 1:
+            raise m.type_error(line)
+        whole = as_int(args[0])
+        if whole is not None:
+            return IntV(whole)
+        if not isinstance(args[0], FloatV):
+            raise m.type_error(line)
+        number = floats.literal(args[0].term)
+        if number is None:
+            raise Unsupported(f"math.{kind}() of an unknown float", line)
+        if not math.isfinite(number):
+            m.raise_if(T.true(), "ValueError" if math.isnan(number) else "OverflowError", line)
+            raise Dead
+        return IntV(T.num(run(number)))
+
+    return convert
+
+
+def _factorial(m: Machine, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise m.type_error(line)
+    (number,) = _integers(m, args, line)
+    m.raise_if(T.lt(number, T.num(0)), "ValueError", line)
+    known = T.literal(number)
+    if known is None or known > 200:
+        raise Unsupported("math.factorial() of an unknown or large integer", line)
+    if known < 0:
+        raise Dead
+    return IntV(T.num(math.factorial(known)))
+
+
+_FUNCTIONS: dict[str, Module] = {
+    "math.gcd": _gcd,
+    "math.isqrt": _isqrt,
+    "math.sqrt": _sqrt,
+    "math.floor": _rounded("floor"),
+    "math.ceil": _rounded("ceil"),
+    "math.trunc": _rounded("trunc"),
+    "math.factorial": _factorial,
+}
+
+
+__all__ = ["attribute", "constant", "imported", "module_call"]

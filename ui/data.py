@@ -80,12 +80,16 @@ def _kept(
     return _view(_connection, *args, **kwargs)
 
 
+# Views over answers and verdicts only: what jobs say about their progress moves none of them.
+STILL = ("workbench.store.views.matrix", "workbench.store.views.leaderboard")
+
+
 def read(view: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what ``view`` reads; computed once for each state of the store."""
     with store().engine.connect() as connection:
         found = _kept(
             settings().database,
-            data_version(connection),
+            data_version(connection, progress=view.__module__ not in STILL),
             f"{view.__module__}.{view.__qualname__}",
             args,
             kwargs,

@@ -322,3 +322,31 @@ def test_a_preset_fills_the_form(visit: Open, filled: Path) -> None:
     assert not app.exception
     assert next(n for n in app.number_input if n.label == "max length").value == 1024
     assert next(t for t in app.toggle if t.label == "gradient checkpointing").value is True
+
+
+# -- sources, runs -------------------------------------------------------------------------------
+
+
+def test_runs_count_failed_requests_and_waits(visit: Open, writable: Path) -> None:
+    from workbench.store.tables import LedgerRow
+
+    with Store.open(writable) as store, store.write() as session:
+        for n, status in enumerate(("ok", "ok", "rate", "server")):
+            session.add(
+                LedgerRow(
+                    run_id="r", provider="openai", model="gpt-5-mini", key=f"{n}", status=status
+                )
+            )
+    table = next(d.value for d in visit(writable, "runs").dataframe if "asked to wait" in d.value)
+    assert table["asked to wait"][0] == 1
+    assert table["failed, then tried again"][0] == 2
+    assert table["failures by kind"][0] == "1 rate, 1 server"
+
+
+def test_a_stopped_job_can_go_on(visit: Open, writable: Path, started: Started) -> None:
+    command = ("workbench", "train", "r1", "--json")
+    ended(writable, command, 130)
+    app = visit(writable, "runs")
+    [b for b in app.button if b.label == "Go on"][-1].click()
+    app.run()
+    assert started == [command]

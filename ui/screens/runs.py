@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from ui import data, jobs, links
-from ui.widgets import figures, page
+from ui.widgets import figures, page, work
 from ui.widgets.work import STATES
-from workbench.store.views import overview, rounds
+from workbench.store.views import overview, rounds, traffic
 
 
 def show() -> None:
@@ -34,12 +34,18 @@ def show() -> None:
     _live()
     if every:
         _money()
+        _traffic()
         _errors()
 
 
 def _round(found: rounds.Round) -> None:
     with st.container(border=True):
-        st.page_link(links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id})
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                links.ROUNDS, label=f"Round {found.number}", query_params={"round": found.id}
+            )
+            resume = ("workbench", "rounds", "resume", found.id, "--json")
+            work.button("Go on", resume, icon=":material/play_arrow:")
         figures.stages(rounds.STAGES, found.stage, found.state)
         heard = data.read(rounds.events, found.id, last=50)
         counted = [e for e in heard if e.total]
@@ -75,8 +81,17 @@ def _job(job: jobs.Job) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             page.badge(look)
             st.caption(page.ago(datetime.fromtimestamp(job.started, UTC)))
-            if job.state == "running" and st.button("Stop", key=f"stop-{job.id}"):
-                jobs.stop(job)
+            if job.state == "running":
+                if st.button("Stop", icon=":material/stop:", key=f"stop-{job.id}"):
+                    jobs.stop(job)
+                    st.rerun()
+            elif job.state in ("stopped", "lost", "failed") and st.button(
+                "Go on",
+                icon=":material/play_arrow:",
+                key=f"again-{job.id}",
+                help="Starts the same command; what was done is kept and not done again.",
+            ):
+                jobs.start(data.settings().home, job.command)
                 st.rerun()
         st.code(shlex.join(job.command), language="bash", wrap_lines=True)
         if job.tail:
@@ -95,6 +110,33 @@ def _money() -> None:
         page.money(limit),
         border=True,
         help="Setting max_cost; a request that would pass it is not sent. $0: free teachers only.",
+    )
+
+
+def _traffic() -> None:
+    st.subheader("Requests, retries and waits", anchor=False)
+    found = data.read(traffic.traffic)
+    if not found:
+        st.caption("No request went to a provider from this home.")
+        return
+    st.dataframe(
+        [
+            {
+                "provider": t.provider,
+                "model": t.model,
+                "requests": t.requests,
+                "failed, then tried again": t.failed,
+                "asked to wait": t.waits,
+                "failures by kind": ", ".join(f"{n:,} {kind}" for kind, n in t.failures) or "none",
+                "last": page.ago(t.last),
+            }
+            for t in found
+        ],
+        hide_index=True,
+        alt="Requests by provider and model, with failures by kind",
+    )
+    st.caption(
+        "Every request that reached a provider has a line in the ledger, also the failed ones."
     )
 
 

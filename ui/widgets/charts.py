@@ -74,3 +74,61 @@ def learning_curve(points: Sequence[tuple[int, Outcome]]) -> None:
 def page_percent(share: float) -> str:
     """Return a share in words for the chart's alternative text."""
     return f"{share * 100:.0f} percent"
+
+
+def reliability_plot(bars: Sequence[tuple[float, float, int]]) -> None:
+    """Draw observed against predicted pass rate (0 to 1), one point a bar, its size the count."""
+    import altair as alt
+
+    values = [{"predicted": p * 100, "observed": o * 100, "answers": n} for p, o, n in bars if n]
+    ends = [{"predicted": 0, "observed": 0}, {"predicted": 100, "observed": 100}]
+    scale = alt.Scale(domain=[0, 100])
+    ideal = (
+        alt.Chart(alt.InlineData(ends))
+        .mark_line(strokeDash=[4, 4], opacity=0.6, color="gray")
+        .encode(
+            x=alt.X("predicted:Q", title="predicted pass rate, %", scale=scale),
+            y=alt.Y("observed:Q", title="observed, %", scale=scale),
+        )
+    )
+    points = (
+        alt.Chart(alt.InlineData(values))
+        .mark_circle(opacity=0.9, color=TONE)
+        .encode(
+            x=alt.X("predicted:Q", scale=scale),
+            y=alt.Y("observed:Q", scale=scale),
+            size=alt.Size("answers:Q", legend=None, scale=alt.Scale(range=[40, 500])),
+            tooltip=["predicted:Q", "observed:Q", "answers:Q"],
+        )
+    )
+    told = ", ".join(f"{p * 100:.0f} predicted {o * 100:.0f} observed" for p, o, n in bars if n)
+    st.altair_chart((ideal + points).properties(height=280), alt=f"Reliability: {told} percent")
+
+
+def threshold_curve(points: Sequence[tuple[float, float, float]], here: float) -> None:
+    """Draw (threshold, quality, kept) over the thresholds, with a rule at ``here``."""
+    import altair as alt
+
+    values = [
+        {"threshold": t, "share": share * 100, "what": what}
+        for t, quality, kept in points
+        for what, share in (("expected to pass", quality), ("answered by itself", kept))
+    ]
+    lines = (
+        alt.Chart(alt.InlineData(values))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("threshold:Q", title="threshold τ"),
+            y=alt.Y("share:Q", title="%", scale=alt.Scale(domain=[0, 100])),
+            strokeDash=alt.StrokeDash("what:N", title=None, legend=alt.Legend(orient="top")),
+            color=alt.Color(
+                "what:N", title=None, scale=alt.Scale(range=[TONE, "#8d8a80"]), legend=None
+            ),
+        )
+    )
+    rule = alt.Chart(alt.InlineData([{"threshold": here}])).mark_rule(opacity=0.7, color="gray")
+    told = ", ".join(f"at {t:.2f} {q * 100:.0f}" for t, q, _ in points[::5])
+    st.altair_chart(
+        (lines + rule.encode(x="threshold:Q")).properties(height=240),
+        alt=f"Expected to pass by threshold, percent: {told}",
+    )

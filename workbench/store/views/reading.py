@@ -6,6 +6,7 @@ The connection comes from whoever shows something; a read-only ``Store`` is mean
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -22,24 +23,31 @@ MOST_ROWS = 1_000
 """No view returns more rows than this at once; whoever wants the next ones asks for a page."""
 
 
-def data_version(connection: Connection) -> tuple[int, ...]:
+def data_version(connection: Connection, *, progress: bool = True) -> tuple[int, ...]:
     """Return a value that changes whenever a row that a view reads is added or moved on.
 
     Cheap at any size: the newest ids of the append-only tables, and the rounds' and the
-    certificates' own clocks. It is the cache key of everything that a screen shows.
+    certificates' own clocks. It is the cache key of everything that a screen shows. Without
+    ``progress`` the events are left out: what a running job says about itself moves no answer, and
+    a view over a million answers must not be read again for every step of a training.
     """
-    newest = [
-        _number(connection, f"SELECT max(id) FROM {table}")
-        for table in ("answer", "verdict", '"override"', "event", "selection", "example")
-    ]
-    sizes = [
-        _number(connection, f"SELECT count(*) FROM {table}")
-        for table in ("task", "source", "round", "certificate", "adapter", "snapshot")
-    ]
+    names = ["answer", "verdict", '"override"', "selection", "example"]
+    tables = ["task", "source", "round", "certificate", "adapter", "snapshot"]
+    if progress:
+        names += ["event", "alert", "reliability"]
+        tables.append("circuit")
+    newest = [_number(connection, f"SELECT max(id) FROM {table}") for table in names]
+    sizes = [_number(connection, f"SELECT count(*) FROM {table}") for table in tables]
     moved = connection.execute(
         text("SELECT max(updated_at), (SELECT max(verified_at) FROM certificate) FROM round")
     ).one()
-    return (*newest, *sizes, *(int(moment(m).timestamp() * 1000) if m else 0 for m in moved))
+    settled = connection.execute(text("SELECT key, value FROM setting ORDER BY key")).all()
+    return (
+        *newest,
+        *sizes,
+        *(int(moment(m).timestamp() * 1000) if m else 0 for m in moved),
+        zlib.crc32(repr([tuple(row) for row in settled]).encode()),
+    )
 
 
 def rows(connection: Connection, sql: str, **values: object) -> Sequence[dict[str, Any]]:

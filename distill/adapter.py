@@ -112,6 +112,7 @@ def save(model: Any, folder: Path, facts: Mapping[str, Any]) -> Card:
     for extra in part.iterdir():
         if extra.name not in _NEEDED:
             extra.unlink()
+    _settle(part / "adapter_config.json")
     found = digest(part)
     manifest = {**facts, "format": FORMAT, "digest": found, "files": folder_files(part)}
     with (part / "manifest.json").open("w", encoding="utf-8") as stream:
@@ -122,3 +123,17 @@ def save(model: Any, folder: Path, facts: Mapping[str, Any]) -> Card:
         shutil.rmtree(folder)
     os.replace(part, folder)
     return Card(found, manifest.get("base_digest"), manifest)
+
+
+def _settle(path: Path) -> None:
+    """Write the configuration so that it is the same for the same training on any machine.
+
+    A base model's folder goes (the manifest names the base by its digest; a hub id stays), and
+    sets, which come in any order, are sorted.
+    """
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if Path(config.get("base_model_name_or_path") or "").is_dir():
+        config["base_model_name_or_path"] = None
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -33,3 +33,8 @@ def folder_digest(folder: Path) -> str:
     """Return one SHA-256 hex digest over the names and contents of the deciding files."""
     text = json.dumps(folder_files(folder), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes of the files directly in ``folder``."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -36,6 +36,8 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
     def _event(self, kind: Any, state: Any, **more: Any) -> None:
         from distill.trainer import TrainEvent
 
+        if not state.is_world_process_zero:
+            return
         spent = time.perf_counter() - self._begun
         self._on_event(TrainEvent(kind, state.global_step, state.max_steps, seconds=spent, **more))
 
@@ -58,6 +60,8 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
             )  # fmt: skip
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         (folder / self._mark).touch()
         self._event("checkpoint", state)

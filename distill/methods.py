@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,6 +258,12 @@ def _parts(s: Setting, arguments: Any, trained: Dataset, watched: Dataset | None
 def _common(s: Setting, rows: int, watched: bool) -> dict[str, Any]:
     """Return the arguments that all trainers share; ``rows`` are seen in one pass."""
     settings = s.settings
+    for name in settings.report:
+        if find_spec(name) is None:
+            raise DistillError(
+                f"report: {name} needs a package that is not installed; install it with "
+                "pip install 'distillation-workbench[track]', or leave it out"
+            )
     total = max(1, round(-(-rows // (s.batch * s.accumulation)) * settings.epochs))
     every = max(1, round(total * settings.checkpoint))
     return {

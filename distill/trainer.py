@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from distill.student import base_digest
 if TYPE_CHECKING:
     from distill.methods import Reward
 
-__all__ = ["TrainEvent", "TrainingRecord", "repeats", "train"]
+__all__ = ["TrainEvent", "TrainingRecord", "device_of", "finished", "repeats", "train"]
 
 _MARK = "whole"
 _PACKAGES = ("torch", "transformers", "peft", "trl")
@@ -91,28 +92,70 @@ def train(
     settings = config.training
     examples = usable(with_replay(examples, earlier, settings.replay, settings.seed), settings)
     known = base_digest(base)
+    if resume:
+        done = _finished(examples, config, out_dir, known)
+        if done is not None:
+            return done
     fingerprint = _fingerprint(examples, config, known)
-    adapter_dir, checkpoints = out_dir / "adapter", out_dir / f"checkpoints-{fingerprint[:12]}"
-    if resume and (adapter_dir / "manifest.json").is_file():
-        card = read(adapter_dir, base_digest=known)
-        if card.facts.get("fingerprint") == fingerprint:
-            return _record(adapter_dir, card)
-    if not resume:
+    checkpoints = out_dir / f"checkpoints-{fingerprint[:12]}"
+    if not resume and _first():
         shutil.rmtree(checkpoints, ignore_errors=True)
     out_dir.mkdir(parents=True, exist_ok=True)
     run = _Run(examples, base, known, config, checkpoints, on_event, reward)
     model, result = run.until_it_fits()
     facts = {
-        **result, "fingerprint": fingerprint, "base_digest": known, "seed": config.training.seed,
+        **result, "fingerprint": fingerprint, "base_digest": known, "seed": settings.seed,
         "versions": {name: version(name) for name in _PACKAGES},
         "config": config.model_dump(mode="json"), "examples": len(examples),
+        "replayed": sum(row.id in {one.id for one in earlier} for row in examples),
     }  # fmt: skip
-    card = save(model, adapter_dir, facts)
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    record = _record(adapter_dir, card)
+    if _first():
+        save(model, out_dir / "adapter", facts)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    _together()
+    record = _record(out_dir / "adapter", read(out_dir / "adapter", base_digest=known))
     last = record.losses[-1][1] if record.losses else None
     on_event(TrainEvent("done", record.steps, record.steps, last, seconds=record.seconds))
     return record
+
+
+def finished(
+    examples: Sequence[Example], base: str | Path, config: TrainingPlan, out_dir: Path,
+    *, known: str | None = None,
+) -> TrainingRecord | None:  # fmt: skip
+    """Return the record of a training that is done, or None; trains nothing.
+
+    ``known`` is the base's digest where the base itself is not at hand.
+    """
+    from distill.methods import usable
+
+    rows = usable(examples, config.training)
+    return _finished(rows, config, out_dir, known or base_digest(base))
+
+
+def _finished(
+    examples: Sequence[Example], config: TrainingPlan, out_dir: Path, known: str
+) -> TrainingRecord | None:
+    adapter_dir = out_dir / "adapter"
+    if not (adapter_dir / "manifest.json").is_file():
+        return None
+    card = read(adapter_dir, base_digest=known)
+    if card.facts.get("fingerprint") != _fingerprint(examples, config, known):
+        return None
+    return _record(adapter_dir, card)
+
+
+def _first() -> bool:
+    """Whether this process writes: the first of those that train together, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _together() -> None:
+    """Wait until every process that trains with this one is here."""
+    import torch.distributed as many
+
+    if many.is_available() and many.is_initialized():
+        many.barrier()
 
 
 def _fingerprint(examples: Sequence[Example], config: TrainingPlan, base: str) -> str:
@@ -200,7 +243,7 @@ class _Run:
         from distill.methods import Setting, build
 
         settings = self.config.training
-        device = _device(settings.device)
+        device = device_of(settings.device)
         tokenizer = load_tokenizer(self.base)
         model, peft = trainable(self.base, self.known, self.config.lora, settings, device)
         trainer = build(
@@ -222,7 +265,8 @@ class _Run:
         return trainer
 
 
-def _device(wanted: str) -> str:
+def device_of(wanted: str) -> str:
+    """Return the device to train on; ``auto`` takes an accelerator where there is one."""
     import torch
 
     if wanted != "auto":
@@ -248,6 +292,6 @@ def _last_whole(checkpoints: Path) -> str | None:
     for path in checkpoints.glob("checkpoint-*"):
         if (path / _MARK).is_file():
             whole.append((int(path.name.rsplit("-", 1)[1]), path))
-        else:
+        elif _first():
             shutil.rmtree(path)
     return str(max(whole)[1]) if whole else None

@@ -48,7 +48,7 @@ def test_dpo_goes_on_from_an_adapter_and_compares_with_it(
     base: Path, rows: list[Example], tmp_path: Path
 ) -> None:
     first, _ = run(rows, base, tmp_path / "sft", epochs=1, batch=8)
-    second, events = run(
+    second, _ = run(
         pairs(rows), base, tmp_path / "dpo",
         method="dpo", epochs=1, batch=8, rate=5e-3, adapter=str(first.adapter_dir),
     )  # fmt: skip

@@ -1,19 +1,42 @@
-"""``workbench train``: retrain the student on a round's winners (LoRA)."""
+"""``workbench train``: retrain the student on a round's winners, here or on another machine."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from workbench.cli.output import emit_json
+from workbench.cli.output import emit_json, note
+
+if TYPE_CHECKING:
+    from workbench.store.database import Store
 
 
 def command(
     round_id: Annotated[str | None, typer.Argument(help="A round; the latest if left out.")] = None,
+    lora_config: Annotated[
+        Path | None, typer.Option(help="A lora_config.yaml for this round.")
+    ] = None,
+    training_config: Annotated[
+        Path | None, typer.Option(help="A training_config.yaml for this round.")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be trained on what.")
+        bool, typer.Option("--dry-run", help="Estimate steps, time and memory; train nothing.")
     ] = False,
+    job: Annotated[
+        Path | None, typer.Option(help="Write a folder that trains on another machine.")
+    ] = None,
+    on: Annotated[
+        Literal["modal"] | None, typer.Option(help="With --job: add the script for this service.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="With --on modal: the kind of GPU.")] = "A10G",
+    secret: Annotated[
+        str | None, typer.Option(help="With --on modal: a Modal secret for the job.")
+    ] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", help="Take back a finished job folder.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Bring a round to its trained adapter; an interrupted training goes on from its checkpoint.
@@ -21,34 +44,43 @@ def command(
     Exit status 1 when there is nothing to train on.
     """
     from workbench.cli.rounds import chosen_round, drive
-    from workbench.stages.rounds import config_of
-    from workbench.store.canonical import parse
+    from workbench.errors import InputError
     from workbench.store.database import open_store
-    from workbench.store.tables import AdapterRow, RoundRow, SnapshotRow
 
+    if on is not None and job is None:
+        raise InputError("--on needs the folder to write.", "Add: --job FOLDER")
     with open_store() as store:
-        name = chosen_round(store, round_id)
+        if import_ is not None:
+            from workbench.stages.job import import_job
+
+            name = import_job(store, import_)
+        else:
+            name = chosen_round(store, round_id)
+        if lora_config or training_config:
+            from workbench.stages.train import read_plan, replan
+
+            replan(store, name, read_plan(lora_config, training_config))
         if dry_run:
-            with store.read() as session:
-                row = session.get(RoundRow, name)
-                frozen = session.get(SnapshotRow, row.snapshot_id) if row else None
-            emit_json(
-                {
-                    "round": name,
-                    "rows": frozen.rows if frozen else None,
-                    "base": config_of(store, name).base,
-                    "training": config_of(store, name).training,
-                }
-            )
+            _tell_estimate(store, name, json)
+            return
+        if job is not None:
+            _write_job(store, name, job, on, gpu, secret)
             return
         result = drive(store, name, "trained", quiet=json)
-        with store.read() as session:
-            row = session.get(RoundRow, name)
-            adapter = session.get(AdapterRow, row.adapter_id) if row and row.adapter_id else None
-        if adapter is None:
-            typer.echo(f"Round {name} stopped: {result.decision}", err=True)
-            raise typer.Exit(1)
-        metrics = parse(adapter.metrics_json)
+        _tell_adapter(store, name, result.decision, json)
+
+
+def _tell_adapter(store: Store, name: str, decision: str | None, json: bool) -> None:
+    from workbench.store.canonical import parse
+    from workbench.store.tables import AdapterRow, RoundRow
+
+    with store.read() as session:
+        row = session.get(RoundRow, name)
+        adapter = session.get(AdapterRow, row.adapter_id) if row and row.adapter_id else None
+    if adapter is None:
+        typer.echo(f"Round {name} stopped: {decision}", err=True)
+        raise typer.Exit(1)
+    metrics = parse(adapter.metrics_json)
     if json:
         emit_json({"round": name, "adapter": adapter.id, "path": adapter.path, **metrics})
         return
@@ -56,3 +88,51 @@ def command(
         f"Adapter {adapter.id}: {metrics['examples']} rows, {metrics['steps']} steps, "
         f"{metrics['tokens']} tokens in {metrics['seconds']:.0f} s; {adapter.path}"
     )
+
+
+def _planned(store: Store, name: str) -> tuple[str, Any]:
+    """Return a round's base and training plan."""
+    from workbench.stages.rounds import config_of
+    from workbench.stages.train import training_plan
+
+    config = config_of(store, name)
+    assert config.base is not None  # decided when the round was planned
+    return config.base, training_plan(config.training)
+
+
+def _tell_estimate(store: Store, name: str, json: bool) -> None:
+    """Print what the training would take."""
+    from dataclasses import asdict
+
+    from workbench.stages.train import estimate_round
+
+    base, plan = _planned(store, name)
+    found = estimate_round(store, name, base=base, plan=plan)
+    if json:
+        emit_json({"round": name, "base": base, **asdict(found),
+                   "training": plan.model_dump(mode="json")})  # fmt: skip
+        return
+    took = "not tried for this method" if found.seconds is None else f"about {found.seconds:.0f} s"
+    typer.echo(
+        f"Round {name}, {plan.training.method} on {found.device}: {found.rows} rows, "
+        f"{found.steps} steps, {found.tokens} tokens (longest row {found.longest})\n"
+        f"  time    {took}\n"
+        f"  memory  about {found.memory / 1e9:.2f} GB\n"
+        f"  trained {found.trainable:,} of {found.parameters:,} parameters\n"
+        f"  preset  {found.preset} fits this machine's memory"
+    )
+
+
+def _write_job(
+    store: Store, name: str, folder: Path, on: str | None, gpu: str, secret: str | None
+) -> None:
+    """Write a job folder and say how to run it."""
+    from workbench.stages.job import write_job
+
+    base, plan = _planned(store, name)
+    rows = write_job(
+        store, name, folder, base=base, plan=plan, modal=on == "modal", gpu=gpu, secret=secret
+    )
+    note(f"{rows} rows of round {name}.")
+    first = f"modal run {folder}/modal_app.py" if on == "modal" else f"python {folder}/run.py"
+    typer.echo(f"{first}\nworkbench train --import {folder}")

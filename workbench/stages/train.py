@@ -6,22 +6,33 @@ again when it is done it returns at once. Rows come from the snapshot's blob, ne
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, MissingPartError, StageError
 from workbench.stages.events import Reporter
-from workbench.store.canonical import canonical
+from workbench.stages.reward import JudgeReward
+from workbench.stages.training_rows import earlier_examples, snapshot_examples, with_pass_rates
+from workbench.store.canonical import canonical, parse
 from workbench.store.database import Store
 from workbench.store.tables import AdapterRow, RoundRow, SnapshotRow
 
 if TYPE_CHECKING:
     from distill.config import TrainingPlan
+    from distill.estimate import Estimate
     from distill.example import Example
     from distill.trainer import TrainEvent, TrainingRecord
 
-__all__ = ["shipped_base", "snapshot_examples", "train_round", "training_plan"]
+__all__ = [
+    "estimate_round",
+    "read_plan",
+    "replan",
+    "round_rows",
+    "shipped_base",
+    "snapshot_examples",
+    "train_round",
+    "training_plan",
+]
 
 
 def shipped_base() -> str:
@@ -54,16 +65,76 @@ def training_plan(given: dict[str, Any]) -> TrainingPlan:
         ) from error
 
 
-def snapshot_examples(store: Store, snapshot: SnapshotRow) -> list[Example]:
-    """Return a snapshot's rows as training examples, in order."""
-    from distill.example import Example
+def read_plan(lora: Path | None, training: Path | None) -> dict[str, Any]:
+    """Read ``lora_config.yaml`` and ``training_config.yaml`` as a round's training settings."""
+    from distill.config import TrainingPlan, read_lora, read_training
+    from distill.errors import DistillError
 
-    examples: list[Example] = []
-    for line in store.blobs.text(snapshot.digest).splitlines():
-        row = json.loads(line)
-        row["messages"] = tuple((role, text) for role, text in row["messages"])
-        examples.append(Example(**row))
-    return examples
+    try:
+        plan = TrainingPlan()
+        if lora is not None:
+            plan = plan.model_copy(update={"lora": read_lora(lora)})
+        if training is not None:
+            plan = plan.model_copy(update={"training": read_training(training)})
+    except DistillError as error:
+        raise InputError(str(error) + ".", "Correct the file.") from error
+    return plan.model_dump(mode="json", exclude_defaults=True)
+
+
+def replan(store: Store, round_id: str, given: dict[str, Any]) -> None:
+    """Give a round that is not trained yet other training settings."""
+    with store.write() as session:
+        this = session.get(RoundRow, round_id)
+        assert this is not None
+        if this.adapter_id is not None:
+            raise InputError(
+                f"Round {round_id} is trained already; its settings are part of its record.",
+                "Plan another round: workbench rounds run --again",
+            )
+        config = parse(this.config_json)
+        config["training"] = {**config["training"], **given}
+        this.config_json = canonical(config)
+        session.add(this)
+
+
+def round_rows(
+    store: Store, round_id: str, plan: TrainingPlan
+) -> tuple[SnapshotRow, list[Example], list[Example]]:
+    """Return a round's snapshot, its rows, and the earlier rounds' rows where they are replayed.
+
+    Raises ``StageError`` when the round has no winners to train on.
+    """
+    with store.read() as session:
+        this = session.get(RoundRow, round_id)
+        assert this is not None
+        snapshot = session.get(SnapshotRow, this.snapshot_id) if this.snapshot_id else None
+    if snapshot is None or snapshot.rows == 0:
+        raise StageError(
+            f"Round {round_id} has no winners to train on.",
+            "Ask more teachers, raise the repair cap, or accept a lower verdict.",
+        )
+    examples = snapshot_examples(store, snapshot)
+    earlier = earlier_examples(store, round_id) if plan.training.replay else []
+    if plan.training.curriculum != "none":
+        examples, earlier = with_pass_rates(store, examples), with_pass_rates(store, earlier)
+    return snapshot, examples, earlier
+
+
+def estimate_round(store: Store, round_id: str, *, base: str, plan: TrainingPlan) -> Estimate:
+    """Estimate a round's training: steps, tokens, memory, and time by trying one step."""
+    from distill.errors import DistillError
+    from distill.loading import quiet
+
+    _, examples, earlier = round_rows(store, round_id, plan)
+    try:
+        from distill.estimate import estimate
+
+        with quiet():
+            return estimate(examples, base, plan, earlier=earlier)
+    except DistillError as error:
+        raise StageError(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("Training", "train") from error
 
 
 def train_round(
@@ -79,18 +150,9 @@ def train_round(
     Raises ``StageError`` when the round has no winners to train on.
     """
     reporter = reporter or Reporter(store, None, round_id)
-    with store.read() as session:
-        this = session.get(RoundRow, round_id)
-        assert this is not None
-        snapshot = session.get(SnapshotRow, this.snapshot_id) if this.snapshot_id else None
-    if snapshot is None or snapshot.rows == 0:
-        raise StageError(
-            f"Round {round_id} has no winners to train on.",
-            "Ask more teachers, raise the repair cap, or accept a lower verdict.",
-        )
-    examples = snapshot_examples(store, snapshot)
+    snapshot, examples, earlier = round_rows(store, round_id, plan)
     reporter.start("train", None, f"{len(examples)} rows, base {Path(base).name}")
-    record = _train(store, round_id, examples, base, plan, reporter)
+    record = _train(store, round_id, (examples, earlier), base, plan, reporter)
     row = _register(store, round_id, snapshot, base, record)
     reporter.done(
         "train",
@@ -104,25 +166,31 @@ def train_round(
 def _train(
     store: Store,
     round_id: str,
-    examples: list[Example],
+    rows: tuple[list[Example], list[Example]],
     base: str,
     plan: TrainingPlan,
     reporter: Reporter,
 ) -> TrainingRecord:
+    """Train on ``rows`` (this round's, and earlier ones to replay), with the judge as reward."""
     from distill.errors import DistillError
+
+    examples, earlier = rows
+    reward = JudgeReward(store, store.settings) if plan.training.method == "grpo" else None
 
     def tell(event: TrainEvent) -> None:
         if event.kind == "loss":
             data = {"loss": event.loss, "rate": event.rate, "epoch": event.epoch,
-                    "tokens": event.tokens, "seconds": event.seconds}  # fmt: skip
+                    "tokens": event.tokens, "seconds": event.seconds,
+                    "metrics": dict(event.metrics)}  # fmt: skip
             reporter.loss("train", event.step, event.total, data)
         elif event.message:
-            reporter.note("train", event.message)
+            reporter.note("train", event.message, {"metrics": dict(event.metrics)})
 
     try:
         from distill.trainer import train
 
-        return train(examples, base, plan, store.settings.rounds / round_id, on_event=tell)
+        folder = store.settings.rounds / round_id
+        return train(examples, base, plan, folder, on_event=tell, reward=reward, earlier=earlier)
     except DistillError as error:
         raise StageError(str(error)) from error
     except ModuleNotFoundError as error:

@@ -10,6 +10,7 @@ values and not in this tree::
     ├── NotFoundError                an id that does not exist, with its near matches
     ├── BusyError                    somebody else is doing this right now
     ├── MissingPartError             an optional part is not installed, with the line to install it
+    ├── RegistryError           a registry of bundles cannot be reached, read or written
     ├── StageError              a stage cannot start because of what is (not) there before it
     └── StoreError              the database or a blob
         ├── NewerDatabaseError       written by a later version of the workbench
@@ -34,6 +35,7 @@ __all__ = [
     "MissingPartError",
     "NewerDatabaseError",
     "NotFoundError",
+    "RegistryError",
     "SettingsError",
     "StageError",
     "StoreError",
@@ -97,6 +99,10 @@ class MissingPartError(WorkbenchError):
             f"{what} needs parts that are not installed.",
             f'Install them with: pip install "distillation-workbench[{extra}]"',
         )
+
+
+class RegistryError(WorkbenchError):
+    """A registry cannot be reached, read or written; nothing was changed there."""
 
 
 class StageError(WorkbenchError):

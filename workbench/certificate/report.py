@@ -9,7 +9,7 @@ from typing import Any, Literal
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.statement import Statement
 
-__all__ = ["Check", "Checks", "Report"]
+__all__ = ["Check", "Checks", "Progress", "Report"]
 
 Status = Literal["pass", "fail", "skipped"]
 
@@ -86,22 +86,35 @@ class Report:
         }
 
 
+Progress = Callable[[str, Check | None], None]
+"""Told while a verification runs: a check's id with None when it begins, with the check when it
+is decided. A check that is skipped has no beginning."""
+
+
 @dataclass(slots=True)
 class Checks:
     """Collects checks while verifying; a ``CertificateError`` becomes a failed one."""
 
     done: list[Check] = field(default_factory=list)
+    progress: Progress | None = None
 
     def run(self, name: str, claim: str, ask: Callable[[], str | None]) -> bool:
         """Run one check: it raises to fail and returns a detail to pass."""
+        if self.progress is not None:
+            self.progress(name, None)
         try:
             detail = ask() or ""
         except CertificateError as error:
-            self.done.append(Check(name, claim, "fail", error.message, error.code))
+            self._decided(Check(name, claim, "fail", error.message, error.code))
             return False
-        self.done.append(Check(name, claim, "pass", detail))
+        self._decided(Check(name, claim, "pass", detail))
         return True
 
     def skip(self, name: str, claim: str, why: str) -> None:
         """Note a check that was not done, and why."""
-        self.done.append(Check(name, claim, "skipped", why))
+        self._decided(Check(name, claim, "skipped", why))
+
+    def _decided(self, check: Check) -> None:
+        self.done.append(check)
+        if self.progress is not None:
+            self.progress(check.id, check)

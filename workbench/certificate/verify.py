@@ -8,7 +8,7 @@ such folder, no trusted key).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,16 @@ from workbench.certificate.keys import PublicKey
 from workbench.certificate.layout import CARD, PAGE, check_layout
 from workbench.certificate.page import render_page
 from workbench.certificate.policy import Policy, check_policy
-from workbench.certificate.report import Checks, Report
+from workbench.certificate.recheck import CLAIMS as RECHECK_CLAIMS
+from workbench.certificate.recheck import run_recheck, skip_recheck
+from workbench.certificate.report import Checks, Progress, Report
 from workbench.certificate.statement import Predicate, Statement, read_statement
 from workbench.certificate.strict import many_objects
 
 if TYPE_CHECKING:
     from workbench.certificate.recheck import Rechecker
 
-__all__ = ["verify"]
+__all__ = ["CHECKS", "verify", "verify_evidence"]
 
 _ENVELOPE_LIMIT = 4 * 1024 * 1024
 _SUMS_LIMIT = 1024 * 1024 * 1024
@@ -68,6 +70,10 @@ _CLAIMS = {
 }
 
 
+CHECKS: Mapping[str, str] = {**_CLAIMS, **RECHECK_CLAIMS}
+"""Every check that a report can hold, by id, with what it asks; in the order of a verification."""
+
+
 def verify(
     folder: Path,
     trusted: Sequence[PublicKey],
@@ -76,21 +82,49 @@ def verify(
     recheck: bool = False,
     rechecker: Rechecker | None = None,
     revoked: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
 ) -> Report:
     """Verify the bundle in ``folder`` against explicitly trusted keys.
 
     ``revoked`` holds keyids that count for nothing. With ``recheck`` the proofs are derived and
     solved again and the counterexamples run, by ``rechecker`` (default: the judge beside us).
+    ``progress`` is told of each check as it begins and as it is decided.
+    """
+    return verify_evidence(
+        folder,
+        trusted,
+        policy=policy,
+        recheck=recheck,
+        rechecker=rechecker,
+        revoked=revoked,
+        progress=progress,
+    )[0]
+
+
+def verify_evidence(
+    folder: Path,
+    trusted: Sequence[PublicKey],
+    *,
+    policy: Policy | None = None,
+    recheck: bool = False,
+    rechecker: Rechecker | None = None,
+    revoked: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+) -> tuple[Report, Evidence | None]:
+    """Do as ``verify``, and return the evidence too: exactly what was checked, not read again.
+
+    The evidence is None unless it could be read; believe it only when nothing failed.
     """
     keys = [key for key in trusted if key.keyid not in revoked]
     if not keys:
         raise CertificateError(
             "no-key", "no trusted key was given; name the signer's public key with --key K.pub"
         )
-    run = _Verification(Path(folder), keys, policy or Policy(), Checks(), recheck)
+    checks = Checks(progress=progress)
+    run = _Verification(Path(folder), keys, policy or Policy(), checks, recheck)
     with many_objects():
         run.go(rechecker)
-    return run.report()
+        return run.report(), run.evidence
 
 
 class _Verification:
@@ -325,8 +359,6 @@ class _Verification:
         return f"{len(stated.claims)} claims"
 
     def _recheck(self, rechecker: Rechecker | None) -> None:
-        from workbench.certificate.recheck import run_recheck, skip_recheck
-
         assert self.bundle is not None
         assert self.evidence is not None
         if not self.recheck:

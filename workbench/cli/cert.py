@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli.bundles import mistakes, trusted, unpacked
 from workbench.cli.output import emit_json, emit_table, note
-from workbench.errors import InputError
 
 if TYPE_CHECKING:
-    from workbench.certificate import PublicKey, Report
+    from workbench.certificate import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +25,13 @@ Keys = Annotated[
     typer.Option("--key", help="A public key to trust (repeatable); else your trusted keys."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_SOURCE_COLUMNS = (
+    "source", "rows", "share", "answers", "input_tokens", "output_tokens", "seconds", "cost",
+    "unpriced",
+)  # fmt: skip
+_EXAMPLE_COLUMNS = (
+    "row", "task", "source", "answer", "input_tokens", "output_tokens", "seconds", "cost",
+)  # fmt: skip
 GLYPHS = {"pass": "✓ pass", "fail": "✗ fail", "skipped": "- skipped"}
 
 
@@ -79,7 +83,7 @@ def verify(
     from workbench.certificate import verify as check
     from workbench.certificate.keys import revoked_keyids
 
-    with _mistakes(), _folder(bundle) as folder:
+    with mistakes(), unpacked(bundle) as folder:
         demands = read_policy(policy) if policy is not None else Policy()
         given = {"min_round": min_round, "threshold": threshold}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -88,7 +92,7 @@ def verify(
         refused = revoked_keyids() | (revoked_keyids(revoked) if revoked else frozenset())
         if recheck:
             note("re-checking: deriving, solving by Z3 and cvc5, running counterexamples and tests")
-        report = check(folder, _trusted(key), policy=demands, recheck=recheck, revoked=refused)
+        report = check(folder, trusted(key), policy=demands, recheck=recheck, revoked=refused)
     if json:
         emit_json(report.to_json())
     else:
@@ -101,8 +105,8 @@ def show(bundle: Bundle, key: Keys = None, json: Json = False) -> None:
     """Say what a certificate claims, in three groups by what each claim rests on."""
     from workbench.certificate import verify as check
 
-    with _mistakes(), _folder(bundle) as folder:
-        report = check(folder, _trusted(key))
+    with mistakes(), unpacked(bundle) as folder:
+        report = check(folder, trusted(key))
     statement = report.statement
     if statement is None:
         # Nothing of an unsigned statement is shown: it could say anything.
@@ -134,7 +138,7 @@ def prove_row(
     from workbench.certificate.bundle import open_bundle
     from workbench.certificate.proof import prove_row as prove
 
-    with _mistakes(), _folder(bundle) as folder:
+    with mistakes(), unpacked(bundle) as folder:
         proof = prove(open_bundle(folder), row)
     if out is None:
         typer.echo(proof.decode(), nl=False)
@@ -152,8 +156,8 @@ def check_row(
     """Check that a row is in a signed dataset."""
     from workbench.certificate.proof import check_row as check
 
-    with _mistakes(1):
-        found = check(proof, _trusted(key))
+    with mistakes(1):
+        found = check(proof, trusted(key))
     if json:
         emit_json({"row": found.row, "index": found.index, "rows": found.rows})
         return
@@ -169,8 +173,8 @@ def chain(
     """Check that the rounds' certificates follow each other, and print a checkpoint over them."""
     from workbench.certificate.chain import check_chain
 
-    with _mistakes():
-        found = check_chain(bundles, _trusted(key))
+    with mistakes():
+        found = check_chain(bundles, trusted(key))
     rows = [
         {
             "round": link.number,
@@ -193,6 +197,34 @@ def chain(
 
 
 @app.command()
+def ledger(
+    bundle: Bundle,
+    key: Keys = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="One line a training example, not one a source.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say who wrote the training examples, what that took, and the shares; no payments."""
+    from workbench.certificate.verify import verify_evidence
+    from workbench.registry import example_credits
+    from workbench.registry import ledger as credits
+
+    with mistakes(), unpacked(bundle) as folder:
+        report, evidence = verify_evidence(folder, trusted(key))
+    if report.failed or evidence is None:
+        _print(report)
+        raise typer.Exit(1)
+    records = example_credits(evidence) if examples else credits(evidence)
+    rows = [record.model_dump(mode="json") for record in records]
+    if json:
+        emit_json(rows)
+    else:
+        columns = _EXAMPLE_COLUMNS if examples else _SOURCE_COLUMNS
+        emit_table(columns, [[row[name] for name in columns] for row in rows])
+
+
+@app.command()
 def pack(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     out: Annotated[Path, typer.Argument(help="The new .zip file.")],
@@ -200,7 +232,7 @@ def pack(
     """Put a bundle into one .zip file for the way; verify reads it as it is."""
     from workbench.certificate.archive import pack as write
 
-    with _mistakes():
+    with mistakes():
         write(bundle, out)
     typer.echo(f"{out} ({out.stat().st_size:,} bytes)")
 
@@ -213,39 +245,3 @@ def _print(report: Report) -> None:
     for name in report.unsigned_files:
         note(f"unsigned: {name}")
     typer.echo(report.sentence)
-
-
-def _trusted(files: list[Path] | None) -> list[PublicKey]:
-    """Return the keys named on the command line, else those trusted here before."""
-    from workbench.certificate import load_public_key, trusted_keys
-
-    return [load_public_key(path) for path in files] if files else trusted_keys()
-
-
-@contextmanager
-def _folder(bundle: Path) -> Iterator[Path]:
-    """Yield the bundle's folder; a .zip is unpacked into a temporary one."""
-    if bundle.suffix == ".zip" and bundle.is_file():
-        from workbench.certificate.archive import unpack
-
-        with tempfile.TemporaryDirectory(prefix="workbench-cert-") as name:
-            unpack(bundle, Path(name))
-            yield Path(name)
-    elif bundle.is_dir():
-        yield bundle
-    else:
-        raise InputError(f"{bundle} is no folder and no .zip file.", "Name a bundle.")
-
-
-@contextmanager
-def _mistakes(status: int | None = None) -> Iterator[None]:
-    """Turn a certificate's error into a sentence; with ``status`` it is an answer, not usage."""
-    from workbench.certificate import CertificateError
-
-    try:
-        yield
-    except CertificateError as error:
-        if status is None:
-            raise InputError(f"{error}.") from None
-        typer.echo(f"Refused: {error}.")
-        raise typer.Exit(status) from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from judge.prove import Proof
     from judge.sandbox import Sandbox
 
-QUICK_CASES = 64
+QUICK_CASES = 24
 """How many inputs are tried before the prover is asked; most wrong answers fall here."""
 
 
@@ -249,13 +249,17 @@ class Bench:
                 deeper = self._search(dossier, dossier.budget)
                 reason = f"on {call} the code ran out of resources."
                 return deeper or self._undecided(dossier, reason)
-            said = f"the prover claims that {call} is wrong, and CPython does not agree"
-        else:
-            said = "the prover claims a counterexample without giving it"
-        dossier.findings.append(f"judge defect: {said}")
+            if proof.certain:
+                said = f"the prover claims that {call} is wrong, and CPython does not agree"
+                dossier.findings.append(f"judge defect: {said}")
+                deeper = self._search(dossier, dossier.budget)
+                reason = f"Judge defect: {said}."
+                return deeper or dossier.task_fault(Verdict.UNKNOWN, proof.method, reason)
+            dossier.findings.append(f"the solver's model {call} breaks no contract when it is run")
         deeper = self._search(dossier, dossier.budget)
-        reason = f"Judge defect: {said}."
-        return deeper or dossier.task_fault(Verdict.UNKNOWN, proof.method, reason)
+        return deeper or self._undecided(
+            dossier, f"a model of '{proof.reason}' that is no counterexample stood in the way."
+        )
 
     def _proved(self, dossier: _Dossier, proof: Proof) -> Judgement:
         from judge.recheck import check

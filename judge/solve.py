@@ -11,11 +11,12 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import selectors
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -169,6 +170,36 @@ class Solvers:
         """Ask one solver about several obligations, in order."""
         return [self.solve(solver, script, rlimit=rlimit) for script in scripts]
 
+    def solve_batch(self, scripts: Sequence[Script], *, rlimit: int) -> list[Answer | None]:
+        """Ask cvc5 about several obligations in one solver, which costs a third of asking apart.
+
+        None stands for what was not decided there: it deserves a solver of its own.
+        """
+        found: list[Answer | None] = [None] * len(scripts)
+        for logic in ("QF_LIA", "ALL"):
+            places = [n for n, script in enumerate(scripts) if _logic(script) == logic]
+            if not places:
+                continue
+            request: dict[str, object] = {
+                "texts": [scripts[n].text() for n in places],
+                "logic": logic,
+                "rlimit": max(1_000, rlimit // CVC5_SHARE),
+            }
+            with self._locks["cvc5"]:
+                child = self._child("cvc5")
+                got = child.ask(request, self.fuse_seconds) if child.alive else None
+            if got is None:
+                continue
+            results = got["results"]
+            assert isinstance(results, list)
+            seconds = got["seconds"]
+            assert isinstance(seconds, float)
+            for n, (word, used) in zip(places, results, strict=False):
+                if word in ("sat", "unsat"):
+                    share = seconds / len(places)
+                    found[n] = Answer("cvc5", child.version, word, "", int(used), share)
+        return found
+
     def close(self) -> None:
         """End the children of this process; those of a process that we were forked from live on."""
         for (process, _), child in self._children.items():
@@ -181,6 +212,22 @@ class Solvers:
         if child is None or not child.alive:
             child = self._children[key] = _Child(solver, self.memory_mb)
         return child
+
+
+_LINEAR = re.compile(r"\(\* (?![0-9]+ [^() ]+\)|[0-9]+ \()|\((?:div|mod) ")
+"""A product of unknowns as our printer writes it, or a division, which linear logic may refuse."""
+
+
+def _logic(script: Script) -> str:
+    """The logic to name in a batch: a narrow one spares cvc5 half of its set-up."""
+    if script.quantified or script.constant_arrays:
+        return "ALL"
+    for form in script.declarations:
+        if form[0] not in ("declare-const", "define-fun") or form[
+            -1 if form[0] == "declare-const" else 3
+        ] not in ("Int", "Bool"):
+            return "ALL"
+    return "ALL" if _LINEAR.search(script.text()) else "QF_LIA"
 
 
 def _answer(solver: SolverName, version: str, got: dict[str, object]) -> Answer:

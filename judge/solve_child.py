@@ -2,9 +2,11 @@
 
 It reads one JSON request a line on stdin and writes one JSON answer a line on stdout. A request is
 ``{"text": ..., "attempts": [{"rlimit": n, "options": {...}}, ...]}``, where the text has passed the
-strict reader. Attempts run in order until one decides. Each attempt has a fresh context, so that
-an answer and the resources it took do not depend on what was asked before. The child gives up the
-right to write files and to grow before it reads its first request.
+strict reader. Attempts run in order until one decides. A request with ``"texts"`` instead asks
+cvc5 for several obligations in one solver, each in a scope of its own; its answer has
+``"results"``, and what is not decided there is asked again alone. Each attempt and each batch has
+a fresh context, so that an answer and the resources it took do not depend on what was asked
+before. The child gives up the right to write files and to grow before it reads its first request.
 """
 
 import json
@@ -61,6 +63,31 @@ def cvc5_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[str, 
     return "error", printed.strip()[:500], int(used)
 
 
+def cvc5_batch(texts: list[str], logic: str, rlimit: int) -> list[tuple[str, int]]:
+    """Ask cvc5 about several texts in one solver: (answer, resources) for each, in order."""
+    import cvc5
+
+    solver = cvc5.Solver(cvc5.TermManager())
+    solver.setOption("incremental", "true")
+    solver.setOption("rlimit-per", str(rlimit))
+    parser = cvc5.InputParser(solver)
+    pieces = [f"(set-logic {logic})\n"]
+    for text in texts:
+        pieces += ["(push 1)\n", text.partition("\n")[2], "(pop 1)\n"]
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, "".join(pieces), "obligations")
+    symbols = parser.getSymbolManager()
+    found: list[tuple[str, int]] = []
+    before = 0
+    while not (command := parser.nextCommand()).isNull():
+        printed = command.invoke(solver, symbols).strip()
+        if not printed:
+            continue
+        used = int(solver.getStatistics()["resource::resourceUnitsUsed"]["value"])
+        found.append((printed if printed in ("sat", "unsat") else "unknown", used - before))
+        before = used
+    return found
+
+
 def refusals(solver: str) -> tuple[type[Exception], ...]:
     """Return the exceptions by which a solver says that it refuses a text or ran out of memory."""
     if solver == "z3":
@@ -68,6 +95,16 @@ def refusals(solver: str) -> tuple[type[Exception], ...]:
 
         return z3.Z3Exception, MemoryError
     return RuntimeError, MemoryError
+
+
+def batch(request: dict[str, Any]) -> dict[str, Any]:
+    """Run a batch; a refusal leaves everything to be asked alone."""
+    started = time.perf_counter()
+    try:
+        results = cvc5_batch(request["texts"], request["logic"], request["rlimit"])
+    except refusals("cvc5"):
+        results = []
+    return {"results": results, "seconds": time.perf_counter() - started}
 
 
 def answer(solver: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +142,9 @@ def main() -> None:
     confine(int(sys.argv[2]))
     print(json.dumps({"version": version}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(solver, json.loads(line))), file=answers, flush=True)
+        request = json.loads(line)
+        said = batch(request) if "texts" in request else answer(solver, request)
+        print(json.dumps(said), file=answers, flush=True)
 
 
 if __name__ == "__main__":

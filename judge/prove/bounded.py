@@ -6,10 +6,9 @@ bound within which that is exhaustive goes into the verdict.
 
 from __future__ import annotations
 
-from judge.obligation import companion, of_goal
 from judge.prove.result import Proof
 from judge.prove.session import Session, decide, obligations_of
-from judge.prove.witness import arguments, refuted_claim
+from judge.prove.witness import arguments, standing
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import Mode, Plan
@@ -32,24 +31,26 @@ def prove(session: Session) -> Proof | None:
 
 
 def _decide(session: Session, derived: Derivation) -> Proof | None:
-    answer, _ = decide(session.z3, companion(derived.preconditions).smt2, LIMIT)
+    obligations = obligations_of(derived)
+    answer, _ = decide(session.z3, obligations[0].smt2, LIMIT)
     if answer == "unsat":
         return None
-    for goal in derived.goals:
-        one = of_goal(goal)
+    for one in obligations[1:]:
         answer, model = decide(session.z3, one.smt2, LIMIT)
         if answer == "unsat":
             continue
         if answer == "unknown":
             return None
         args = arguments(session.z3, model, derived.shapes)
-        if not refuted_claim(session.candidate, session.contract, args):
+        stands = standing(session.candidate, session.contract, args)
+        if stands == "none":
             return None
         where = f" (line {one.line})" if one.line is not None else ""
         return Proof(
             "refuted",
             "bounded",
             args=args,
+            certain=stands == "certain",
             reason=f"{one.kind}: {one.text}{where}",
             rlimit=session.z3.spent,
         )
@@ -59,7 +60,7 @@ def _decide(session: Session, derived: Derivation) -> Proof | None:
         "bounded",
         bound=f"calls in which every loop runs at most {ROUNDS} rounds and recursion goes at "
         f"most {ROUNDS} deep",
-        obligations=obligations_of(derived),
+        obligations=obligations,
         plan=plan.dumps(),
         assumptions=tuple(sorted(derived.assumptions)),
         rlimit=session.z3.spent,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from judge.contract import Budget, Contract
 from judge.prove import bounded, invariants, recursion, straight
+from judge.prove.fuse import SECONDS
 from judge.prove.result import Proof
 from judge.prove.session import Session
 from judge.prove.solver import Z3
@@ -32,6 +34,19 @@ def run(
     except Refusal as problem:
         return Proof("unknown", "none", reason=str(problem))
     session = Session(candidate, contract, budget, Z3(budget.rlimit), tuple(hints))
+    proof = _guarded(session)
+    if session.z3.burnt:
+        return replace(proof, findings=(*proof.findings, BURNT))
+    return proof
+
+
+BURNT = (
+    f"a solver call was ended after {SECONDS:g} processor seconds by its fuse; where it is not, "
+    "this may be decided otherwise"
+)
+
+
+def _guarded(session: Session) -> Proof:
     try:
         return _search(session)
     except Unsupported as problem:

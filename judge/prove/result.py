@@ -15,6 +15,9 @@ class Proof:
     """The prover's finding, with everything that is needed to check it again.
 
     ``refuted`` is a claim: ``args`` come from a solver's model and count only when they replay.
+    ``certain`` says that our own semantics, run on them, breaks the contract too: should CPython
+    then not agree, the encoding is wrong. Without it a model may simply have made up what the
+    formula leaves open.
     ``plan`` with code and contract gives ``obligations`` again through ``derive``.
     """
 
@@ -25,6 +28,7 @@ class Proof:
     invariants: tuple[str, ...] = ()
     plan: str = ""
     args: tuple[object, ...] | None = None
+    certain: bool = False
     reason: str | None = None
     assumptions: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()

@@ -63,11 +63,19 @@ def obligations_of(derived: Derivation) -> tuple[Obligation, ...]:
     return tuple(result)
 
 
-def check_plan(session: Session, plan: Plan, mode: Mode | None = None) -> Checked:
-    """Derive a plan's obligations in a fresh table and decide each by its text."""
-    with T.fresh_table():
-        derived = session.derive(plan, mode)
+def check_plan(
+    session: Session, plan: Plan, mode: Mode | None = None, derived: Derivation | None = None
+) -> Checked:
+    """Derive a plan's obligations in a fresh table and decide each by its text.
+
+    ``derived`` saves the derivation where the current table holds this plan's and nothing else.
+    """
+    if derived is not None:
         obligations = obligations_of(derived)
+    else:
+        with T.fresh_table():
+            derived = session.derive(plan, mode)
+            obligations = obligations_of(derived)
     failed: list[tuple[Obligation, Answer]] = []
     args = None
     for one in obligations:

@@ -1,7 +1,8 @@
 """Z3 over obligation texts: answers, models and the resources they took.
 
 Everything runs in a context of its own, so that resource counts do not depend on what was solved
-before. Only ``rlimit`` bounds the work, never a clock.
+before. ``rlimit`` bounds the work; a fuse in processor time stands behind it for the loops of Z3
+that count no resources, and a call that burns it is recorded.
 """
 
 from __future__ import annotations
@@ -9,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from judge.prove.fuse import FUSE
+
 Answer = Literal["sat", "unsat", "unknown"]
-
-
-FUSE_MS = 3_000
-"""Wall-clock fuse for one check. Some of Z3's inner loops count no resources; without a fuse such
-a check would not come back. A check that meets it is unknown, never decided."""
 
 
 class Z3:
@@ -29,6 +27,8 @@ class Z3:
         self.model: Any = None
         self.spent = 0
         """Resource units used so far."""
+        self.burnt = 0
+        """How many calls ran past the fuse; their answers count as unknown."""
 
     @property
     def left(self) -> int:
@@ -48,18 +48,23 @@ class Z3:
         if limit <= 0:
             return "unknown"
         solver.set("rlimit", limit)
-        solver.set("timeout", FUSE_MS)
         before = self._rlimit(solver)
         try:
-            answer = str(solver.check(*assumptions))
+            with FUSE.watch(self._interrupt):
+                answer = str(solver.check(*assumptions))
         except self.z3.Z3Exception:
             answer = "unknown"
+        self.burnt += FUSE.burnt
         used = self._rlimit(solver) - before
         self.spent += max(used, 1)
         if answer == "sat":
             self.model = solver.model()
             return "sat"
         return "unsat" if answer == "unsat" else "unknown"
+
+    def _interrupt(self) -> None:
+        # Not Context.interrupt: that also reads the context's error state, which is not ours here.
+        self.z3.z3core.lib().Z3_interrupt(self.context.ref())
 
     def _rlimit(self, solver: Any) -> int:
         statistics = solver.statistics()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from judge.prove.result import Proof
 from judge.prove.session import Session, check_plan, finish
-from judge.prove.witness import refuted_claim
+from judge.prove.witness import standing
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import Plan
 
@@ -12,17 +12,18 @@ from judge.symbolic.plan import Plan
 def prove(session: Session, first: Derivation) -> Proof | None:
     """Decide every goal; a model of a failed one is a claimed counterexample."""
     plan = Plan("straight-line")
-    checked = check_plan(session, plan)
+    checked = check_plan(session, plan, derived=first)
     if not checked.failed:
         return finish(session, plan, checked)
     one, answer = checked.failed[0]
     where = f" (line {one.line})" if one.line is not None else ""
-    stands = refuted_claim(session.candidate, session.contract, checked.args)
-    if answer == "sat" and stands:
+    stands = standing(session.candidate, session.contract, checked.args)
+    if answer == "sat" and stands != "none":
         return Proof(
             "refuted",
             "straight-line",
             args=checked.args,
+            certain=stands == "certain",
             plan=plan.dumps(),
             reason=f"{one.kind}: {one.text}{where}",
             rlimit=session.z3.spent,

@@ -5,7 +5,7 @@ A claim only: the caller replays it in CPython before anybody believes it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from judge.contract import Contract
 from judge.obligation import symbol
@@ -115,25 +115,30 @@ class _Reader:
         return number
 
 
-def refuted_claim(
-    candidate: Candidate, contract: Contract, args: tuple[object, ...] | None
-) -> bool:
-    """Whether a claimed counterexample stands: our own semantics, run on it, do not contradict it.
+Standing = Literal["certain", "possible", "none"]
 
-    What a formula leaves open about a fold can give models of no real run; those are caught here.
+
+def standing(candidate: Candidate, contract: Contract, args: tuple[object, ...] | None) -> Standing:
+    """How a claimed counterexample fares when our own semantics is run on it.
+
+    What a formula leaves open about a fold can give models of no real run; those are caught here
+    (``none``). Where our semantics cannot be run to the end, the claim is ``possible``.
     """
     from judge.prove.traces import NotPlain, to_value
     from judge.symbolic.function import violates
 
     if args is None:
-        return False
+        return "none"
     try:
         with T.fresh_table():
             names = [n for n, _ in candidate.parameters]
             inputs = {n: to_value(a) for n, a in zip(names, args, strict=True)}
-            return violates(candidate, contract, inputs) is not False
+            broken = violates(candidate, contract, inputs)
     except (Unsupported, NotPlain, RecursionError):
-        return True
+        return "possible"
+    if broken is None:
+        return "possible"
+    return "certain" if broken else "none"
 
 
 def arguments(z3: Z3, model: Any, shapes: dict[str, Shape]) -> tuple[object, ...] | None:

@@ -1,0 +1,73 @@
+"""The prover where things go wrong: fuses that burn, models of nothing, hints out of bounds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from judge.contract import Budget, Contract, Submission
+from judge.judging import Bench
+from judge.prove import Proof, prove
+from judge.prove.fuse import Fuse
+from judge.prove.solver import Z3
+from judge.verdict import Verdict
+
+BUDGET = Budget(rlimit=6_000_000)
+SQUARE = "def f(x: int) -> int:\n    return x * x\n"
+
+
+def test_a_call_that_spends_no_resources_is_interrupted_by_processor_time() -> None:
+    fuse, heard = Fuse(), []
+    with fuse.watch(lambda: heard.append(True), seconds=0.05):
+        until = time.process_time() + 5
+        while not heard and time.process_time() < until:
+            pass
+    assert heard
+    assert fuse.burnt
+
+
+def test_waiting_burns_no_fuse() -> None:
+    fuse, heard = Fuse(), []
+    with fuse.watch(lambda: heard.append(True), seconds=0.5):
+        time.sleep(1.2)
+    assert not heard
+    assert not fuse.burnt
+
+
+def test_a_burnt_fuse_is_told_with_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Z3.check
+
+    def burning(self: Z3, *args: object) -> object:
+        self.burnt += 1
+        return original(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Z3, "check", burning)
+    proof = prove(SQUARE, "f", Contract(ensures=("result >= 0",)), BUDGET)
+    assert proof.outcome == "proved"
+    assert any("fuse" in text for text in proof.findings)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Bench() as one:
+        yield one
+
+
+@pytest.mark.parametrize("certain", [False, True])
+def test_a_model_that_does_not_replay_is_a_finding_or_a_defect(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, certain: bool
+) -> None:
+    claim = Proof("refuted", "bounded", args=(3,), certain=certain, reason="safety: result >= 0")
+    monkeypatch.setattr("judge.prove.prove", lambda *args, **more: claim)
+    submission = Submission("x", "f", SQUARE, Contract(ensures=("result >= 0",)))
+    found = bench.judge(submission, Budget(cases=50))
+    told = " ".join((*found.findings, found.reason or ""))
+    if certain:
+        assert found.verdict is Verdict.UNKNOWN
+        assert "defect" in told
+    else:
+        assert found.verdict is Verdict.TESTED
+        assert "defect" not in told
+        assert "f(3)" in told

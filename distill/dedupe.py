@@ -1,8 +1,7 @@
 """Rows that say the same: exact duplicates by normalised syntax, near ones by MinHash.
 
 Renaming variables, comments, docstrings and layout do not make a function another one. What this is
-not: semantic equality; two texts for one function are told apart here (the judge can prove them
-equal).
+not: semantic equality; two texts for one function are told apart here (see ``semantic``).
 """
 
 from __future__ import annotations
@@ -72,8 +71,17 @@ class Duplicate:
     index: int
     kept: int
     kind: str
-    """Either ``exact`` or ``near``."""
+    """One of ``exact``, ``near``, ``embedding`` or ``semantic``."""
     similarity: float
+    basis: str = ""
+    """For semantic ones: ``form`` (same normalised code), ``proved`` or ``probes``."""
+
+    def sentence(self, kept: Example) -> str:
+        """Say why the row goes, in view of the row that stays."""
+        how = {"exact": "the same prompt and code as", "semantic": "the same function as"}
+        alike = how.get(self.kind, f"{self.similarity:.2f} alike ({self.kind}) to")
+        basis = f" ({self.basis})" if self.basis else ""
+        return f"{alike} {kept.id} of task {kept.task_id}{basis}"
 
 
 def exact(examples: Sequence[Example]) -> list[Duplicate]:

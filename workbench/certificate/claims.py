@@ -46,6 +46,11 @@ _ALWAYS = (
     ("time", "Issued, started and finished when stated.", "asserted", None),
 )  # fmt: skip
 
+_FILTERED = (
+    "selection", "The training rows are the winners that the stated rule chooses, less those that "
+    "a filter took out; each of these is recorded with its reason.", "recheckable", "selection",
+)  # fmt: skip
+
 _WITH_EVALUATION = (
     ("held-out-answers", "The base and the student give these answers to the held-out tasks.",
      "reproducible", None),
@@ -60,9 +65,9 @@ _WITH_TRAINING = (
 )  # fmt: skip
 
 
-def claims(*, trained: bool, evaluated: bool) -> tuple[Claim, ...]:
-    """Return the claims of a certificate for a round that did or did not train and evaluate."""
-    rows = [*_ALWAYS]
+def claims(*, trained: bool, evaluated: bool, filtered: bool) -> tuple[Claim, ...]:
+    """Return the claims of a certificate for a round that did or did not do these things."""
+    rows = [_FILTERED if filtered and row[0] == "selection" else row for row in _ALWAYS]
     if evaluated:
         rows += _WITH_EVALUATION
     if trained:

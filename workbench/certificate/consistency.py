@@ -12,10 +12,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.evidence import EvaluationRecord, SelectionCandidate, VerdictRecord
+from workbench.certificate.evidence import EvaluationRecord, VerdictRecord
 from workbench.certificate.figures import PASSING
 from workbench.certificate.files import DATASET, Evidence, obligation_name
-from workbench.certificate.rules import chooser
 from workbench.certificate.strict import canonical
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "check_disjoint",
     "check_evaluation",
     "check_identities",
-    "check_selection",
     "check_training",
     "check_verdicts",
 ]
@@ -122,67 +120,6 @@ def _shape(verdict: VerdictRecord) -> None:
 
 def _who(verdict: VerdictRecord) -> str:
     return f"candidate {verdict.candidate[:12]} of {verdict.task}"
-
-
-def check_selection(evidence: Evidence) -> str:
-    """The rule, applied again to inputs that agree with the evidence, gives exactly the rows."""
-    winners: list[int] = []
-    removed: list[int] = []
-    train = {name for name, task in evidence.tasks.items() if task.split == "train"}
-    if passed_over := train - set(evidence.selected):
-        raise CertificateError("selection", f"the selection passes over {min(passed_over)}")
-    choose = chooser(evidence.selection.rule, evidence.selection.policy)
-    for record in evidence.selected.values():
-        task = evidence.tasks.get(record.task)
-        if task is None or (task.split, task.category) != (record.split, record.category):
-            raise CertificateError(
-                "selection", f"the selection reads {record.task} other than the task says"
-            )
-        for candidate in record.candidates:
-            _agrees(evidence, record.task, candidate)
-        chosen = choose(record)
-        if chosen is None and record.removed is not None:
-            raise CertificateError("selection", f"{record.task} has no winner to take out")
-        if chosen is not None:
-            (winners if record.removed is None else removed).append(chosen.answer)
-    if len(set(evidence.examples)) != len(evidence.examples):
-        raise CertificateError("duplicate-row", "a winner is in the dataset twice")
-    if losers := set(evidence.examples) - set(winners):
-        raise CertificateError(
-            "not-a-winner", f"answer {min(losers)} is in the dataset and did not win"
-        )
-    if left := set(winners) - set(evidence.examples):
-        raise CertificateError(
-            "winner-missing", f"answer {min(left)} won and is not in the dataset"
-        )
-    out = f", {len(removed)} more taken out by filters" if removed else ""
-    rule = evidence.selection.rule
-    return f"{len(winners)} winners of {len(evidence.selected)} tasks by {rule}{out}"
-
-
-def _agrees(evidence: Evidence, task: str, candidate: SelectionCandidate) -> None:
-    """What the rule read about a candidate is what the evidence says."""
-    answer = evidence.answers.get(candidate.answer)
-    if answer is None or answer.task != task:
-        raise CertificateError("selection", f"the selection reads an unknown answer for {task}")
-    verdict = evidence.verdicts.get((task, answer.candidate))
-    wrong = None
-    if candidate.candidate != answer.candidate:
-        wrong = "candidate"
-    elif candidate.source != answer.source:
-        wrong = "source"
-    elif candidate.attempt != answer.attempt:
-        wrong = "attempt"
-    elif candidate.characters != len(answer.code):
-        wrong = "length"
-    elif candidate.verdict != (verdict.verdict if verdict is not None else "unknown"):
-        wrong = "verdict"
-    elif candidate.training != evidence.sources[answer.source].training_policy:
-        wrong = "training policy"
-    if wrong is not None:
-        raise CertificateError(
-            "selection", f"the selection reads another {wrong} of answer {answer.answer}"
-        )
 
 
 def check_dataset(evidence: Evidence) -> str:

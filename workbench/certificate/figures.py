@@ -72,7 +72,11 @@ def predicate(evidence: Evidence, issued_at: str) -> Predicate:
         level=Level.model_validate({"name": level_of(proved), "proved": proved, "lift": measured}),
         promoted=record.promoted,
         decision=record.decision,
-        claims=claims(trained=evidence.training is not None, evaluated=bool(evidence.evaluation)),
+        claims=claims(
+            trained=evidence.training is not None,
+            evaluated=bool(evidence.evaluation),
+            filtered=any(record.removed is not None for record in evidence.selected.values()),
+        ),
         limits=(*LIMITS, *record.limits),
     )
 

@@ -8,14 +8,14 @@ this file and the workbench's own rule agree is a test of the project.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import SelectionCandidate, SelectionRecord
 
-__all__ = ["RULES", "Chooser", "chooser", "contenders", "winner"]
+__all__ = ["RULES", "Rule", "rule_of", "winner"]
 
-Chooser = Callable[[SelectionRecord], SelectionCandidate | None]
 Scored = tuple[float, SelectionCandidate]
 
 _VALUES = {"proved": 1.0, "bounded": 0.7, "tested": 0.4}
@@ -23,28 +23,31 @@ _NAMES = ("verification", "agreement", "history")
 _DIGITS = 9
 
 
-def chooser(rule: str, policy: Mapping[str, Any]) -> Chooser:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule under a policy."""
+
+    choose: Callable[[SelectionRecord], SelectionCandidate | None]
+    sized: Callable[[SelectionRecord], Sequence[SelectionCandidate]]
+    """The candidates between whom the size of their code may decide."""
+
+
+def rule_of(name: str, policy: Mapping[str, Any]) -> Rule:
     """Return the named rule under a policy, which is read once."""
-    if rule not in RULES:
+    if name not in RULES:
         known = ", ".join(RULES)
-        raise CertificateError("other-rule", f"rule {rule!r} is not known here; known: {known}")
-    return RULES[rule](policy)
+        raise CertificateError("other-rule", f"rule {name!r} is not known here; known: {known}")
+    return RULES[name](policy)
 
 
 def winner(
     rule: str, policy: Mapping[str, Any], record: SelectionRecord
 ) -> SelectionCandidate | None:
     """Apply the named rule to one task."""
-    return chooser(rule, policy)(record)
+    return rule_of(rule, policy).choose(record)
 
 
-def contenders(policy: Mapping[str, Any], record: SelectionRecord) -> list[SelectionCandidate]:
-    """Return those between whom rule ``verified-first/2`` decides by more than the score."""
-    accept, weights = _policy(policy, "verified-first/2", {"margin"})
-    return [candidate for _, candidate in _standing(accept, weights, _margin(policy), record)]
-
-
-def _verified_first_1(policy: Mapping[str, Any]) -> Chooser:
+def _verified_first_1(policy: Mapping[str, Any]) -> Rule:
     """Highest score, then fewer repairs, shorter code, and a fixed order of names."""
     accept, weights = _policy(policy, "verified-first/1", set())
 
@@ -56,10 +59,10 @@ def _verified_first_1(policy: Mapping[str, Any]) -> Chooser:
         passed = _passed(accept, weights, record)
         return min(passed, key=order)[1] if passed else None
 
-    return choose
+    return Rule(choose, lambda record: ())
 
 
-def _verified_first_2(policy: Mapping[str, Any]) -> Chooser:
+def _verified_first_2(policy: Mapping[str, Any]) -> Rule:
     """Among scores within the margin of the highest the simplest program, then the surer source."""
     accept, weights = _policy(policy, "verified-first/2", {"margin"})
     margin = _margin(policy)
@@ -75,10 +78,14 @@ def _verified_first_2(policy: Mapping[str, Any]) -> Chooser:
         standing = _standing(accept, weights, margin, record)
         return min(standing, key=order)[1] if standing else None
 
-    return choose
+    def sized(record: SelectionRecord) -> Sequence[SelectionCandidate]:
+        standing = _standing(accept, weights, margin, record)
+        return [candidate for _, candidate in standing] if len(standing) > 1 else ()
+
+    return Rule(choose, sized)
 
 
-RULES: dict[str, Callable[[Mapping[str, Any]], Chooser]] = {
+RULES: dict[str, Callable[[Mapping[str, Any]], Rule]] = {
     "verified-first/1": _verified_first_1,
     "verified-first/2": _verified_first_2,
 }

@@ -38,6 +38,7 @@ from workbench.certificate.policy import Policy, check_policy
 from workbench.certificate.recheck import CLAIMS as RECHECK_CLAIMS
 from workbench.certificate.recheck import run_recheck, skip_recheck
 from workbench.certificate.report import Checks, Progress, Report
+from workbench.certificate.selection import check_selection
 from workbench.certificate.statement import Predicate, Statement, read_statement
 from workbench.certificate.strict import many_objects
 
@@ -284,7 +285,7 @@ class _Verification:
             return
         asks: tuple[tuple[str, Any], ...] = (
             ("verdicts", lambda: consistency.check_verdicts(evidence)),
-            ("selection", lambda: consistency.check_selection(evidence)),
+            ("selection", lambda: check_selection(evidence)),
             ("dataset", lambda: consistency.check_dataset(evidence)),
             ("disjoint", lambda: consistency.check_disjoint(evidence)),
             ("evaluation", lambda: consistency.check_evaluation(evidence)),

@@ -105,7 +105,7 @@ def round_evidence(store: Store, settings: Settings, round_id: str) -> RoundEvid
         verdicts=tuple(_verdict(row, obligations.get(row.id or 0, [])) for row in verdicts),
         obligations=texts,
         selection=SelectionPolicy(rule=inputs["rule"], policy=inputs["policy"]),
-        selected=tuple(_made(SelectionRecord, task) for task in inputs["tasks"]),
+        selected=_selected(inputs),
         dataset=store.blobs.get(rows.snapshot.digest),
         examples=tuple(rows.examples),
         evaluation=_evaluations(rows),
@@ -199,6 +199,15 @@ def _obligations(store: Store, verdicts: Sequence[VerdictRow]) -> dict[int, list
 def _made(model: type[R], value: Mapping[str, Any]) -> R:
     """Build a strict record from JSON values (a list becomes a tuple, nothing else bends)."""
     return model_of(model, dict(value), model.__name__)
+
+
+def _selected(inputs: Mapping[str, Any]) -> tuple[SelectionRecord, ...]:
+    """Return what the rule read, with what a filter took out of its winners."""
+    removed = {r["task"]: f"{r['rule']}: {r['reason']}" for r in inputs.get("removed", ())}
+    return tuple(
+        _made(SelectionRecord, {**task, "removed": removed.get(task["task"])})
+        for task in inputs["tasks"]
+    )
 
 
 def _task(row: TaskRow, role: str) -> TaskRecord:

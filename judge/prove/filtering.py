@@ -1,7 +1,8 @@
 """Dropping guesses that a trace already falsifies.
 
-Guesses are expressions of the judge's own making; they are evaluated here with a handful of pure
-builtins over plain values, after a look at every node.
+Guesses are the judge's own or hints from outside; they are evaluated here with a handful of pure
+builtins over plain values, after a look at every node. What would grow beyond all measure
+(``2 ** huge``, a range of a milliard) is not evaluated: such a guess is left to the solver.
 """
 
 from __future__ import annotations
@@ -11,6 +12,72 @@ from typing import Any
 
 from judge.prove.traces import Snapshot
 
+MAX_RESULT_BITS = 4_096
+MAX_ITEMS = 20_000
+"""Elements that all ranges and repetitions of one evaluation may have together."""
+
+
+class TooBig(Exception):
+    """The evaluation would take more time or memory than a filter is worth."""
+
+
+class _Meter:
+    """What one evaluation has used."""
+
+    def __init__(self) -> None:
+        self.items = 0
+
+    def use(self, items: int) -> None:
+        self.items += max(items, 0)
+        if self.items > MAX_ITEMS:
+            raise TooBig
+
+
+_meter = _Meter()
+
+
+def _range(*bounds: int) -> range:
+    made = range(*bounds)
+    try:
+        _meter.use(1 + len(made))  # an empty one counts too: a nest of them takes time
+    except OverflowError:
+        raise TooBig from None
+    return made
+
+
+def _times(a: Any, b: Any) -> Any:
+    for whole, times in ((a, b), (b, a)):
+        if isinstance(whole, str | list | tuple) and isinstance(times, int):
+            _meter.use(len(whole) * times)
+    if isinstance(a, int) and isinstance(b, int):
+        _bits(a.bit_length() + b.bit_length())
+    return a * b
+
+
+def _power(a: Any, b: Any) -> Any:
+    if isinstance(a, int) and isinstance(b, int):
+        if b < 0:
+            raise ValueError
+        _bits(a.bit_length() * b)
+    return a**b
+
+
+def _shift(a: Any, b: Any) -> Any:
+    if isinstance(a, int) and isinstance(b, int):
+        _bits(a.bit_length() + b)
+    return a << b
+
+
+def _bits(bits: int) -> None:
+    if bits > MAX_RESULT_BITS:
+        raise TooBig
+
+
+_GUARDED = {
+    ast.Mult: ("_times", _times),
+    ast.Pow: ("_power", _power),
+    ast.LShift: ("_shift", _shift),
+}
 _BUILTINS = {
     "abs": abs,
     "all": all,
@@ -19,7 +86,8 @@ _BUILTINS = {
     "len": len,
     "max": max,
     "min": min,
-    "range": range,
+    "range": _range,
+    "divmod": divmod,
     "reversed": lambda xs: list(reversed(xs)),
     "sorted": sorted,
     "sum": sum,
@@ -31,7 +99,8 @@ _BUILTINS = {
 }
 _NODES = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd,
-    ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Compare, ast.Eq, ast.NotEq,
+    ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.LShift, ast.FloorDiv,
+    ast.Mod, ast.Compare, ast.Eq, ast.NotEq,
     ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Call, ast.Name,
     ast.Load, ast.Store, ast.Constant, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.IfExp,
     ast.ListComp, ast.GeneratorExp, ast.comprehension,
@@ -47,6 +116,18 @@ class _Old(ast.NodeTransformer):
                 ast.Name(f"_old_{ast.unparse(node.args[0])}", ast.Load()), node
             )
         return self.generic_visit(node)
+
+
+class _Guard(ast.NodeTransformer):
+    """Operations that can grow become calls that look first."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        guard = _GUARDED.get(type(node.op))
+        if guard is None:
+            return node
+        call = ast.Call(ast.Name(guard[0], ast.Load()), [node.left, node.right], [])
+        return ast.copy_location(call, node)
 
 
 def survivors(texts: list[str], snapshots: list[Snapshot]) -> list[str]:
@@ -81,15 +162,21 @@ def _compile(text: str) -> Any:
             isinstance(node.func, ast.Name) and node.func.id in _BUILTINS
         ):
             return None
-    return compile(ast.fix_missing_locations(tree), "<invariant>", "eval")
+    tree = ast.fix_missing_locations(_Guard().visit(tree))
+    try:
+        return compile(tree, "<invariant>", "eval")
+    except (RecursionError, MemoryError, ValueError):
+        return None
 
 
 def _holds(code: Any, env: dict[str, object]) -> bool:
-    """Whether a guess is true; one that raises is false, one without a value for a name is kept."""
-    scope = {**env, "__builtins__": _BUILTINS}
+    """Whether a guess is true; one that raises is false, one that has no value here is kept."""
+    guards = dict(_GUARDED.values())
+    scope = {**env, **guards, "__builtins__": _BUILTINS}
+    _meter.items = 0
     try:
         return bool(eval(code, scope))
-    except NameError:
+    except (NameError, TooBig, RecursionError, MemoryError):
         return True
     except (TypeError, ValueError, IndexError, ZeroDivisionError, KeyError, OverflowError):
         return False

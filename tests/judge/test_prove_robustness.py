@@ -71,3 +71,24 @@ def test_a_model_that_does_not_replay_is_a_finding_or_a_defect(
         assert found.verdict is Verdict.TESTED
         assert "defect" not in told
         assert "f(3)" in told
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "t == 2 ** (2 ** (2 ** (2 ** (2 ** 9))))",
+        "all(all(all(t >= 0 for a in range(10**9)) for b in range(10**9)) for c in range(10**9))",
+        "[0] * 10**12 == xs",
+        "t << (1 << 40) >= 0",
+        "((((t" + " * 2) * 2) * 2) * 2" + " ** 99999) >= t",
+        "(" * 90 + "t" + ")" * 90 + " >= 0",
+        "__import__('os').system('true') == 0",
+        "no python",
+    ],
+)
+def test_a_monstrous_hint_does_no_harm(hint: str) -> None:
+    code = (
+        "def f(xs: list[int]) -> int:\n    t = 0\n    for x in xs:\n        t += x\n    return t\n"
+    )
+    proof = prove(code, "f", Contract(ensures=("result == sum(xs)",)), BUDGET, hints=(hint,))
+    assert proof.outcome == "proved", proof.reason

@@ -25,7 +25,7 @@ from teachers.breaker import PASSING
 from teachers.budget import Purse
 from teachers.cache import AnswerCache
 from teachers.codec import request_key
-from teachers.errors import BusyError, TeacherError
+from teachers.errors import BusyError, RefusedError, TeacherError
 from teachers.gateway import CACHED, Keep
 from teachers.ledger import Ledger, LedgerEntry
 from teachers.model import Answer, Failure, FailureKind, Finish, Prompt, Sampling
@@ -248,7 +248,12 @@ class Batches:
                 return
             job = replace(job, remote_id=remote)
             self.store.save(job)
-        results = await self.teacher.batch_results(job)
+        try:
+            results = await self.teacher.batch_results(job)
+        except RefusedError:
+            # Nothing came of it and nothing will: the next run sends its questions anew.
+            self.store.save(replace(job, done=True))
+            raise
         if results is None:
             self._wait(job, by_key, progress)
             return
@@ -355,6 +360,6 @@ def batch_error(failure: Failure) -> TeacherError:
     return (BusyError if failure.kind in PASSING else TeacherError)(failure.message)
 
 
-def refused(who: str, why: str) -> TeacherError:
+def refused(who: str, why: str) -> RefusedError:
     """Return the error for a batch that the provider would not take as a whole."""
-    return TeacherError(f"{who} refused the batch: {why}; send fewer requests or ask one by one")
+    return RefusedError(f"{who} refused the batch: {why}; send fewer requests or ask one by one")

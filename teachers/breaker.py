@@ -120,6 +120,10 @@ class Breaker:
         self._circuits.pop(key, None)
         return True
 
+    def is_probing(self, circuit: Circuit) -> bool:
+        """Whether one request is finding out whether ``circuit`` may close."""
+        return circuit.probing and circuit.state(self._clock()) == "half-open"
+
     def seconds_left(self, circuit: Circuit) -> float:
         """Return the seconds until ``circuit`` lets a probe through."""
         opened = circuit.opened_at if circuit.opened_at is not None else self._clock()
@@ -139,6 +143,7 @@ class Breaker:
     def failure(self, provider: str, kind: FailureKind, message: str) -> None:
         """Count a failure; kinds that say nothing about the provider's health are ignored."""
         if kind not in _TRIPS:
+            self.release(provider)
             return
         circuit = self._circuits.setdefault((provider, kind), Circuit(provider, kind))
         circuit.failures += 1
@@ -148,7 +153,7 @@ class Breaker:
             circuit.since = circuit.since if circuit.since is not None else circuit.opened_at
             if self._memory is not None:
                 self._memory.save(replace(circuit, probing=False))
-        circuit.probing = False
+        self.release(provider)
 
     def release(self, provider: str) -> None:
         """Give a probe back that ended without telling anything (a cancelled request)."""

@@ -6,6 +6,7 @@ Trouble *during* a request is a value (``teachers.model.Failure``), not one of t
 
     TeacherError
     ├── PriceError      a price file that cannot be read
+    ├── RefusedError    a batch that the provider would not take as a whole
     └── BusyError       a batch interface that does not answer now; the same call later goes on
 """
 
@@ -18,6 +19,10 @@ class TeacherError(Exception):
 
 class PriceError(TeacherError):
     """A price file cannot be used. The message names the file, the entry and the mend."""
+
+
+class RefusedError(TeacherError):
+    """A batch was refused as a whole; none of its questions was answered or charged."""
 
 
 class BusyError(TeacherError):

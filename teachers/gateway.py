@@ -166,7 +166,7 @@ class Gateway:
                 f"{teacher.name} is not on this machine and private mode is on; choose a local "
                 "teacher or turn private mode off",
             )
-        gate = self._gate(identity.provider)
+        gate = self._gate(identity)
         async with gate.slot():
             policy = self._retry
             retrying = AsyncRetrying(
@@ -190,12 +190,12 @@ class Gateway:
         key: str,
         gate: Gate,
     ) -> Answer:
-        blocked = await self._wait_for(identity.provider)
+        blocked = await self._wait_for(identity.endpoint)
         if blocked is not None:
             return self._set_aside(identity, blocked)
         most, refusal = self._reserve(identity, prompt, sampling)
         if refusal is not None:
-            self.breaker.release(identity.provider)
+            self.breaker.release(identity.endpoint)
             return _failed(identity, FailureKind.BUDGET, refusal)
         answer: Answer | None = None
         try:
@@ -204,7 +204,7 @@ class Gateway:
         finally:
             if answer is None:
                 # Cancelled in flight: the provider may still charge, so the dearest case stands.
-                self.breaker.release(identity.provider)
+                self.breaker.release(identity.endpoint)
                 self._settle(identity, most, most)
         if answer.cost is None:
             answer = replace(answer, cost=self.prices.cost(identity, answer.usage))
@@ -220,6 +220,9 @@ class Gateway:
         """
         while True:
             blocked = self.breaker.blocked(provider)
+            if blocked is not None and self.breaker.is_probing(blocked):
+                await asyncio.sleep(0.02)  # another request finds out right now
+                continue
             if blocked is None or blocked.kind not in PASSING or provider not in self._healthy:
                 return blocked
             if self.breaker.seconds_open(blocked) >= self._retry.outage:
@@ -230,7 +233,7 @@ class Gateway:
         return _failed(
             identity,
             FailureKind.BREAKER,
-            f"{identity.provider} is set aside after {circuit.failures} failures "
+            f"{identity.endpoint} is set aside after {circuit.failures} failures "
             f"({circuit.kind.value}: {circuit.message}); it is probed again in "
             f"{self.breaker.seconds_left(circuit):.0f} s",
         )
@@ -306,11 +309,11 @@ class Gateway:
     def _learn(self, identity: Identity, answer: Answer, gate: Gate) -> None:
         failure = answer.failure
         if failure is None:
-            self._healthy.add(identity.provider)
-            self.breaker.success(identity.provider)
+            self._healthy.add(identity.endpoint)
+            self.breaker.success(identity.endpoint)
             gate.answered()
             return
-        self.breaker.failure(identity.provider, failure.kind, failure.message)
+        self.breaker.failure(identity.endpoint, failure.kind, failure.message)
         if failure.kind is FailureKind.RATE:
             after = failure.retry_after
             patient = after is None or after <= self._retry.patience
@@ -322,10 +325,11 @@ class Gateway:
             return False
         return failure.retry_after is None or failure.retry_after <= self._retry.patience
 
-    def _gate(self, provider: str) -> Gate:
-        gate = self._gates.get(provider)
+    def _gate(self, identity: Identity) -> Gate:
+        name = identity.endpoint
+        gate = self._gates.get(name)
         if gate is None:
-            gate = self._gates[provider] = Gate(self._limits.of(provider))
+            gate = self._gates[name] = Gate(self._limits.of(name, identity.provider))
         return gate
 
     def _bind_loop(self) -> None:

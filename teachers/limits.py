@@ -32,9 +32,12 @@ class LimitBook:
     default: Limits = field(default_factory=Limits)
     providers: Mapping[str, Limits] = field(default_factory=dict)
 
-    def of(self, provider: str) -> Limits:
-        """Return the limits of ``provider``."""
-        return self.providers.get(provider, self.default)
+    def of(self, *names: str) -> Limits:
+        """Return the limits of the first of ``names`` that has any: an endpoint, its provider."""
+        for name in names:
+            if name in self.providers:
+                return self.providers[name]
+        return self.default
 
 
 class Gate:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
+from urllib.parse import urlsplit
 
 Role = Literal["system", "user", "assistant"]
 
@@ -174,3 +175,11 @@ class Identity:
     """True when no request leaves this machine and nothing is charged."""
     version: str = ""
     """What else decides the answers: the grammar of a formal teacher, the digest of a model."""
+
+    @property
+    def endpoint(self) -> str:
+        """Name what is busy or broken as a whole: the provider, and for a server given by its URL
+        that server, because two of them have nothing in common but the protocol."""
+        if self.provider != "compatible" or self.base_url is None:
+            return self.provider
+        return f"{self.provider}@{urlsplit(self.base_url).netloc}"

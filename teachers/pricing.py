@@ -161,18 +161,23 @@ def spoken_price(text: str) -> tuple[tuple[str, str], Price]:
             f"{text!r} is no price; write PROVIDER:MODEL=INPUT/OUTPUT in US dollars per million "
             "tokens, as in openai:gpt-5-mini=0.25/2.00"
         )
-    values = [amount(part.strip(), f"the price in {text!r}") for part in parts]
-    return (provider, model), Price(*values, source="given by hand")
+    paid, out, *cached = [amount(part.strip(), f"the price in {text!r}") for part in parts]
+    return (provider, model), Price(paid, out, cached[0] if cached else None, "given by hand")
 
 
 def price_name(name: str) -> tuple[str, str]:
     """Return the provider and model under which the price of teacher ``name`` is looked up."""
+    from teachers.compatible import PROFILES
+
     provider, _, model = name.strip().partition(":")
-    if provider == "compatible" and not model.startswith(("http://", "https://")):
-        provider, _, model = model.partition(":")
-    if provider == "compatible":
-        model = model.rpartition("/")[2].partition(":")[2]
-    return provider, model.removeprefix("responses:") if provider == "openai" else model
+    if provider == "openai":
+        return provider, model.removeprefix("responses:")
+    if provider != "compatible":
+        return provider, model
+    if model.startswith(("http://", "https://")):
+        return provider, model.rpartition("/")[2].partition(":")[2]
+    profile, _, rest = model.partition(":")
+    return (profile, rest) if profile in PROFILES else (provider, model)
 
 
 @cache

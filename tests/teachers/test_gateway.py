@@ -269,6 +269,28 @@ def test_a_wrong_key_opens_the_circuit_and_other_providers_go_on() -> None:
     assert [circuit.provider for circuit in door.breaker.open_circuits()] == ["far"]
 
 
+def test_a_probe_that_ends_in_another_trouble_lets_the_next_one_try() -> None:
+    clock = [0.0]
+    breaker = Breaker(lambda: clock[0])
+    for _ in range(5):
+        breaker.failure("p", FailureKind.SERVER, "500")
+    for kind in (FailureKind.BAD_REQUEST, FailureKind.RATE, FailureKind.MALFORMED):
+        clock[0] += 40
+        assert breaker.blocked("p") is None, "the probe"
+        waiting = breaker.blocked("p")
+        assert waiting is not None
+        assert breaker.is_probing(waiting)
+        breaker.failure("p", kind, "something else")
+        assert breaker.blocked("p") is None, "somebody else may probe now"
+        breaker.release("p")
+
+
+def test_two_servers_given_by_url_do_not_share_a_circuit() -> None:
+    one, other = (Identity("compatible", "m", f"http://127.0.0.1:{port}/v1") for port in (1, 2))
+    assert one.endpoint == "compatible@127.0.0.1:1" != other.endpoint
+    assert Identity("openai", "m", "https://api.openai.com/v1").endpoint == "openai"
+
+
 def test_a_circuit_lets_one_probe_through_and_closes_when_it_succeeds() -> None:
     clock = [0.0]
     breaker = Breaker(lambda: clock[0])

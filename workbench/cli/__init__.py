@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "contracts": "Check whether contracts are worth proving against.",
     "ask": "Let teachers and the student answer tasks.",
     "compare": "Ask one task of several sources, and judge each answer as it comes.",
+    "sources": "Show who answers, the bill, what stands against them, and prices.",
     "judge": "Judge candidates from a JSON Lines file.",
     "proof": "Ask both solvers again about what a stored verdict rests on.",
     "check": "Judge the functions of a Python file by their own contracts.",

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from workbench.cli.live import listening
 from workbench.cli.output import emit_lines, emit_table, note
+from workbench.cli.spending import affordable, caps, money, with_prices
 
 if TYPE_CHECKING:
     from teachers.model import Sampling
     from teachers.protocol import Teacher
+    from teachers.routing import DatasetRouter
     from workbench.settings import Settings
+    from workbench.stages.door import Door
+    from workbench.stages.events import Reporter
+    from workbench.stages.policies import PolicyReport
     from workbench.store.database import Store
     from workbench.tasks import Task
+
+__all__ = ["affordable", "command", "money"]
+
+Policy = Literal["all", "first", "local-first", "routed"]
+_HOW = "How answers are drawn"
+_MONEY = "Money"
+_WHOM = "Whom to ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked for, put together from the options."""
+
+    tasks: Sequence[Task]
+    teachers: Sequence[Teacher]
+    sampling: Sampling
+    samples: int
+    system: str | None
+    policy: Policy
+    batch: bool
+    wait: bool
+    student: bool
+    quiet: bool
 
 
 def command(
@@ -24,65 +52,177 @@ def command(
         list[str] | None, typer.Argument(help="Task ids; without any, those of --split.")
     ] = None,
     teachers: Annotated[
-        str, typer.Option(help="Comma-separated: synthesis,examples,openai:MODEL,student")
+        str,
+        typer.Option(
+            help="Comma-separated: synthesis,examples,openai:MODEL,student",
+            rich_help_panel=_WHOM,
+        ),
     ] = "synthesis,examples",
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="all: everybody answers; first: in order until one answers; local-first: the "
+            "same, this machine before others; routed: by cost of a proved answer.",
+            rich_help_panel=_WHOM,
+        ),
+    ] = "all",
+    batch: Annotated[
+        bool,
+        typer.Option("--batch", help="Batch interfaces: half price.", rich_help_panel=_WHOM),
+    ] = False,
+    no_wait: Annotated[
+        bool,
+        typer.Option(
+            "--no-wait",
+            help="With --batch: send and leave; the same command later collects.",
+            rich_help_panel=_WHOM,
+        ),
+    ] = False,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="Nothing leaves this machine.", rich_help_panel=_WHOM),
+    ] = False,
     split: Annotated[str, typer.Option(help="train, eval or none, when no id is given")] = "train",
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Answers a task and teacher.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
-    max_tokens: Annotated[int, typer.Option(min=1)] = 1024,
-    max_cost: Annotated[
-        str | None, typer.Option(help="Most US dollars to spend; without it nothing is spent.")
+    samples: Annotated[
+        int, typer.Option(min=1, help="Answers a task and teacher.", rich_help_panel=_HOW)
+    ] = 1,
+    first_sample: Annotated[
+        int, typer.Option(min=0, help="Number of the first draw.", rich_help_panel=_HOW)
+    ] = 0,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="0 is sent as 0.", rich_help_panel=_HOW)
+    ] = 0.0,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, rich_help_panel=_HOW)] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=_HOW)] = 1024,
+    seed: Annotated[
+        int | None, typer.Option(help="Draw n gets seed + n.", rich_help_panel=_HOW)
     ] = None,
-    judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Judge the answers.")] = True,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Estimate tokens and cost, ask nobody.")
+    stop: Annotated[
+        list[str] | None, typer.Option(help="End an answer here; repeat.", rich_help_panel=_HOW)
+    ] = None,
+    reasoning_effort: Annotated[
+        str | None, typer.Option(help="low, medium or high.", rich_help_panel=_HOW)
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="A system prompt for teachers.", rich_help_panel=_HOW)
+    ] = None,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(
+            help="Most US dollars to spend; without it nothing is spent.", rich_help_panel=_MONEY
+        ),
+    ] = None,
+    max_cost_day: Annotated[
+        str | None, typer.Option(help="The same for today, all runs.", rich_help_panel=_MONEY)
+    ] = None,
+    max_cost_provider: Annotated[
+        list[str] | None, typer.Option(help="PROVIDER=AMOUNT; repeat.", rich_help_panel=_MONEY)
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PROVIDER:MODEL=INPUT/OUTPUT, dollars a million tokens; repeat.",
+            rich_help_panel=_MONEY,
+        ),
+    ] = None,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache", help="Take no answer from the gateway's cache.", rich_help_panel=_MONEY
+        ),
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before spending.", rich_help_panel=_MONEY)
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Estimate tokens and cost, ask nobody.", rich_help_panel=_MONEY
+        ),
+    ] = False,
+    judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Judge the answers.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
     """Ask tasks of teachers; what was asked before is not asked again.
 
     One line an answer: task, source, verdict, explanation. Exit status 1 when a request failed.
+    Stopped at any moment, the same command goes on with what is missing.
     """
     from teachers.model import Sampling
     from workbench.settings import PartialSettings, load_settings
+    from workbench.stages.ask import open_teachers
+    from workbench.stages.door import Door
     from workbench.store.database import open_store
 
-    cost = money(max_cost)
-    settings = load_settings(overrides=PartialSettings(max_cost=cost))
-    names = [name.strip() for name in teachers.split(",") if name.strip()]
-    sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+    settings = load_settings(
+        overrides=PartialSettings(
+            max_cost=money(max_cost),
+            max_cost_day=money(max_cost_day, "--max-cost-day"),
+            max_cost_provider=caps(max_cost_provider or []),
+            private=private or None,
+        )
+    )
+    names = _names(teachers)
+    sampling = Sampling(
+        temperature, top_p, max_tokens, seed, tuple(stop or ()), reasoning_effort, first_sample
+    )
     with open_store(settings) as store:
-        chosen = _tasks(store, tasks or [], split, category, limit)
-        from workbench.stages.ask import open_teachers
+        asked = Asked(
+            tasks=_tasks(store, tasks or [], split, category, limit),
+            teachers=open_teachers([name for name in names if name != "student"]),
+            sampling=sampling,
+            samples=samples,
+            system=system,
+            policy=_policy(policy, batch),
+            batch=batch,
+            wait=not no_wait,
+            student="student" in names,
+            quiet=json,
+        )
+        if batch:
+            from workbench.stages.batches import check_batch_teachers
 
-        opened = open_teachers([name for name in names if name != "student"])
-        if not affordable(
-            settings, opened, chosen, sampling, samples, dry_run=dry_run, yes=yes or json
-        ):
-            raise typer.Exit(1 if not dry_run else 0)
-        answers, failed = _ask(store, settings, chosen, opened, sampling, samples, names, json)
+            check_batch_teachers(asked.teachers)
+        book = with_prices(settings, price or [], [] if settings.private else asked.teachers)
+        agreed = affordable(
+            settings, asked.teachers, asked.tasks, sampling, samples,
+            dry_run=dry_run, yes=yes, store=store, prices=book, system=system, batch=batch,
+        )  # fmt: skip
+        if not agreed:
+            raise typer.Exit(0 if dry_run else 1)
+        door = Door(prices=book, bypass_cache=no_cache)
+        answers, failed = _ask(store, settings, asked, door)
         if judge:
             _judge(store, settings, answers, json)
         _print(store, settings, answers, json)
     raise typer.Exit(1 if failed else 0)
 
 
-def money(text: str | None) -> Decimal | None:
-    """Return the amount that a person typed behind ``--max-cost``; ``InputError`` if it is none."""
+def _names(said: str) -> list[str]:
     from workbench.errors import InputError
 
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise InputError(f"--max-cost {text!r} is no amount.", "Write it like 2.50.") from None
-    if not amount.is_finite() or amount < 0:
-        raise InputError(f"--max-cost {text!r} is no amount.", "Write it like 2.50.")
-    return amount
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{twice[0]} is named twice.", "Name each teacher once.")
+    if not names:
+        raise InputError("No teacher is named.", "See who can answer: workbench doctor")
+    return names
+
+
+def _policy(said: str, batch: bool) -> Policy:
+    from typing import get_args
+
+    from workbench.errors import InputError
+
+    if said not in get_args(Policy):
+        known = ", ".join(get_args(Policy))
+        raise InputError(f"There is no policy {said!r}.", f"Known: {known}.")
+    if batch and said != "all":
+        raise InputError("Batches ask everybody.", "Leave --policy out, or --batch.")
+    return cast("Policy", said)
 
 
 def _tasks(
@@ -112,86 +252,98 @@ def _tasks(
     return [task_of(row) for row in rows]
 
 
-def affordable(
-    settings: Settings,
-    teachers: Sequence[Teacher],
-    tasks: Sequence[Task],
-    sampling: Sampling,
-    samples: int,
-    *,
-    dry_run: bool,
-    yes: bool,
-) -> bool:
-    """Show what it may cost; say whether to go on (nothing is shown for free teachers)."""
-    from teachers import estimate
-    from workbench.stages.prompts import teacher_prompt
-
-    prompts = [teacher_prompt(task) for task in tasks for _ in range(samples)]
-    paid = False
-    for teacher in teachers:
-        expected = estimate(teacher, prompts, sampling)
-        costs = expected.cost is None or expected.cost > 0
-        paid = paid or costs
-        if costs or dry_run:
-            note(f"{teacher.name}: {len(prompts)} questions. {expected.sentence}")
-    if dry_run:
-        return False
-    if not paid:
-        return True
-    if settings.max_cost == 0:
-        from workbench.errors import InputError
-
-        raise InputError(
-            "These teachers cost money and nothing may be spent.",
-            "Allow an amount: --max-cost 1.00",
-        )
-    note(f"At most ${settings.max_cost} will be spent.")
-    return yes or typer.confirm("Go on?", err=True)
-
-
-def _ask(
-    store: Store,
-    settings: Settings,
-    tasks: Sequence[Task],
-    teachers: Sequence[Teacher],
-    sampling: Sampling,
-    samples: int,
-    names: Sequence[str],
-    quiet: bool,
-) -> tuple[list[int], int]:
+def _ask(store: Store, settings: Settings, asked: Asked, door: Door) -> tuple[list[int], int]:
     """Ask, and return the ids of the answers (new and old) and how many requests failed."""
-    from workbench.stages.ask import ask, known_answers
+    from workbench.stages.ask import known_answers
     from workbench.stages.events import Reporter
-    from workbench.stages.student import answer_tasks, load_student
-    from workbench.stages.train import shipped_base
 
     ids: list[int] = []
     failed = 0
-    with listening(quiet=quiet) as listener:
+    with listening(quiet=asked.quiet) as listener:
         reporter = Reporter(store, listener)
-        if teachers:
-            report = ask(
-                store, settings, tasks, teachers,
-                sampling=sampling, samples=samples, reporter=reporter,
-            )  # fmt: skip
-            failed = report.failed
-            ids += known_answers(store, tasks, teachers, sampling, samples)
-        if "student" in names:
-            pupil = load_student(store, settings.base or shipped_base())
-            answered = answer_tasks(
-                store, settings, pupil, tasks,
-                role="student", max_tokens=min(sampling.max_tokens, 256), reporter=reporter,
-            )  # fmt: skip
-            ids += answered.values()
+        if asked.teachers:
+            failed = _ask_teachers(store, settings, asked, door, reporter)
+            ids += known_answers(
+                store, asked.tasks, asked.teachers, asked.sampling, asked.samples, asked.system
+            )
+        if asked.student:
+            ids += _ask_student(store, settings, asked, reporter)
     return ids, failed
 
 
+def _ask_teachers(
+    store: Store, settings: Settings, asked: Asked, door: Door, reporter: Reporter
+) -> int:
+    """Ask by the policy; return how many requests failed (or questions stayed open)."""
+    from workbench.stages.ask import ask, run_name, task_questions
+    from workbench.stages.policies import ask_first, ask_routed, local_first
+
+    questions = task_questions(asked.tasks, asked.sampling, asked.samples, asked.system)
+    if asked.batch:
+        from workbench.stages.batches import ask_in_batches
+
+        sent = ask_in_batches(
+            store, settings, questions, asked.teachers,
+            run_id=run_name([(teacher, questions) for teacher in asked.teachers]),
+            reporter=reporter, door=door, wait=asked.wait,
+        )  # fmt: skip
+        return sent.failed
+    if asked.policy == "all":
+        report = ask(
+            store, settings, asked.tasks, asked.teachers,
+            sampling=asked.sampling, samples=asked.samples, system=asked.system,
+            reporter=reporter, door=door,
+        )  # fmt: skip
+        return report.failed
+    if asked.policy == "routed":
+        router = _router(store, settings, asked, door)
+        chosen = ask_routed(
+            store, settings, questions, asked.teachers, router, reporter=reporter, door=door
+        )
+    else:
+        order = local_first(asked.teachers) if asked.policy == "local-first" else asked.teachers
+        chosen = ask_first(store, settings, questions, order, reporter=reporter, door=door)
+    _tell(chosen)
+    return chosen.unanswered
+
+
+def _router(store: Store, settings: Settings, asked: Asked, door: Door) -> DatasetRouter:
+    from teachers.pricing import count_tokens
+    from workbench.stages.prompts import teacher_prompt
+    from workbench.stages.routing import dataset_router
+
+    longest = max(count_tokens(teacher_prompt(task, asked.system)) for task in asked.tasks)
+    tokens = {teacher.name: (longest, asked.sampling.max_tokens) for teacher in asked.teachers}
+    return dataset_router(store, settings, asked.teachers, tokens, door.book(settings))
+
+
+def _tell(report: PolicyReport) -> None:
+    note(report.sentence)
+    if report.alert is not None:
+        note(f"alert: {report.alert}")
+
+
+def _ask_student(store: Store, settings: Settings, asked: Asked, reporter: Reporter) -> list[int]:
+    from workbench.stages.student import answer_tasks, load_student
+    from workbench.stages.train import shipped_base
+
+    pupil = load_student(store, settings.base or shipped_base())
+    answered = answer_tasks(
+        store, settings, pupil, asked.tasks,
+        role="student", max_tokens=min(asked.sampling.max_tokens, 256), reporter=reporter,
+    )  # fmt: skip
+    return list(answered.values())
+
+
 def _judge(store: Store, settings: Settings, answers: Sequence[int], quiet: bool) -> None:
+    from workbench.stages.alerts import check_quality
     from workbench.stages.events import Reporter
     from workbench.stages.judge import judge_answers
 
     with listening(quiet=quiet) as listener:
         judge_answers(store, settings, answers, reporter=Reporter(store, listener))
+    for alert in check_quality(store, settings, answers):
+        note(f"alert: {alert}")
 
 
 def _print(store: Store, settings: Settings, answers: Sequence[int], json: bool) -> None:

@@ -68,6 +68,10 @@ class AskReport:
     @property
     def sentence(self) -> str:
         """Say it."""
+        return self.summary()
+
+    def summary(self) -> str:
+        """Say what every kind of asking has in common."""
         parts = [f"{self.asked - self.failed} new answers, {self.known} already here"]
         if self.finishes.get("cannot"):
             parts.append(f"{self.finishes['cannot']} outside what the teacher can do")
@@ -207,8 +211,12 @@ async def ask_questions(
     stage: str = "ask",
     door: Door | None = None,
     run_id: str | None = None,
+    close: bool = True,
 ) -> AskReport:
-    """Ask each teacher its own questions; the asynchronous heart of ``ask`` and of repair."""
+    """Ask each teacher its own questions; the asynchronous heart of ``ask`` and of repair.
+
+    The teachers are closed afterwards unless ``close`` says that they are asked again.
+    """
     report = AskReport()
     waiting: list[tuple[Teacher, list[Question]]] = []
     for teacher, wanted in questions:
@@ -220,7 +228,7 @@ async def ask_questions(
     gateway = (door or Door()).gateway(store, settings, run_id)
     run = _Run(store, gateway, round_id, report, reporter, stage, total)
     async with AsyncExitStack() as stack:
-        for teacher, _ in questions:
+        for teacher, _ in questions if close else ():
             stack.push_async_callback(teacher.close)
         try:
             await run.all(waiting, settings)
@@ -305,8 +313,9 @@ class _Run:
                 # The iterator is shared by a teacher's workers: each takes the next question.
                 queue = iter(missing)
                 # A teacher on this machine takes a core; one elsewhere only a connection.
-                width = settings.jobs if teacher.identity.local else settings.concurrency
-                own = settings.limits.get(teacher.identity.provider)
+                who = teacher.identity
+                width = settings.jobs if who.local else settings.concurrency
+                own = settings.limits.get(who.endpoint) or settings.limits.get(who.provider)
                 width = width if own is None or own.concurrency is None else own.concurrency
                 for _ in range(min(width, len(missing))):
                     group.create_task(self.work(teacher, queue))

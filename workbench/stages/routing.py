@@ -1,0 +1,224 @@
+"""What the store knows that a router needs: who proved what at which cost, and how far to trust.
+
+The choosing itself is ``teachers.routing``'s. Here stored runs become its figures: outcomes for the
+bandit and its simulation, and the student's agreement with itself against the judge's verdicts for
+the confidence that live use goes by.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from workbench.errors import InputError
+from workbench.settings import Settings
+from workbench.stages.judge import judge_answers, verdicts_of
+from workbench.stages.prompts import student_messages
+from workbench.stages.student import Pupil, answer_tasks
+from workbench.store.database import Store
+from workbench.store.tables import AnswerRow, ReliabilityRow, TaskRow
+from workbench.store.views import asking
+from workbench.tasks import Task
+
+if TYPE_CHECKING:
+    from teachers.pricing import PriceBook
+    from teachers.protocol import Teacher
+    from teachers.routing import ConfidenceRouter, DatasetRouter, Stored
+    from workbench.stages.events import Reporter
+
+__all__ = [
+    "Calibration",
+    "calibrate_student",
+    "dataset_router",
+    "self_agreement",
+    "stored_router",
+    "stored_runs",
+]
+
+SAMPLES = 4
+"""Draws beside the greedy answer whose agreement with it is the student's raw score."""
+
+_WARMTH = 0.7
+
+
+def stored_runs(store: Store, settings: Settings) -> list[Stored]:
+    """Return every judged first answer as an outcome, task by task, in the order of the tasks.
+
+    An honest "cannot" is an outcome without a proof. Answers without a known cost are left out.
+    """
+    from teachers.routing import Stored
+
+    query = (
+        select(AnswerRow, TaskRow.category)
+        .join(TaskRow, col(TaskRow.id) == col(AnswerRow.task_id))
+        .where(AnswerRow.attempt == 0, col(AnswerRow.cost).is_not(None))
+        .order_by(col(AnswerRow.task_id), col(AnswerRow.id))
+    )
+    with store.read() as session:
+        rows = list(session.exec(query))
+    found = verdicts_of(
+        store, settings, [(r.candidate_id or "", r.task_id) for r, _ in rows], or_latest=True
+    )
+    outcomes: dict[str, dict[str, tuple[bool, Decimal]]] = defaultdict(dict)
+    categories: dict[str, str] = {}
+    for row, category in rows:
+        verdict = found.get((row.candidate_id or "", row.task_id))
+        if row.candidate_id is not None and verdict is None:
+            continue  # nobody has judged it: neither right nor wrong
+        right = verdict is not None and verdict.verdict == "proved"
+        categories[row.task_id] = category
+        outcomes[row.task_id][row.source_id] = (right, Decimal(row.cost or 0))
+    return [Stored(task, categories[task], outcomes[task]) for task in sorted(outcomes)]
+
+
+def dataset_router(
+    store: Store,
+    settings: Settings,
+    teachers: Sequence[Teacher],
+    tokens: Mapping[str, tuple[int, int]],
+    book: PriceBook,
+    *,
+    seed: int = 0,
+) -> DatasetRouter:
+    """Return a router over ``teachers`` that knows what earlier answers of theirs came to.
+
+    ``tokens`` is the most that one question to each teacher takes, in and out; a source that has
+    answered before is priced by what its answers really cost.
+    """
+    from teachers.model import Usage
+    from teachers.routing import DatasetRouter
+
+    names = {teacher.name for teacher in teachers}
+    runs = stored_runs(store, settings)
+    paid: dict[str, list[Decimal]] = defaultdict(list)
+    for run in runs:
+        for source, (_, cost) in run.outcomes.items():
+            paid[source].append(cost)
+    prices: dict[str, Decimal] = {}
+    for teacher in teachers:
+        if paid[teacher.name]:
+            known = paid[teacher.name]
+            prices[teacher.name] = sum(known, Decimal(0)) / len(known)
+            continue
+        price = book.price(teacher.identity)
+        most = None if price is None else price.cost(Usage(*tokens[teacher.name]))
+        if most is None:
+            raise InputError(
+                f"No price is known for {teacher.name}.", "Say it: workbench sources price --help"
+            )
+        prices[teacher.name] = most
+    router = DatasetRouter(prices, seed=seed)
+    for run in runs:
+        for source, (right, cost) in run.outcomes.items():
+            if source in names:
+                router.learn(source, run.category, proved=right, cost=cost)
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a student's agreement with itself relates to being right, over ``tasks`` tasks."""
+
+    source: str
+    fit_id: str
+    tasks: int
+    passed: int
+    router: ConfidenceRouter
+
+
+def self_agreement(pupil: Pupil, tasks: Sequence[Task], *, max_tokens: int = 256) -> list[float]:
+    """Return for each task the share of draws that say the same code as the greedy answer.
+
+    The score costs only local work, needs no logits, and is 0 where there is no code at all.
+    """
+    conversations = [student_messages(task) for task in tasks]
+    greedy = pupil.student.generate(conversations, max_tokens=max_tokens)
+    first = [_code(each.text, task) for each, task in zip(greedy, tasks, strict=True)]
+    same: Counter[int] = Counter()
+    for draw in range(SAMPLES):
+        drawn = pupil.student.generate(
+            conversations, max_tokens=max_tokens, temperature=_WARMTH, seed=draw + 1
+        )
+        for place, (each, task) in enumerate(zip(drawn, tasks, strict=True)):
+            same[place] += first[place] is not None and _code(each.text, task) == first[place]
+    return [same[place] / SAMPLES for place in range(len(tasks))]
+
+
+def _code(text: str, task: Task) -> str | None:
+    """Return the code of an answer in one settled layout, or None where there is none."""
+    import ast
+
+    from teachers import extract_code
+
+    found = extract_code(text, task.entry_point).code
+    return None if found is None else ast.dump(ast.parse(found))
+
+
+def calibrate_student(
+    store: Store,
+    settings: Settings,
+    pupil: Pupil,
+    tasks: Sequence[Task],
+    *,
+    threshold: float,
+    reporter: Reporter,
+    counts: tuple[str, ...] = ("proved",),
+) -> Calibration:
+    """Let the student answer ``tasks``, judge it, and store how its score foretells the verdict."""
+    from teachers.routing import calibrate
+
+    answered = answer_tasks(store, settings, pupil, tasks, role="student", reporter=reporter)
+    judge_answers(store, settings, list(answered.values()), reporter=reporter)
+    passed = _passed(store, settings, answered, counts)
+    scores = self_agreement(pupil, tasks)
+    history = [(score, task.id in passed) for score, task in zip(scores, tasks, strict=True)]
+    router = calibrate(history, threshold=threshold)
+    fit_id = uuid.uuid4().hex[:12]
+    with store.write() as session:
+        for each in router.bins:
+            session.add(
+                ReliabilityRow(
+                    fit_id=fit_id,
+                    source_id=pupil.source_id,
+                    category="",
+                    low=each.low,
+                    high=each.high,
+                    count=each.count,
+                    predicted=each.predicted,
+                    observed=each.observed,
+                )
+            )
+    return Calibration(pupil.source_id, fit_id, len(tasks), len(passed), router)
+
+
+def _passed(
+    store: Store, settings: Settings, answered: Mapping[str, int], counts: tuple[str, ...]
+) -> set[str]:
+    with store.read() as session:
+        rows = [session.get(AnswerRow, number) for number in answered.values()]
+    known = [row for row in rows if row is not None]
+    found = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r in known])
+    return {task for (_, task), verdict in found.items() if verdict.verdict in counts}
+
+
+def stored_router(store: Store, source: str, threshold: float) -> ConfidenceRouter:
+    """Return the router of the student's newest calibration; ``InputError`` without one."""
+    from teachers.routing import Bin, ConfidenceRouter
+
+    with store.engine.connect() as connection:
+        bars = asking.reliability(connection, source)
+    if not bars:
+        raise InputError(
+            f"Nobody has measured how far {source} can be trusted.",
+            "Do it once: workbench route calibrate",
+        )
+    return ConfidenceRouter(
+        threshold,
+        tuple(Bin(b.low, b.high, b.count, b.predicted, b.observed) for b in bars),
+    )

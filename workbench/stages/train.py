@@ -31,6 +31,7 @@ __all__ = [
     "shipped_base",
     "snapshot_examples",
     "train_round",
+    "training_fields",
     "training_plan",
 ]
 
@@ -63,6 +64,19 @@ def training_plan(given: dict[str, Any]) -> TrainingPlan:
             f"The training setting {field} = {first['input']!r} is not usable: {first['msg']}.",
             "Correct it or leave it out.",
         ) from error
+
+
+def training_fields() -> dict[str, Any]:
+    """Return what a form needs: methods, presets with their values, and all defaults; no torch."""
+    from distill.config import ONLY, TrainingPlan
+    from distill.presets import PRESETS
+
+    return {
+        "methods": ["sft", "dpo", "kto", "grpo", "gkd", "gold"],
+        "presets": {name: dict(values) for name, values in PRESETS.items()},
+        "only": {name: list(methods) for name, methods in ONLY.items()},
+        "defaults": TrainingPlan().model_dump(mode="json"),
+    }
 
 
 def read_plan(lora: Path | None, training: Path | None) -> dict[str, Any]:

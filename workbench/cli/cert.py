@@ -11,7 +11,7 @@ from workbench.cli.bundles import mistakes, trusted, unpacked
 from workbench.cli.output import emit_json, emit_table, note
 
 if TYPE_CHECKING:
-    from workbench.certificate import Report
+    from workbench.certificate import PublicKey, Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -92,7 +92,12 @@ def verify(
         refused = revoked_keyids() | (revoked_keyids(revoked) if revoked else frozenset())
         if recheck:
             note("re-checking: deriving, solving by Z3 and cvc5, running counterexamples and tests")
-        report = check(folder, trusted(key), policy=demands, recheck=recheck, revoked=refused)
+        keys = trusted(key)
+        report = None
+        if not demands.model_fields_set:
+            report = _remembered(folder, keys, recheck, refused)
+        if report is None:
+            report = check(folder, keys, policy=demands, recheck=recheck, revoked=refused)
     if json:
         emit_json(report.to_json())
     else:
@@ -235,6 +240,25 @@ def pack(
     with mistakes():
         write(bundle, out)
     typer.echo(f"{out} ({out.stat().st_size:,} bytes)")
+
+
+def _remembered(
+    folder: Path, keys: list[PublicKey], recheck: bool, revoked: frozenset[str]
+) -> Report | None:
+    """Verify a bundle of this home and note the outcome there; None when it is none of ours."""
+    from workbench.settings import load_settings
+
+    settings = load_settings()
+    if not folder.resolve().is_relative_to(settings.certificates.resolve()):
+        return None
+    from workbench.stages.verifying import known_certificate, verify_known
+    from workbench.store.database import open_store
+
+    with open_store(settings) as store:
+        row = known_certificate(store, folder)
+        if row is None or row.keyid not in {k.keyid for k in keys if k.keyid not in revoked}:
+            return None
+        return verify_known(store, settings, row, keys, recheck=recheck, revoked=revoked)
 
 
 def _print(report: Report) -> None:

@@ -1,229 +1,281 @@
-"""The prover against CrossHair: the same functions, contracts, machine and time for each.
+"""The judge on every suite, and CrossHair on the same functions with the same budget.
 
-    python benchmarks/judge_vs_crosshair.py --seconds 5 [--suite small] [--limit N]
+    python benchmarks/judge_vs_crosshair.py [--suite NAME] [--limit N] [--jobs N] [--minutes M]
 
-Suites are JSON Lines of functions with contracts and a known truth. They are not part of the
-repository: ``WORKBENCH_BENCH`` names their folder; without it the project's own samples are used
-(their mutants are the violated ones). Each function is judged in a process of its own, one at a
-time. ``wrong`` counts verdicts that contradict the known truth; a refutation counts only as a claim
-here (the judge replays it).
+One line a suite: what holds by verdict, what is violated by verdict, what is wrong, CPU times, and
+the share of proofs that a second solver confirmed. ``wrong`` counts verdicts that contradict the
+known truth; it is the exit status. CrossHair is run on an evenly spread sample, and the judge's own
+figures on that same sample stand above it. What was judged is kept in ``--results`` and not judged
+again while the judge's code stays the same, so a run that was cut short goes on where it stopped.
+
+The suites that are not the project's own lie in the folder that ``WORKBENCH_BENCH`` names.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import hashlib
 import json
-import multiprocessing
-import os
+import queue
+import re
 import statistics
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SUITES = {
-    "small": "small_contracts.jsonl",
-    "deal": "deal_contracts.jsonl",
-    "verina": "contracts_verina_clover.jsonl",
-    "nagini": "contracts_humaneval_nagini_even.jsonl",
-}
-RESOURCES_A_SECOND = 3_000_000
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import _judge_engines as engines  # noqa: E402
+from benchmarks import _judge_suites as suites  # noqa: E402
+from benchmarks._judge_engines import Finding, Runner  # noqa: E402
+from benchmarks._judge_suites import Item  # noqa: E402
+
+RIGHT = ("proved", "partial", "bounded", "tested", "unknown")
+NEVER_RETURNS = {"small/mc91/b"}
+"""Violated by not returning, so a proof for the calls that return is no mistake."""
+Answer = tuple[Item, Finding]
 
 
-@dataclass(frozen=True)
-class Item:
-    """One function with its contract and the known truth."""
-
-    name: str
-    code: str
-    entry: str
-    params: tuple[tuple[str, str], ...]
-    returns: str | None
-    requires: tuple[str, ...]
-    ensures: tuple[str, ...]
-    raises: tuple[str, ...]
-    holds: bool
-
-    @property
-    def signature(self) -> str:
-        """The task's signature as a line of Python."""
-        params = ", ".join(f"{n}: {t}" for n, t in self.params)
-        return f"def {self.entry}({params})" + (f" -> {self.returns}" if self.returns else "")
+# ---------------------------------------------------------------- what was judged before
 
 
-def read_suite(path: Path) -> list[Item]:
-    """Items of a suite file; those whose truth is unknown are left out."""
-    items = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["expected"] not in ("holds", "violated"):
-            continue
-        tree = ast.parse(row["source"])
-        body = [
-            n for n in tree.body if not (isinstance(n, ast.FunctionDef) and n.name == row["entry"])
-        ]
-        items.append(
-            Item(
-                row["id"],
-                "\n".join(ast.unparse(n) for n in body),
-                row["function"],
-                tuple((n, t) for n, t in row["params"]),
-                row.get("returns"),
-                tuple(row["requires"]),
-                tuple(row["ensures"]),
-                tuple(row.get("raises_ok") or ()),
-                row["expected"] == "holds",
-            )
-        )
-    return items
+class Results:
+    """Findings by key, in a file that only grows."""
 
-
-def own_samples() -> list[Item]:
-    """The samples of the tests, each with its mutant."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from tests.judge.provable import LOOPS, RECURSION, STRAIGHT
-
-    items = []
-    for sample in [*STRAIGHT, *LOOPS, *RECURSION]:
-        for holds, code in ((True, sample.code), (False, sample.broken)):
-            functions = [n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef)]
-            spec = next(n for n in functions if n.name == "f")
-            params = tuple(
-                (a.arg, ast.unparse(a.annotation)) for a in spec.args.args if a.annotation
-            )
-            returns = ast.unparse(spec.returns) if spec.returns else None
-            items.append(
-                Item(
-                    sample.name, code, "f", params, returns,
-                    sample.requires, sample.ensures, sample.raises, holds,
+    def __init__(self, path: Path, *, seconds: float, keep: bool) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._version = {"workbench": "any" if keep else code_digest(ROOT / "judge")}
+        self._seconds = seconds
+        self.found: dict[str, Finding] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                self.found[row["any" if keep and row["engine"] == "workbench" else "key"]] = (
+                    Finding(**row["finding"])
                 )
-            )  # fmt: skip
-    return items
+
+    def keys(self, engine: str, item: Item) -> tuple[str, str]:
+        """The key of a finding, and the key that does not depend on the judge's version."""
+        spoken = repr((engine, self._seconds, item.suite, item.submission))
+        any_version = hashlib.sha256(spoken.encode()).hexdigest()[:24]
+        version = self._version.get(engine) or peer_version(engine)
+        if version == "any":
+            return any_version, any_version
+        return hashlib.sha256(f"{version} {spoken}".encode()).hexdigest()[:24], any_version
+
+    def get(self, engine: str, item: Item) -> Finding | None:
+        """What was found before, or None."""
+        return self.found.get(self.keys(engine, item)[0])
+
+    def put(self, engine: str, item: Item, finding: Finding) -> None:
+        """Keep a finding at once."""
+        key, any_version = self.keys(engine, item)
+        row = {"key": key, "any": any_version, "engine": engine, "suite": item.suite,
+               "id": item.id, "finding": finding.record()}  # fmt: skip
+        with self._lock:
+            self.found[key] = finding
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
 
-# ---------------------------------------------------------------- the two engines
+def code_digest(folder: Path) -> str:
+    """A digest of all Python files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
-def judge_one(item: Item, seconds: float) -> str:
-    """The prover's word: proved, refuted, or anything else as unknown."""
-    from judge.contract import Budget, Contract
-    from judge.prove import prove
+def peer_version(engine: str) -> str:
+    """The installed version of a peer."""
+    from importlib.metadata import version
 
-    budget = Budget(rlimit=int(seconds * RESOURCES_A_SECOND))
-    contract = Contract(item.requires, item.ensures, item.raises)
-    return prove(item.code, item.entry, contract, budget, signature=item.signature).outcome
+    return version({"CrossHair": "crosshair-tool"}[engine])
 
 
-def crosshair_one(item: Item, seconds: float) -> str:
-    """CrossHair's word on the same contract, written as a PEP 316 docstring."""
-    import tempfile
+# ---------------------------------------------------------------- judging
 
-    from crosshair.core_and_libs import analyze_function, run_checkables
-    from crosshair.options import AnalysisKind, AnalysisOptionSet
-    from crosshair.statespace import MessageType
 
-    text = crosshair_source(item)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "subject_of_bench.py").write_text(text, encoding="utf-8")
-        sys.path.insert(0, folder)
-        module = __import__("subject_of_bench")
-        options = AnalysisOptionSet(
-            analysis_kind=(AnalysisKind.PEP316,),
-            per_condition_timeout=seconds,
-            max_uninteresting_iterations=sys.maxsize,
-            report_all=True,
+def judge(
+    engine: str, items: Sequence[Item], results: Results, options: argparse.Namespace, until: float
+) -> list[Answer]:
+    """Judge the items that were not judged before, until time is over; return what is known."""
+    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    for item in items:
+        if results.get(engine, item) is None:
+            waiting.put(item)
+
+    def work() -> None:
+        runner = Runner(engine, options.seconds)
+        while time.monotonic() < until:
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                break
+            results.put(engine, item, runner.run(item.submission))
+        runner.close()
+
+    threads = [threading.Thread(target=work) for _ in range(options.jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [(item, found) for item in items if (found := results.get(engine, item)) is not None]
+
+
+# ---------------------------------------------------------------- the table
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The figures of one engine on one suite."""
+
+    holds: Counter[str]
+    violated: Counter[str]
+    wrong: list[str]
+    prove_ms: list[float]
+    refute_ms: list[float]
+    confirmed: int
+    proofs: int
+
+    @classmethod
+    def of(cls, answers: Sequence[Answer]) -> Line:
+        """Count the answers of one engine."""
+        proofs = [f for _, f in answers if f.word == "proved"]
+        return cls(
+            Counter(f.word for i, f in answers if i.holds),
+            Counter(f.word for i, f in answers if not i.holds),
+            [f"{i.id} ({f.word})" for i, f in answers if is_wrong(i, f)],
+            [1000 * f.cpu for i, f in answers if i.holds and f.word == "proved"],
+            [1000 * f.cpu for i, f in answers if not i.holds and f.word == "refuted"],
+            sum(f.recheck == "confirmed" for f in proofs),
+            sum(f.recheck != "" for f in proofs),
         )
-        messages = list(run_checkables(analyze_function(module.subject_of_bench, options)))
-    states = {m.state for m in messages}
-    if states & {MessageType.POST_FAIL, MessageType.EXEC_ERR, MessageType.POST_ERR}:
-        return "refuted"
-    return "proved" if states == {MessageType.CONFIRMED} else "unknown"
 
 
-def crosshair_source(item: Item) -> str:
-    """The function wrapped so that contract and types are where CrossHair reads them."""
-    params = ", ".join(f"{n}: {t}" for n, t in item.params)
-    names = ", ".join(n for n, _ in item.params)
-    lines = ["from typing import *", item.code, f"def subject_of_bench({params}):", '    """']
-    lines += [f"    pre: {r}" for r in item.requires]
-    body = " and ".join(f"({e})" for e in item.ensures) or "True"
-    lines += ["    post: True", f"    raises: {', '.join(item.raises)}" if item.raises else ""]
-    olds = "".join(f"    old_{n} = __import__('copy').deepcopy({n})\n" for n, _ in item.params)
-    for name, _ in item.params:
-        body = body.replace(f"old({name})", f"old_{name}")
-    call = f"    result = {item.entry}({names})\n    assert {body}\n    return result\n"
-    return "\n".join([*lines, '    """', olds + call])
+def is_wrong(item: Item, finding: Finding) -> bool:
+    """Whether the verdict contradicts the truth."""
+    if item.holds:
+        return finding.word in ("refuted", "unsafe", "malformed", "vacuous", "bad_contract")
+    if item.id in NEVER_RETURNS:
+        return finding.word in ("proved", "bounded")
+    return finding.word in ("proved", "partial")
 
 
-Engine = Callable[[Item, float], str]
+HEAD = (
+    f"{'suite':<11}{'':<11}{'holds':>6}{'proved':>8}{'partial':>8}{'bounded':>8}{'tested':>7}"
+    f"{'unkn.':>6} |{'viol.':>6}{'refuted':>8}{'left':>5} |{'WRONG':>6}{'error':>6} |"
+    f"{'prove ms: med':>14}{'p95':>7}{'refute ms: med':>15}{'p95':>7}{'cvc5':>7}"
+)
 
 
-def _child(engine: Engine, item: Item, seconds: float, out: Any) -> None:
-    start = time.process_time()
-    word = engine(item, seconds)
-    out.send((word, time.process_time() - start))
+def print_line(suite: str, engine: str, answers: Sequence[Answer]) -> None:
+    """Print the figures of one engine on one suite."""
+    line = Line.of(answers)
+    held, lost = line.holds, line.violated
+    true, false = sum(held.values()), sum(lost.values())
+    errors = sum(f.word in ("error", "killed", "crash") for _, f in answers)
+    cells = [f"{share(held['proved'], true):>8}", f"{held['partial']:>8}", f"{held['bounded']:>8}"]
+    cells += [f"{held['tested']:>7}", f"{held['unknown']:>6} |", f"{false:>6}"]
+    cells += [f"{share(lost['refuted'] + lost['unsafe'], false):>8}"]
+    cells += [f"{false - lost['refuted'] - lost['unsafe']:>5} |", f"{len(line.wrong):>6}"]
+    cells += [f"{errors:>6} |", f"{middle(line.prove_ms):>14}", f"{p95(line.prove_ms):>7}"]
+    cells += [f"{middle(line.refute_ms):>15}", f"{p95(line.refute_ms):>7}"]
+    cells += [f"{share(line.confirmed, line.proofs):>7}"]
+    print(f"{suite:<11}{engine:<11}{true:>6}{''.join(cells)}", flush=True)
+    if line.wrong and suite not in suites.SECRET:
+        print(f"{'':<11}WRONG: {', '.join(line.wrong)}")
 
 
-def run(engine: Engine, item: Item, seconds: float) -> tuple[str, float]:
-    """One function in a process of its own: (word, CPU seconds)."""
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.Process(target=_child, args=(engine, item, seconds, theirs))
-    process.start()
-    theirs.close()
-    answer: tuple[str, float] = ("unknown", seconds)
-    if ours.poll(seconds * 4 + 20):
-        try:
-            answer = ours.recv()
-        except EOFError:
-            answer = ("crash", 0.0)
-    process.kill()
-    process.join()
-    return answer
+def share(part: int, whole: int) -> str:
+    """``12 80%``, or a dash."""
+    return f"{part} {100 * part // whole}%" if whole else "-"
 
 
-def report(name: str, items: list[Item], seconds: float) -> int:
-    """Judge a suite with both engines, print the table; returns the prover's wrong verdicts."""
-    true = sum(i.holds for i in items)
-    print(f"\n{name}: {true} true, {len(items) - true} violated, {seconds:g} s each")
-    print(f"{'':<12}{'proved':>12}{'refuted':>12}{'wrong':>8}{'median ms':>12}")
-    wrong_here = 0
-    engines: list[tuple[str, Engine]] = [("prover", judge_one), ("CrossHair", crosshair_one)]
-    for label, engine in engines:
-        answers = [(i, *run(engine, i, seconds)) for i in items]
-        proved = sum(i.holds and w == "proved" for i, w, _ in answers)
-        refuted = sum(not i.holds and w == "refuted" for i, w, _ in answers)
-        wrong = [i.name for i, w, _ in answers if w == ("refuted" if i.holds else "proved")]
-        times = [t for i, w, t in answers if i.holds and w == "proved"]
-        median = f"{1000 * statistics.median(times):.0f}" if times else "-"
-        print(
-            f"{label:<12}{f'{proved}/{true}':>12}{f'{refuted}/{len(items) - true}':>12}"
-            f"{len(wrong):>8}{median:>12}"
-        )
-        if wrong:
-            print(f"{'':<12}wrong: {', '.join(wrong[:8])}")
-        if label == "prover":
-            wrong_here = len(wrong)
-    return wrong_here
+def middle(values: Sequence[float]) -> str:
+    """The median, or a dash."""
+    return f"{statistics.median(values):.0f}" if values else "-"
+
+
+def p95(values: Sequence[float]) -> str:
+    """The 95th percentile, or a dash."""
+    return f"{sorted(values)[int(0.95 * (len(values) - 1))]:.0f}" if values else "-"
+
+
+def construct(reason: str) -> str:
+    """A reason without the names, numbers and lines of one program."""
+    text = re.sub(r"`[^`]*`|'[^']*'", "`…`", reason.strip().split("\n", 1)[0])
+    text = re.sub(r"\bon line \d+|\(?line \d+\)?:?", "", text)
+    return re.sub(r"\d+", "n", text).strip(" .:")[:110]
+
+
+def print_reasons(answers: Sequence[Answer], most: int) -> None:
+    """Print why true ones were not proved and wrong ones not refuted, by construct."""
+    reasons: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    for item, found in answers:
+        settled = "proved" if item.holds else "refuted"
+        if found.word == settled or item.suite in suites.SECRET or is_wrong(item, found):
+            continue
+        why = f"{found.word}: {construct(found.reason)}"
+        reasons[why] += 1
+        examples.setdefault(why, []).append(item.id)
+    print("\nnot settled, by reason:")
+    for why, count in reasons.most_common(most):
+        print(f"{count:>5}  {why}\n       {', '.join(examples[why][:5])}")
 
 
 def main() -> int:
-    """Run the suites that are there."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--suite", choices=[*SUITES, "own"], action="append")
-    parser.add_argument("--limit", type=int, default=0)
-    options = parser.parse_args()
-    root = Path(__file__).resolve().parents[1]
-    folder = Path(os.environ.get("WORKBENCH_BENCH", root.parent / "shared" / "bench"))
-    wanted = options.suite or [n for n, f in SUITES.items() if (folder / f).exists()] or ["own"]
-    wrong = 0
-    for name in wanted:
-        items = own_samples() if name == "own" else read_suite(folder / SUITES[name])
-        wrong += report(name, items[: options.limit or None], options.seconds)
+    """Run the suites and print the table; returns the number of wrong verdicts, at most 1."""
+    options = parse()
+    until = time.monotonic() + 60 * options.minutes
+    results = Results(options.results, seconds=options.seconds, keep=options.keep)
+    peers = [e for e in engines.ENGINES if e != "workbench" and engines.installed(e)]
+    names = options.suite or [n for n in suites.NAMES if suites.available(n)]
+    print(f"budget {options.seconds:g} s a function, peers on {options.sample} a suite, CPU times")
+    print(HEAD)
+    everything: list[Answer] = []
+    for place, name in enumerate(names):
+        items = suites.spread(suites.load(name), options.limit)
+        fair = time.monotonic() + max(0.0, until - time.monotonic()) / (len(names) - place)
+        answers = judge("workbench", items, results, options, fair)
+        everything += answers
+        print_line(name, f"{len(answers)} of {len(items)}", answers)
+        with_contract = [i for i in items if not (i.submission.tests or i.submission.test_code)]
+        sample = suites.spread(with_contract, options.sample) if options.sample else []
+        for peer in peers if sample else ():
+            heard = judge(peer, sample, results, options, fair + 10 * options.seconds)
+            same = {item.id for item, _ in heard}
+            print_line("", "  sample", [a for a in answers if a[0].id in same])
+            print_line("", f"  {peer}", heard)
+    print_reasons(everything, options.reasons)
+    wrong = [a for a in everything if is_wrong(*a)]
+    print(f"\n{len(wrong)} wrong verdicts in {len(everything)}")
     return 1 if wrong else 0
+
+
+def parse() -> Any:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--suite", choices=suites.NAMES, action="append")
+    parser.add_argument("--seconds", type=float, default=5.0, help="the budget of one function")
+    parser.add_argument("--limit", type=int, default=0, help="items a suite, evenly spread")
+    parser.add_argument(
+        "--sample", type=int, default=8, help="items a suite for the peers; 0: none"
+    )
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=28.0, help="when to stop asking for more")
+    parser.add_argument("--reasons", type=int, default=15, help="how many reasons to list")
+    parser.add_argument("--results", type=Path, default=ROOT / ".bench" / "judge.jsonl")
+    parser.add_argument("--keep", action="store_true", help="use findings of older code too")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""The functions with a known truth on which the judge is measured, suite by suite.
+
+The project's own corpora lie in ``tests/judge/corpus``. The others are third-party data that is not
+part of the repository; ``WORKBENCH_BENCH`` names their folder. It measures nothing itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sandbox_agreement import canonical, folder, quixbugs, read
+from judge.contract import Contract, Submission
+
+OWN = Path(__file__).resolve().parents[1] / "tests" / "judge" / "corpus"
+GIVEN = {
+    "small": "small_contracts.jsonl",
+    "verina": "contracts_verina_clover.jsonl",
+    "nagini": "contracts_humaneval_nagini_even.jsonl",
+    "pairs": "pairs_humaneval_contract_x_llm_even.jsonl",
+    "deal": "deal_contracts.jsonl",
+    "semantics": "deal_semantics.jsonl.gz",
+}
+TESTED = {"quixbugs": quixbugs, "canonical": canonical}
+NAMES = ("dev", "held", "untouched", "false", *GIVEN, *TESTED)
+SECRET = frozenset({"untouched"})
+"""Suites of which only totals are printed, so that nothing is tuned on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One submission with the truth about it."""
+
+    suite: str
+    submission: Submission
+    holds: bool
+
+    @property
+    def id(self) -> str:
+        """The submission's name within its suite."""
+        return self.submission.id
+
+
+def available(name: str) -> bool:
+    """Whether the suite's data is on this machine."""
+    return (OWN / f"{name}.jsonl").is_file() or (name in (*GIVEN, *TESTED) and folder() is not None)
+
+
+def load(name: str) -> list[Item]:
+    """Return the suite's items; those whose truth is not known are left out."""
+    if (own := OWN / f"{name}.jsonl").is_file():
+        return list(_own(name, own))
+    place = folder()
+    if place is None:
+        return []
+    if name in TESTED:
+        return [Item(name, item.submission, item.passes) for item in TESTED[name](place)]
+    make = _closed if name == "semantics" else _given
+    rows = [row for row in read(place / GIVEN[name]) if row["expected"] in ("holds", "violated")]
+    return [Item(name, make(row), row["expected"] == "holds") for row in rows]
+
+
+def _own(name: str, path: Path) -> Iterator[Item]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row: dict[str, Any] = json.loads(line)
+        contract = Contract(
+            tuple(row["requires"]), tuple(row["ensures"]), tuple(row["raises"]),
+            row.get("helpers", ""),
+        )  # fmt: skip
+        submission = Submission(row["id"], row["entry_point"], row["code"], contract)
+        yield Item(name, submission, row["expected"] == "holds")
+
+
+def _given(row: dict[str, Any]) -> Submission:
+    """The function under test with its contract split out; ``check`` stays as dead code."""
+    parameters = ", ".join(f"{name}: {kind}" for name, kind in row["params"])
+    returns = f" -> {row['returns']}" if row.get("returns") else ""
+    contract = Contract(
+        tuple(row["requires"]), tuple(row["ensures"]), tuple(row.get("raises_ok") or ()),
+        row.get("spec_helpers") or "",
+    )  # fmt: skip
+    signature = f"def {row['function']}({parameters}){returns}:"
+    return Submission(row["id"], row["function"], row["source"], contract, signature=signature)
+
+
+def _closed(row: dict[str, Any]) -> Submission:
+    """A closed program: ``check`` returns without raising."""
+    contract = Contract(raises=tuple(row.get("raises_ok") or ()))
+    return Submission(row["id"], row["entry"], row["source"], contract)
+
+
+def spread(items: list[Item], most: int) -> list[Item]:
+    """Up to ``most`` items, evenly spread over the suite; half of them true where that is so."""
+    if most <= 0 or len(items) <= most:
+        return items
+    true, false = [i for i in items if i.holds], [i for i in items if not i.holds]
+    half = min(len(true), max(most // 2, most - len(false)))
+    chosen = {id(i) for part, n in ((true, half), (false, most - half)) for i in _evenly(part, n)}
+    return [item for item in items if id(item) in chosen]
+
+
+def _evenly(items: list[Item], count: int) -> list[Item]:
+    return [items[place * len(items) // count] for place in range(count)]

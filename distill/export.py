@@ -46,38 +46,74 @@ def merge(
     Raises ``DistillError`` when the adapter does not belong to the base, ``folder`` exists, or the
     merged model would not answer as the adapted one does.
     """
-    import torch
-
     if folder.exists():
         raise DistillError(f"{folder} exists already; give a folder that does not")
+    found = in_memory(base, adapter, prompts=prompts)
+    if not found.same:
+        raise DistillError(
+            f"the merged model differs from base plus adapter by {found.difference:.3g} in a "
+            "logit; nothing was written, deploy the adapter as it is"
+        )
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with quiet():
+            found.model.save_pretrained(part)
+            found.tokenizer.save_pretrained(part)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise DistillError(f"{folder} cannot be written: {error.strerror or error}") from error
+    os.replace(part, folder)
+    return Merged(folder, base_digest(folder), found.difference, found.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedModel:
+    """Base and adapter as one model in memory, and how it compares with the two apart."""
+
+    model: Any
+    tokenizer: Any
+    difference: float
+    """Largest difference of a logit between merged and adapted."""
+    moved: float
+    """Largest difference of a logit between adapted and plain base; 0 for an idle adapter."""
+    positions: int
+    same: bool
+    """Within the tolerance, and with the same likeliest token everywhere."""
+
+
+def in_memory(base: str | Path, adapter: Path, *, prompts: Sequence[str] = PROBES) -> MergedModel:
+    """Merge ``adapter`` into ``base`` in memory and compare logits on ``prompts``; writes nothing.
+
+    Raises ``DistillError`` when the adapter does not belong to the base.
+    """
+    import torch
+
     read(adapter, base_digest=base_digest(base))
     tokenizer = load_tokenizer(base)
     model, _ = attach(load_model(base, "cpu"), adapter)
     model.eval()
     with torch.inference_mode():
         before = [_logits(model, tokenizer, prompt) for prompt in prompts]
+        with model.disable_adapter():
+            plain = [_logits(model, tokenizer, prompt) for prompt in prompts]
     with quiet():
         _untie(model)
         merged = model.merge_and_unload()
     with torch.inference_mode():
         after = [_logits(merged, tokenizer, prompt) for prompt in prompts]
-    difference = max(float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
+    difference = _furthest(before, after)
     same = all(
         bool((a.argmax(-1) == b.argmax(-1)).all()) for a, b in zip(before, after, strict=True)
     )
-    if difference > TOLERANCE or not same:
-        raise DistillError(
-            f"the merged model differs from base plus adapter by {difference:.3g} in a logit; "
-            "nothing was written, deploy the adapter as it is"
-        )
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    with quiet():
-        merged.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-    os.replace(part, folder)
-    positions = sum(len(one) for one in before)
-    return Merged(folder, base_digest(folder), difference, positions)
+    return MergedModel(
+        merged, tokenizer, difference, _furthest(before, plain),
+        sum(len(one) for one in before), same and difference <= TOLERANCE,
+    )  # fmt: skip
+
+
+def _furthest(one: Sequence[Any], other: Sequence[Any]) -> float:
+    return max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
 
 
 def _logits(model: Any, tokenizer: Any, prompt: str) -> Any:

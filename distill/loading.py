@@ -103,3 +103,10 @@ def load_model(base: str | Path, device: str, *, dtype: str = "auto") -> Any:
             use_safetensors=True,
         )  # fmt: skip
     return model.to(device)
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Return the tokens at which generation stops: the model's configured ones, the tokenizer's."""
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    many = configured if isinstance(configured, list) else [configured]
+    return frozenset(i for i in (*many, tokenizer.eos_token_id) if i is not None)

@@ -32,6 +32,8 @@ COMMANDS: dict[str, str] = {
     "ask": "Let teachers and the student answer tasks.",
     "compare": "Ask one task of several sources, and judge each answer as it comes.",
     "sources": "Show who answers, the bill, what stands against them, and prices.",
+    "route": "Choose whom to ask: by kind, by confidence, by cost of a proved answer.",
+    "models": "List, show, pull and recommend models of the local engine.",
     "judge": "Judge candidates from a JSON Lines file.",
     "proof": "Ask both solvers again about what a stored verdict rests on.",
     "check": "Judge the functions of a Python file by their own contracts.",
@@ -39,12 +41,14 @@ COMMANDS: dict[str, str] = {
     "train": "Retrain the student on a round's winners (LoRA).",
     "evaluate": "Compare the student before and after on held-out tasks.",
     "promote": "Let a round's student through the gate, or roll back.",
+    "student": "See, export, deploy and roll back students.",
     "rounds": "List, show, run and resume rounds.",
     "dataset": "List, show, verify and export snapshots.",
     "cert": "Issue, show and verify distillation certificates.",
     "registry": "Keep bundles in a folder, an object store or an OCI registry.",
     "key": "Make, list, export, trust and revoke signing keys.",
     "ui": "Open the dashboard.",
+    "serve": "Serve the student to OpenAI, Anthropic and Ollama clients.",
 }
 
 

@@ -20,7 +20,14 @@ from workbench.store.tables import AdapterRow, RoundRow, SettingRow, now
 if TYPE_CHECKING:
     from distill.gate import Decision
 
-__all__ = ["Promoted", "decide", "promote_round", "promoted_student", "roll_back"]
+__all__ = [
+    "Promoted",
+    "decide",
+    "override_gate",
+    "promote_round",
+    "promoted_student",
+    "roll_back",
+]
 
 _POINTER = "promoted_student"
 
@@ -33,6 +40,8 @@ class Promoted:
     source_id: str | None
     previous: tuple[str | None, ...] = ()
     """Adapters that were in use before, the latest last."""
+    override: str | None = None
+    """Why a person put it in use against the gate, and who; None where the gate said yes."""
 
 
 def promoted_student(store: Store) -> Promoted:
@@ -55,8 +64,14 @@ def promote_round(
     *,
     reporter: Reporter | None = None,
 ) -> bool:
-    """Write the gate's decision into the round and, if it is yes, move the pointer; idempotent."""
+    """Write the gate's decision into the round and, if it is yes, move the pointer; idempotent.
+
+    Before a yes becomes one, the adapter has to be fit for use: it acts, its template and end token
+    agree, and merged it computes what it computes unmerged.
+    """
     reporter = reporter or Reporter(store, None, round_id)
+    if decision.promote:
+        decision = _fit_for_use(store, round_id, decision)
     with store.write() as session:
         this = session.get(RoundRow, round_id)
         if this is None or this.adapter_id is None:
@@ -78,6 +93,49 @@ def promote_round(
             )
     reporter.done("promote", decision.reason, {"promoted": decision.promote})
     return decision.promote
+
+
+def _fit_for_use(store: Store, round_id: str, decision: Decision) -> Decision:
+    from distill.errors import DistillError
+    from distill.gate import soundness, with_checks
+
+    with store.read() as session:
+        this = session.get(RoundRow, round_id)
+        adapter = session.get(AdapterRow, this.adapter_id) if this and this.adapter_id else None
+    if adapter is None:
+        return decision  # the caller says so, with the mend
+    try:
+        checks = soundness(adapter.base, store.home / adapter.path)
+    except DistillError as error:
+        raise StageError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
+    return with_checks(decision, checks)
+
+
+def override_gate(store: Store, round_id: str, *, reason: str, author: str) -> Promoted:
+    """Put a round's student in use though the gate said no; the round keeps the gate's word.
+
+    Raises ``StageError`` without a reason, or for a round whose student was not gated yet.
+    """
+    if not reason.strip():
+        raise StageError("A student is put in use against the gate only with a reason.", "Say why.")
+    with store.write() as session:
+        this = session.get(RoundRow, round_id)
+        if this is None or this.adapter_id is None or this.promoted is None:
+            raise StageError(
+                f"Round {round_id} has not been through the gate yet.",
+                f"Run: workbench promote {round_id}",
+            )
+        pointer = _pointer(session)
+        to = Promoted(
+            this.adapter_id, this.student_source_id, (*pointer.previous, pointer.adapter_id),
+            f"{author}: {reason.strip()}",
+        )  # fmt: skip
+        if pointer.adapter_id != this.adapter_id:
+            _move(session, to)
+    Reporter(store, None, round_id).note(
+        "promote", f"Put in use by hand. {to.override}", {"override": reason, "author": author}
+    )
+    return promoted_student(store)
 
 
 def roll_back(store: Store) -> Promoted:
@@ -109,14 +167,19 @@ def _pointer(session: Session) -> Promoted:
     if row is None:
         return Promoted(None, None)
     value: dict[str, Any] = parse(row.value)
-    return Promoted(value["adapter"], value["source"], tuple(value["previous"]))
+    return Promoted(
+        value["adapter"], value["source"], tuple(value["previous"]), value.get("override")
+    )
 
 
 def _move(session: Session, to: Promoted) -> None:
     """Write the pointer; one row, so it is the old or the new one and never a mixture."""
-    value = canonical(
-        {"adapter": to.adapter_id, "source": to.source_id, "previous": list(to.previous)}
-    )
+    fields: dict[str, Any] = {
+        "adapter": to.adapter_id, "source": to.source_id, "previous": list(to.previous)
+    }  # fmt: skip
+    if to.override is not None:
+        fields["override"] = to.override
+    value = canonical(fields)
     row = session.get(SettingRow, _POINTER) or SettingRow(key=_POINTER, value=value)
     row.value = value
     session.add(row)

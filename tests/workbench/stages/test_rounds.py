@@ -15,7 +15,7 @@ from workbench.errors import BusyError, InputError, NotFoundError, StageError
 from workbench.settings import Settings
 from workbench.stages.events import Event
 from workbench.stages.plan import find_round, plan_round
-from workbench.stages.promote import promoted_student, roll_back
+from workbench.stages.promote import override_gate, promoted_student, roll_back
 from workbench.stages.round_config import FamilyChoice, RoundConfig, checked_config
 from workbench.stages.rounds import STAGES, config_of, latest_round, result_of, run_round
 from workbench.store.database import Store
@@ -225,10 +225,15 @@ def test_a_bad_training_setting_is_named_before_anything_is_planned(
         plan_round(store, settings, bad)
 
 
-def test_rolling_back_walks_through_the_students_before(store: Store) -> None:
+def test_rolling_back_walks_through_the_students_before(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from distill.gate import Decision
+    from workbench.stages import promote
     from workbench.stages.promote import promote_round
 
+    # The rows below have no weights behind them; that such are refused is tested elsewhere.
+    monkeypatch.setattr(promote, "_fit_for_use", lambda store, round_id, decision: decision)
     with pytest.raises(StageError, match="nothing to roll back"):
         roll_back(store)
     for number in (1, 2):
@@ -266,6 +271,13 @@ def test_a_no_from_the_gate_moves_no_pointer(store: Store) -> None:
         session.add(RoundRow(id="r1", number=1, config_json="{}", adapter_id="a1"))
     assert not promote_round(store, "r1", Decision(False, "Not promoted: worse.", ()))
     assert promoted_student(store).adapter_id is None
+    # A person may still, with a reason; the round keeps the gate's word.
+    with pytest.raises(StageError, match="only with a reason"):
+        override_gate(store, "r1", reason=" ", author="ada")
+    assert override_gate(store, "r1", reason="Shadow run.", author="ada").adapter_id == "a1"
+    assert promoted_student(store).override == "ada: Shadow run."
+    assert roll_back(store).adapter_id is None
+    assert promoted_student(store).override is None
     with store.read() as session:
         row = session.get(RoundRow, "r1")
     assert row is not None

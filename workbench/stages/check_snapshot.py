@@ -26,11 +26,18 @@ def check_snapshot(store: Store, snapshot: SnapshotRow) -> list[str]:
         winners = [choice for choice in apply_rule(inputs) if choice["answer"] is not None]
     except ValueError as error:
         return [f"The recorded rule cannot be applied: {error}."]
-    problems: list[str] = []
+    gone = {one["task"] for one in inputs.get("removed", ())}
+    problems = [
+        f"A filter is said to have removed task {name!r}, which has no winner."
+        for name in sorted(gone - {choice["task"] for choice in winners})
+    ]
+    winners = [choice for choice in winners if choice["task"] not in gone]
     if len(rows) != snapshot.rows:
         problems.append(f"The snapshot says {snapshot.rows} rows and holds {len(rows)}.")
     if [row["task_id"] for row in rows] != [choice["task"] for choice in winners]:
-        problems.append("The rows are not those of the rule's winners, in their order.")
+        problems.append(
+            "The rows are not those of the rule's winners that no filter took, in their order."
+        )
     return problems + _against_the_store(store, snapshot, rows, [w["answer"] for w in winners])
 
 

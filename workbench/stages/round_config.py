@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import InputError
+from workbench.stages.filtering import STANDARD, parse_filters
 
 __all__ = ["FamilyChoice", "RoundConfig", "demo_config", "read_round_config"]
 
@@ -48,6 +49,8 @@ class RoundConfig(_Frozen):
     """Verification, agreement, history."""
     margin: float = Field(default=0.05, ge=0.0, le=1.0)
     """Scores this near to the best count as equal: then the simplest program wins."""
+    filters: tuple[dict[str, Any], ...] = STANDARD
+    """What the winners' rows go through to be a dataset; see ``distill.filter_config``."""
     base: str | None = None
     """The student's base model; None means the one in the settings, else the shipped one."""
     start: Literal["promoted", "base"] = "promoted"
@@ -68,6 +71,7 @@ class RoundConfig(_Frozen):
             raise ValueError("a round needs at least one teacher")
         if len(set(self.teachers)) != len(self.teachers):
             raise ValueError("a teacher is named twice")
+        parse_filters(self.filters)
         return self
 
     def as_json(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from workbench.stages.evaluate import (
     held_out_tasks,
 )
 from workbench.stages.events import Listener, Reporter
+from workbench.stages.filtering import parse_filters
 from workbench.stages.judge import judge_answers
 from workbench.stages.plan import find_round, plan_round
 from workbench.stages.promote import decide, promote_round, promoted_student
@@ -248,7 +249,12 @@ class _Machine:
         # What was judged by an earlier version of the judge is judged again, or this finds it done.
         self.judge()
         select_winners(
-            self.store, self.settings, self.round_id, policy=policy, reporter=self.reporter
+            self.store,
+            self.settings,
+            self.round_id,
+            policy=policy,
+            filters=parse_filters(self.config.filters),
+            reporter=self.reporter,
         )
 
     def train(self) -> None:

@@ -29,7 +29,7 @@ names winners that a filter keeps out of the dataset; the choice itself does not
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from judge.score import History, Weights, agreement, score_terms
@@ -79,23 +79,28 @@ def program_size(code: str) -> int:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return max(len(code), 1)
-    return max(sum(_sizes(node) for node in tree.body), 1)
+    return max(sum(1 for _ in _nodes(tree)), 1)
 
 
-def _sizes(node: ast.AST) -> int:
-    if isinstance(node, ast.arguments):
-        return 0
-    counted = isinstance(node, ast.stmt | ast.expr | ast.comprehension)
-    own = counted and not isinstance(node, ast.Return | ast.Expr | ast.FunctionDef)
-    total = int(own)
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list"):
-            continue
-        parts = value if isinstance(value, list) else [value]
-        if name == "body" and isinstance(node, ast.FunctionDef) and _documented(node):
-            parts = parts[1:]
-        total += sum(_sizes(part) for part in parts if isinstance(part, ast.AST))
-    return total
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that count, by a list instead of recursion: long sums nest deeply."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        counted = isinstance(node, ast.stmt | ast.expr | ast.comprehension)
+        if counted and not isinstance(node, ast.Return | ast.Expr | ast.FunctionDef):
+            yield node
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns", "decorator_list"):
+                continue
+            parts = value if isinstance(value, list) else [value]
+            if name == "body" and isinstance(node, ast.FunctionDef) and _documented(node):
+                parts = parts[1:]
+            waiting += [
+                part
+                for part in parts
+                if isinstance(part, ast.AST) and not isinstance(part, ast.arguments)
+            ]
 
 
 def _documented(node: ast.FunctionDef) -> bool:

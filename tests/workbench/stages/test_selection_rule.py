@@ -152,6 +152,7 @@ def test_a_margin_that_is_no_distance_is_refused(margin: object) -> None:
         ("def f(a, b):\n    return a if a > b else b\n", 6),
         ("def f(a, b):\n    if a > b:\n        return a\n    return b\n", 6),
         ("def f(xs):\n    return sum(x for x in xs)\n", 7),
+        ("def f(a):\n    return " + " + ".join(["a"] * 900), 1799),
         ("def f(:", 7),
         ("", 1),
     ],

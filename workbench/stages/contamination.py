@@ -1,0 +1,186 @@
+"""Rows that meet what must not be trained on: held-out tasks and benchmarks named by a person.
+
+Three ways to meet: a run of words (n-grams), the same code under renaming, and the same behaviour
+on the protected item's own inputs. What it is not: a judge of intent. A function that everybody
+writes is flagged when a benchmark asks for it too; the finding says what was compared.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import InputError
+from workbench.stages.behaviour import (
+    Args,
+    Subject,
+    behaviour,
+    constants_of,
+    differ,
+    in_sandbox,
+    probe_inputs,
+    subject_of,
+)
+
+if TYPE_CHECKING:
+    from distill.example import Example
+    from judge.sandbox import Sandbox
+    from workbench.tasks import Task
+
+__all__ = ["Meeting", "meetings", "read_protected", "reasons"]
+
+_SCREEN = 3
+"""Inputs of a protected item on which a row is tried first."""
+_MOST = 40
+_LEAST = 4
+"""With fewer inputs, or fewer than two different results, behaviour says too little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A row and the protected item that it meets. ``kind`` is words, code or behaviour."""
+
+    index: int
+    item: str
+    kind: str
+    shared: str
+
+    @property
+    def sentence(self) -> str:
+        """Say it."""
+        if self.kind == "behaviour":
+            return f"does what {self.item} asks ({self.shared})"
+        what = "shares the code of" if self.kind == "code" else "shares words with"
+        return f"{what} {self.item}: {self.shared[:120]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A protected task's behaviour: inputs, what the right answer does, as text."""
+
+    name: str
+    inputs: tuple[Args, ...]
+    expected: tuple[str, ...]
+    reference: Subject | None
+    """The right answer as code, where the item has one that can be run."""
+
+
+def read_protected(files: Sequence[str]) -> list[Task]:
+    """Read benchmark and held-out files (ours, HumanEval, EvalPlus, MBPP, JSON Lines)."""
+    from workbench.task_files import read_task_file
+
+    found: list[Task] = []
+    for name in files:
+        read = read_task_file(Path(name).expanduser(), split="eval")
+        if not read.tasks:
+            raise InputError(f"{name} holds no task that can be protected.", "Check the file.")
+        found += read.tasks
+    return found
+
+
+def meetings(
+    examples: Sequence[Example],
+    protected: Sequence[Task],
+    subjects: Mapping[int, Subject | None] | None = None,
+    *,
+    n: int = 10,
+    by_behaviour: bool = True,
+) -> list[Meeting]:
+    """Return at most one meeting for each row, in order; words and code are looked at first."""
+    from distill.decontaminate import Protected
+
+    guard = Protected(n=n)
+    for task in protected:
+        guard.add(task.id, text=task.prompt, code=task.reference or "")
+    found = {one.index: Meeting(one.index, one.item, one.kind, one.shared)
+             for one in guard.overlaps(examples)}  # fmt: skip
+    if by_behaviour:
+        left = [place for place in range(len(examples)) if place not in found]
+        given = subjects or {}
+        of_row = {p: given.get(p) or subject_of(examples[p].completion) for p in left}
+        runnable = {place: one for place, one in of_row.items() if one is not None}
+        with in_sandbox() as sandbox:
+            items = _items(protected, sandbox)
+            for place, subject in runnable.items():
+                met = _met(subject, items, sandbox)
+                if met is not None:
+                    shared = f"{len(met.inputs)} inputs"
+                    found[place] = Meeting(place, met.name, "behaviour", shared)
+    return [found[place] for place in sorted(found)]
+
+
+def _items(protected: Sequence[Task], sandbox: Sandbox) -> dict[int, list[_Item]]:
+    """Return by number of arguments what the protected tasks do, from tests or the reference."""
+    by_arity: dict[int, list[_Item]] = defaultdict(list)
+    for task in protected:
+        right = _reference(task)
+        item = _from_tests(task, right) or _from_reference(task, right, sandbox)
+        if item is not None and len(item.inputs) >= _LEAST and len(set(item.expected)) >= 2:
+            by_arity[len(item.inputs[0])].append(item)
+    return dict(by_arity)
+
+
+def _reference(task: Task) -> Subject | None:
+    if not task.reference:
+        return None
+    return subject_of(task.reference, task.entry_point, task.signature)
+
+
+def _from_tests(task: Task, right: Subject | None) -> _Item | None:
+    from judge.plain import dumps, from_json
+
+    tests = [test for test in task.tests if "expected" in test][:_MOST]
+    if len(tests) < _LEAST:
+        return None
+    inputs = tuple(tuple(from_json(arg) for arg in test["args"]) for test in tests)
+    expected = tuple(f"returned {dumps(from_json(test['expected']))}" for test in tests)
+    return _Item(task.id, inputs, expected, right)
+
+
+def _from_reference(task: Task, right: Subject | None, sandbox: Sandbox) -> _Item | None:
+    if right is None:
+        return None
+    near = sorted(constants_of(right.code))
+    inputs = probe_inputs(right.kinds, count=_MOST, near=near)
+    seen = behaviour(right, inputs, sandbox) if inputs else None
+    if seen is None or inputs is None:
+        return None
+    useful = [place for place, text in enumerate(seen) if text.startswith("returned")]
+    return _Item(task.id, tuple(inputs[p] for p in useful), tuple(seen[p] for p in useful), right)
+
+
+def _met(subject: Subject, items: Mapping[int, Sequence[_Item]], sandbox: Sandbox) -> _Item | None:
+    """Return the first item whose every input the subject treats as the right answer does."""
+    rivals = items.get(len(subject.kinds), ())
+    if not rivals:
+        return None
+    inputs = [args for item in rivals for args in item.inputs[:_SCREEN]]
+    seen = behaviour(subject, inputs, sandbox, losses=6)
+    if seen is None:
+        return None
+    place = 0
+    for item in rivals:
+        width = len(item.inputs[:_SCREEN])
+        same = tuple(seen[place : place + width]) == item.expected[:width]
+        place += width
+        same = same and behaviour(subject, item.inputs, sandbox) == list(item.expected)
+        if same and not _told_apart(subject, item.reference, sandbox):
+            return item
+    return None
+
+
+def _told_apart(subject: Subject, right: Subject | None, sandbox: Sandbox) -> bool:
+    """Whether inputs near both codes' own numbers tell the row from the right answer."""
+    if right is None:
+        return False
+    near = sorted(constants_of(subject.code) | constants_of(right.code))
+    inputs = probe_inputs(right.kinds, count=_MOST, near=near) or []
+    return differ(subject, right, inputs, sandbox)
+
+
+def reasons(found: Sequence[Meeting]) -> dict[int, str]:
+    """Return place -> sentence, as the filter pipeline wants it."""
+    return {one.index: one.sentence for one in found}

@@ -6,8 +6,12 @@ trouble is a ``TeacherError`` with the line that mends it.
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from teachers.errors import TeacherError
@@ -58,6 +62,10 @@ class LocalEngine:
         self._client = ollama.Client(
             host=self._url, timeout=timeout, trust_env=trust, verify=tls(self._url)
         )
+
+    def check(self) -> None:
+        """Raise ``TeacherError`` with the line that mends it when the server does not answer."""
+        self._call(self._client.list)
 
     def models(self) -> list[LocalModel]:
         """Return the models that are there, by name."""
@@ -122,12 +130,23 @@ class LocalEngine:
         except ollama.ResponseError as error:
             raise TeacherError(f"Ollama says: {error.error}") from None
         except (ConnectionError, httpx.HTTPError):
+            if host_is_local(self._url) and shutil.which("ollama") is None:
+                message = "Ollama is not installed; get it from https://ollama.com/download"
+                raise TeacherError(message) from None
             message = f"Ollama at {self._url} cannot be reached; start it with: ollama serve"
             raise TeacherError(message) from None
 
     def close(self) -> None:
         """Close the connection."""
         self._client._client.close()
+
+
+@cache
+def catalogue() -> tuple[str, tuple[LocalModel, ...]]:
+    """Return the date of the list and the code models that can be pulled, the smallest first."""
+    data = json.loads(files("teachers").joinpath("local_models.json").read_text("utf-8"))
+    models = tuple(LocalModel(each["name"], "", int(each["bytes"])) for each in data["models"])
+    return str(data["date"]), models
 
 
 def recommend(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
 
 from teachers import TeacherError
-from teachers.local_engine import LocalEngine, LocalModel, recommend
+from teachers.local_engine import LocalEngine, LocalModel, catalogue, recommend
+from teachers.machine import free_memory
 
 LISTED = {
     "models": [
@@ -77,9 +79,15 @@ def test_a_download_that_breaks_off_is_said(
         list(engine.pull("coder"))
 
 
-def test_no_server_is_said_with_the_line_that_starts_it() -> None:
+@pytest.mark.parametrize(
+    ("installed", "mend"), [("/usr/bin/ollama", "ollama serve"), (None, "ollama.com/download")]
+)
+def test_no_server_is_said_with_the_line_that_mends_it(
+    installed: str | None, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: installed)
     engine = LocalEngine({"OLLAMA_HOST": "127.0.0.1:9"}, timeout=2.0)
-    with pytest.raises(TeacherError, match="ollama serve"):
+    with pytest.raises(TeacherError, match=mend):
         engine.models()
     engine.close()
 
@@ -90,3 +98,22 @@ def test_advice_goes_by_memory_and_by_measured_scores() -> None:
     advice = recommend(models, 8 * 10**9, {"good": 0.8, "poor": 0.1, "big": 0.9})
     assert [each.model.name for each in advice] == ["good", "poor", "unknown"]
     assert "80% proved" in advice[0].why
+
+
+def test_free_memory_is_looked_up_and_unknown_is_not_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:    2000 kB\n")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert free_memory(meminfo).ram == 2_048_000
+    nothing = free_memory(tmp_path / "absent")
+    assert (nothing.ram, nothing.gpu, nothing.best) == (None, None, 0)
+    assert "unknown" in nothing.sentence
+
+
+def test_the_list_of_models_to_pull_has_a_date_and_sizes() -> None:
+    date, models = catalogue()
+    assert date[:2] == "20"
+    assert all(model.size > 10**8 for model in models)
+    assert recommend(models, 3 * 10**9, {})[0].model.name == "qwen2.5-coder:3b"

@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "key": "Make, list, export, trust and revoke signing keys.",
     "ui": "Open the dashboard.",
     "serve": "Serve the student to OpenAI, Anthropic and Ollama clients.",
+    "receipt": "Check a served answer's receipt, offline.",
 }
 
 

@@ -51,6 +51,11 @@ def overview(context: typer.Context, json: Json = False) -> None:
     _warn(circuits, alerts)
 
 
+def dollars(amount: Decimal) -> str:
+    """Return an amount with every digit that it has, and no other."""
+    return f"{amount.normalize():f}"
+
+
 def _standings(connection: Connection) -> list[dict[str, Any]]:
     from workbench.store.views import asking, leaderboard
 
@@ -63,7 +68,7 @@ def _standings(connection: Connection) -> list[dict[str, Any]]:
                 "source": standing.source.id,
                 "answers": standing.answered,
                 "proved": standing.proved,
-                "cost": str(standing.cost),
+                "cost": dollars(standing.cost),
                 "unpriced": standing.unpriced,
                 "cost_per_proved": None if per_proof is None else f"{per_proof:.6f}",
                 "median_seconds": standing.median_seconds,
@@ -118,7 +123,7 @@ def cost(
     with open_store() as store, store.engine.connect() as connection:
         bill = asking.spending(connection, midnight if today else None)
     if json:
-        emit_lines({**asdict(line), "cost": str(line.cost)} for line in bill)
+        emit_lines({**asdict(line), "cost": dollars(line.cost)} for line in bill)
         return
     emit_table(
         ("provider", "model", "how", "requests", "failed", "tokens in", "out", "cost $"),
@@ -131,11 +136,11 @@ def cost(
         ),
     )  # fmt: skip
     total = sum((line.cost for line in bill), Decimal(0))
-    note(f"Together ${total:f}.")
+    note(f"Together ${dollars(total)}.")
 
 
 def _amount(cost: Decimal, unpriced: int) -> str:
-    return f"{cost:f} + {unpriced} unpriced" if unpriced else f"{cost:f}"
+    return dollars(cost) + (f" + {unpriced} unpriced" if unpriced else "")
 
 
 @app.command()

@@ -21,6 +21,9 @@ from workbench.store.views.leaderboard import wilson
 
 __all__ = ["check_fallback", "check_quality", "dismiss"]
 
+_FEW = 10
+"""Fewer than this raise nothing: one answer of one is not a rate."""
+
 
 def check_fallback(store: Store, settings: Settings, policy: str) -> str | None:
     """Hold the share of questions that were passed on against its objective; return the alert."""
@@ -34,7 +37,13 @@ def check_fallback(store: Store, settings: Settings, policy: str) -> str | None:
         f"({share:.0%}); the objective is at most {most:.0%}"
     )
     return _settle(
-        store, "fallback-rate", policy, message, value=share, objective=most, missed=low > most
+        store,
+        "fallback-rate",
+        policy,
+        message,
+        value=share,
+        objective=most,
+        missed=total >= _FEW and low > most,
     )
 
 
@@ -62,7 +71,7 @@ def check_quality(store: Store, settings: Settings, answer_ids: Sequence[int]) -
             f"{source} proved {proved} of {total} answers ({proved / total:.0%}); the objective "
             f"is at least {least:.0%}"
         )
-        missed = high < least
+        missed = total >= _FEW and high < least
         said.append(
             _settle(
                 store, "quality", source, message,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from teachers.protocol import Teacher
     from teachers.routing import DatasetRouter
 
-__all__ = ["PolicyReport", "ask_first", "ask_routed", "local_first", "order_for"]
+__all__ = ["PolicyReport", "answered_by", "ask_first", "ask_routed", "local_first", "order_for"]
 
 _CHUNK = 16
 """Questions between two lessons of the router: enough to ask at once, few enough to learn from."""
@@ -175,7 +175,7 @@ async def _first(
     orders = {q.task.id: order_for(q.task, teachers, asking.settings) for q in questions}
     left = list(questions)
     for teacher in teachers:
-        left = _without(left, _answered(asking.store, teacher, left))
+        left = _without(left, answered_by(asking.store, teacher, left))
     asking.report.ask.known = len(questions) - len(left)
     for turn in range(len(teachers)):
         wave: dict[str, list[Question]] = defaultdict(list)
@@ -187,7 +187,7 @@ async def _first(
             break
         await asking.wave(pairs)
         for teacher, asked in pairs:
-            done = _answered(asking.store, teacher, asked)
+            done = answered_by(asking.store, teacher, asked)
             for question in done:
                 wanted = orders[question.task.id][0].name
                 why = "asked first" if turn == 0 else f"{turn} before it brought no answer"
@@ -202,7 +202,7 @@ def _without(questions: Sequence[Question], gone: Sequence[Question]) -> list[Qu
     return [question for question in questions if id(question) not in names]
 
 
-def _answered(store: Store, teacher: Teacher, questions: Sequence[Question]) -> list[Question]:
+def answered_by(store: Store, teacher: Teacher, questions: Sequence[Question]) -> list[Question]:
     """Return those of ``questions`` to which the teacher's answer ended by itself."""
     known = Known(store, teacher, questions)
     found = [(q, number) for q in questions if (number := known.answer(q)) is not None]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -18,27 +18,35 @@ from sqlmodel import col, select
 
 from workbench.errors import InputError
 from workbench.settings import Settings
+from workbench.stages.alerts import check_fallback
+from workbench.stages.ask import known_answers, task_questions
 from workbench.stages.judge import judge_answers, verdicts_of
+from workbench.stages.policies import answered_by, ask_first
 from workbench.stages.prompts import student_messages
-from workbench.stages.student import Pupil, answer_tasks
+from workbench.stages.student import Pupil, answer_tasks, load_student
 from workbench.store.database import Store
-from workbench.store.tables import AnswerRow, ReliabilityRow, TaskRow
+from workbench.store.tables import AdapterRow, AnswerRow, ReliabilityRow, RouteRow, TaskRow
 from workbench.store.views import asking
 from workbench.tasks import Task
 
 if TYPE_CHECKING:
+    from teachers.model import Sampling
     from teachers.pricing import PriceBook
     from teachers.protocol import Teacher
     from teachers.routing import ConfidenceRouter, DatasetRouter, Stored
+    from workbench.stages.door import Door
     from workbench.stages.events import Reporter
 
 __all__ = [
     "Calibration",
+    "Live",
+    "answer_live",
     "calibrate_student",
     "dataset_router",
     "self_agreement",
     "stored_router",
     "stored_runs",
+    "student_in_use",
 ]
 
 SAMPLES = 4
@@ -205,6 +213,80 @@ def _passed(
     known = [row for row in rows if row is not None]
     found = verdicts_of(store, settings, [(r.candidate_id or "", r.task_id) for r in known])
     return {task for (_, task), verdict in found.items() if verdict.verdict in counts}
+
+
+def student_in_use(store: Store, settings: Settings) -> Pupil:
+    """Load the promoted student, or the base where none is promoted."""
+    from workbench.stages.promote import promoted_student
+    from workbench.stages.train import shipped_base
+
+    pointer = promoted_student(store)
+    with store.read() as session:
+        row = session.get(AdapterRow, pointer.adapter_id) if pointer.adapter_id else None
+    if row is None:
+        return load_student(store, settings.base or shipped_base())
+    name = pointer.source_id or "student:base"
+    return load_student(
+        store, row.base, adapter=store.home / row.path, name=name, adapter_id=row.id
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Who answered one task in live use, and why. ``answer_id`` is None when nobody could."""
+
+    source: str
+    score: float
+    chance: float
+    answer_id: int | None
+    why: str
+    alert: str | None
+
+
+def answer_live(
+    store: Store,
+    settings: Settings,
+    pupil: Pupil,
+    task: Task,
+    teachers: Sequence[Teacher],
+    router: ConfidenceRouter,
+    *,
+    sampling: Sampling,
+    reporter: Reporter,
+    door: Door | None = None,
+) -> Live:
+    """Let the student answer ``task`` where its chance of being right reaches the threshold.
+
+    Else the teachers are asked in order, within the caps of the settings. The choice is stored.
+    """
+    score = self_agreement(pupil, [task])[0]
+    chance = router.chance(score)
+    said = f"agreement with itself {score:.2f}, chance {chance:.0%}"
+    if chance >= router.threshold or not teachers:
+        answered = answer_tasks(store, settings, pupil, [task], role="student", reporter=reporter)
+        found = Live(pupil.source_id, score, chance, answered[task.id], f"student: {said}", None)
+    else:
+        questions = task_questions([task], sampling)
+        ask_first(store, settings, questions, teachers, reporter=reporter, door=door)
+        whole = [t for t in teachers if answered_by(store, t, questions)]
+        name = whole[0].name if whole else "nobody"
+        ids = known_answers(store, [task], whole[:1], sampling)
+        why = f"passed on: {said}, below {router.threshold:.0%}"
+        found = Live(name, score, chance, ids[0] if ids else None, why, None)
+    with store.write() as session:
+        session.add(
+            RouteRow(
+                run_id="live",
+                policy="confidence",
+                task_id=task.id,
+                category=task.category,
+                source_id=found.source,
+                wanted=pupil.source_id,
+                chance=chance,
+                why=found.why,
+            )
+        )
+    return replace(found, alert=check_fallback(store, settings, "confidence"))
 
 
 def stored_router(store: Store, source: str, threshold: float) -> ConfidenceRouter:

@@ -1,4 +1,4 @@
-"""DSSE envelopes: bytes, and ed25519 signatures over them with their type. Knows no statement.
+"""DSSE envelopes: bytes, and signatures over them with their type. Knows no statement.
 
 The signature covers the pre-authentication encoding of type and payload, never JSON that was
 parsed and printed again. ``keyid`` is a hint that decides nothing: every trusted key is tried.
@@ -77,10 +77,10 @@ def open_envelope(data: bytes) -> Envelope:
 def signers(envelope: Envelope, trusted: Sequence[PublicKey]) -> list[PublicKey]:
     """Return the trusted keys that signed the envelope, each once, whatever its keyids say."""
     message = pae(envelope.payload_type, envelope.payload)
-    found: dict[bytes, PublicKey] = {}
+    found: dict[tuple[str, bytes], PublicKey] = {}
     for key in trusted:
         if any(key.verifies(signature, message) for signature in envelope.signatures):
-            found[key.raw] = key
+            found[key.algorithm, key.raw] = key
     return list(found.values())
 
 

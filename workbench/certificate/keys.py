@@ -1,4 +1,7 @@
-"""Signing keys: ed25519, one PKCS#8 file a key, kept apart from the home. Trust is explicit.
+"""Signing keys: one PKCS#8 file a key, kept apart from the home. Trust is explicit.
+
+A key is ed25519. Beside it may lie a second half for ML-DSA-65, ``NAME.pq.pem``, which then signs
+as well.
 
 ``keyid`` is the SHA-256 of the public key's SubjectPublicKeyInfo in DER, which anybody computes
 with ``openssl pkey -pubin -in K.pub -outform DER | sha256sum``. A key that came with a bundle is
@@ -12,12 +15,22 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from workbench.certificate.curve import is_sound_point
+from workbench.certificate.algorithms import (
+    ED25519,
+    ML_DSA,
+    Algorithm,
+    algorithm_of,
+    check_public,
+    generate,
+    open_public,
+    raw_of,
+    verifies,
+)
 from workbench.certificate.errors import CertificateError
 
 __all__ = [
@@ -28,6 +41,7 @@ __all__ = [
     "list_keys",
     "load_public_key",
     "load_signing_key",
+    "load_signing_keys",
     "new_key",
     "revoke_key",
     "revoked_keyids",
@@ -37,6 +51,7 @@ __all__ = [
 
 _MAX_FILE = 64 * 1024
 _SUFFIX = ".pem"
+_PQ = ".pq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +60,10 @@ class PublicKey:
 
     raw: bytes
     name: str = ""
+    algorithm: Algorithm = ED25519
 
     def __post_init__(self) -> None:
-        if len(self.raw) != 32 or not is_sound_point(self.raw):
-            raise CertificateError(
-                "weak-key",
-                "the public key is no point of the prime-order group (a small-order key verifies "
-                "forged signatures); get the signer's real key",
-            )
+        check_public(self.algorithm, self.raw)
 
     @property
     def keyid(self) -> str:
@@ -65,27 +76,25 @@ class PublicKey:
     @property
     def pem(self) -> bytes:
         """The key as a PEM file."""
-        return self._key().public_bytes(
+        pem: bytes = self._key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+        return pem
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` is this key's over ``message``."""
-        try:
-            self._key().verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
+        return verifies(self.algorithm, self.raw, signature, message)
 
-    def _key(self) -> Ed25519PublicKey:
-        return Ed25519PublicKey.from_public_bytes(self.raw)
+    def _key(self) -> Any:
+        return open_public(self.algorithm, self.raw)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A private key that has been opened. Its repr shows the keyid only."""
 
-    secret: Ed25519PrivateKey
+    secret: Any
+    """An opened private key of ``cryptography``, ed25519 or ML-DSA-65."""
     name: str = ""
 
     def __repr__(self) -> str:
@@ -94,10 +103,15 @@ class SigningKey:
     @property
     def public(self) -> PublicKey:
         """The public half."""
-        raw = self.secret.public_key().public_bytes(
-            serialization.Encoding.Raw, serialization.PublicFormat.Raw
-        )
-        return PublicKey(raw, self.name)
+        return PublicKey(raw_of(self.secret.public_key()), self.name, self.algorithm)
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What it signs with."""
+        found = algorithm_of(self.secret)
+        if found is None:
+            raise CertificateError("bad-key", "a signing key is ed25519 or ML-DSA-65")
+        return found
 
     @property
     def keyid(self) -> str:
@@ -105,8 +119,9 @@ class SigningKey:
         return self.public.keyid
 
     def sign(self, message: bytes) -> bytes:
-        """Sign ``message``; 64 bytes."""
-        return self.secret.sign(message)
+        """Sign ``message``: 64 bytes by ed25519, 3,309 by ML-DSA-65."""
+        signature: bytes = self.secret.sign(message)
+        return signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,8 @@ class KeyInfo:
     path: Path
     encrypted: bool
     revoked: bool
+    post_quantum: bool = False
+    """Whether an ML-DSA half lies beside it."""
 
 
 def key_folder() -> Path:
@@ -130,10 +147,27 @@ def key_folder() -> Path:
     return user_config_path("workbench") / "keys"
 
 
-def new_key(name: str = "default", *, passphrase: bytes | None = None) -> KeyInfo:
-    """Make a key, store it with mode 0600, trust it, and return what there is to know."""
+def new_key(
+    name: str = "default", *, passphrase: bytes | None = None, post_quantum: bool = False
+) -> KeyInfo:
+    """Make a key, store it with mode 0600, trust it, and return what there is to know.
+
+    With ``post_quantum`` an ML-DSA half is made as well, or added to the key that there is.
+    """
     _check_name(name)
-    secret = Ed25519PrivateKey.generate()
+    if post_quantum and (key_folder() / f"{name}{_SUFFIX}").exists():
+        _make(name + _PQ, ML_DSA, passphrase)
+        return _info(name)
+    if post_quantum:
+        generate(ML_DSA)  # before anything is written: this machine may not have it
+    _make(name, ED25519, passphrase)
+    if post_quantum:
+        _make(name + _PQ, ML_DSA, passphrase)
+    return _info(name)
+
+
+def _make(stem: str, algorithm: Algorithm, passphrase: bytes | None) -> None:
+    secret = generate(algorithm)
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         protection = serialization.BestAvailableEncryption(passphrase)
@@ -141,11 +175,9 @@ def new_key(name: str = "default", *, passphrase: bytes | None = None) -> KeyInf
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
     )
     folder = key_folder()
-    public = SigningKey(secret, name).public
-    _write_new(folder / f"{name}{_SUFFIX}", pem, 0o600)
-    _write_new(folder / f"{name}.pub", public.pem, 0o644)
-    trust_key(folder / f"{name}.pub", name=name)
-    return _info(name)
+    _write_new(folder / f"{stem}{_SUFFIX}", pem, 0o600)
+    _write_new(folder / f"{stem}.pub", SigningKey(secret).public.pem, 0o644)
+    trust_key(folder / f"{stem}.pub", name=stem)
 
 
 def list_keys() -> list[KeyInfo]:
@@ -154,6 +186,7 @@ def list_keys() -> list[KeyInfo]:
     if not folder.is_dir():
         return []
     names = sorted(path.stem for path in folder.glob(f"*{_SUFFIX}"))
+    names = [name for name in names if not name.endswith(_PQ)]
     return sorted((_info(name) for name in names), key=lambda info: (info.revoked, info.name))
 
 
@@ -162,13 +195,33 @@ def load_signing_key(name: str | None = None, *, passphrase: bytes | None = None
 
     An encrypted key without ``passphrase`` takes it from ``WORKBENCH_KEY_PASSPHRASE``.
     """
+    return _opened(_named(name), ED25519, passphrase)
+
+
+def load_signing_keys(
+    name: str | None = None, *, passphrase: bytes | None = None
+) -> list[SigningKey]:
+    """Open a stored key as ``load_signing_key`` does, and its ML-DSA half where it has one."""
+    name = _named(name)
+    keys = [_opened(name, ED25519, passphrase)]
+    if (key_folder() / f"{name}{_PQ}{_SUFFIX}").is_file():
+        keys.append(_opened(name, ML_DSA, passphrase))
+    return keys
+
+
+def _named(name: str | None) -> str:
     if name is None:
         usable = [info for info in list_keys() if not info.revoked]
         if not usable:
             raise CertificateError("no-key", "there is no signing key; make one: workbench key new")
         name = usable[0].name
     _check_name(name)
-    path = key_folder() / f"{name}{_SUFFIX}"
+    return name
+
+
+def _opened(name: str, algorithm: Algorithm, passphrase: bytes | None) -> SigningKey:
+    stem = name if algorithm == ED25519 else name + _PQ
+    path = key_folder() / f"{stem}{_SUFFIX}"
     if not path.is_file():
         known = ", ".join(info.name for info in list_keys()) or "none"
         raise CertificateError("no-key", f"there is no signing key {name!r}; known are: {known}")
@@ -185,16 +238,16 @@ def load_signing_key(name: str | None = None, *, passphrase: bytes | None = None
     except (ValueError, UnsupportedAlgorithm):
         wrong = "or the passphrase is wrong" if passphrase else "or the file is damaged"
         raise CertificateError("bad-key", f"{path} is not a private key, {wrong}") from None
-    if not isinstance(secret, Ed25519PrivateKey):
-        raise CertificateError("bad-key", f"{path} is not an ed25519 key")
-    key = SigningKey(secret, name)
+    if algorithm_of(secret) != algorithm:
+        raise CertificateError("bad-key", f"{path} is not a key for {algorithm}")
+    key = SigningKey(secret, stem)
     if key.keyid in revoked_keyids():
         raise CertificateError("revoked-key", f"key {name!r} is revoked; make a new one")
     return key
 
 
 def load_public_key(path: Path) -> PublicKey:
-    """Read a public key file: PEM or DER SubjectPublicKeyInfo; nothing but sound ed25519."""
+    """Read a public key file: PEM or DER, nothing but sound ed25519 and ML-DSA-65."""
     data = _read(path)
     try:
         if b"-----BEGIN" in data:
@@ -203,13 +256,13 @@ def load_public_key(path: Path) -> PublicKey:
             key = serialization.load_der_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateError("bad-key", f"{path} is not a public key file") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise CertificateError("bad-key", f"{path} is not an ed25519 public key")
-    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return PublicKey(raw, path.stem)
+    algorithm = algorithm_of(key)
+    if algorithm is None:
+        raise CertificateError("bad-key", f"{path} is not an ed25519 or ML-DSA-65 public key")
+    return PublicKey(raw_of(key), path.stem, algorithm)
 
 
-def export_key(name: str | None = None) -> PublicKey:
+def export_key(name: str | None = None, *, post_quantum: bool = False) -> PublicKey:
     """Return the public half of a stored key; needs no passphrase."""
     keys = list_keys()
     if name is None and keys:
@@ -217,7 +270,14 @@ def export_key(name: str | None = None) -> PublicKey:
     if name is None or not (key_folder() / f"{name}.pub").is_file():
         known = ", ".join(info.name for info in keys) or "none"
         raise CertificateError("no-key", f"there is no key {name!r}; known are: {known}")
-    return load_public_key(key_folder() / f"{name}.pub")
+    if not post_quantum:
+        return load_public_key(key_folder() / f"{name}.pub")
+    path = key_folder() / f"{name}{_PQ}.pub"
+    if not path.is_file():
+        raise CertificateError(
+            "no-key", f"key {name!r} has no ML-DSA half; make it: workbench key new {name} --pq"
+        )
+    return load_public_key(path)
 
 
 def trust_key(path: Path, *, name: str | None = None) -> PublicKey:
@@ -226,7 +286,7 @@ def trust_key(path: Path, *, name: str | None = None) -> PublicKey:
     if key.keyid in revoked_keyids():
         raise CertificateError("revoked-key", f"{path} is revoked here and is not trusted again")
     label = name or path.stem
-    _check_name(label)
+    _check_name(label.removesuffix(_PQ))
     folder = key_folder() / "trusted"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{label}.pub"
@@ -235,7 +295,7 @@ def trust_key(path: Path, *, name: str | None = None) -> PublicKey:
             "name-taken", f"another trusted key is called {label!r}; give a different --name"
         )
     target.write_bytes(key.pem)
-    return PublicKey(key.raw, label)
+    return PublicKey(key.raw, label, key.algorithm)
 
 
 def trusted_keys() -> list[PublicKey]:
@@ -273,7 +333,8 @@ def _info(name: str) -> KeyInfo:
     path = key_folder() / f"{name}{_SUFFIX}"
     keyid = load_public_key(path.with_suffix(".pub")).keyid
     encrypted = b"ENCRYPTED" in _read(path)
-    return KeyInfo(name, keyid, path, encrypted, keyid in revoked_keyids())
+    second = path.with_name(f"{name}{_PQ}{_SUFFIX}").is_file()
+    return KeyInfo(name, keyid, path, encrypted, keyid in revoked_keyids(), second)
 
 
 def _check_name(name: str) -> None:

@@ -2,7 +2,7 @@
 
 A policy is a TOML file; each field is optional and each that is given must hold::
 
-    threshold = 1                    # distinct trusted keys that must have signed
+    threshold = 1                    # distinct trusted ed25519 keys that must have signed
     min_round = 3                    # refuse older rounds (a replayed certificate)
     previous = "<64 hex digits>"     # the certificate that must come before; "" for none
     encoders = ["..."]               # judge encoders that are accepted
@@ -10,6 +10,7 @@ A policy is a TOML file; each field is optional and each that is given must hold
     min_level = "bronze"
     require_lift = true
     require_promoted = true
+    require_post_quantum = true      # a trusted ML-DSA key must have signed as well
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Policy(Strict):
     min_level: Literal["none", "bronze", "silver", "gold", "platinum"] | None = None
     require_lift: bool = False
     require_promoted: bool = False
+    require_post_quantum: bool = False
 
 
 def read_policy(path: Path) -> Policy:

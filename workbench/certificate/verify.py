@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from workbench.certificate import consistency
 from workbench.certificate.adapter import adapter_digest, check_adapter
+from workbench.certificate.algorithms import ED25519
 from workbench.certificate.bundle import (
     ADAPTER,
     CERTIFICATE,
@@ -43,6 +44,8 @@ from workbench.certificate.statement import Predicate, Statement, read_statement
 from workbench.certificate.strict import many_objects
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from workbench.certificate.recheck import Rechecker
 
 __all__ = ["CHECKS", "verify", "verify_evidence"]
@@ -71,6 +74,9 @@ _CLAIMS = {
 }
 
 
+TIMESTAMP = "A named authority saw exactly this payload at the time it says."
+"""The check that is asked only of whoever names an authority."""
+
 CHECKS: Mapping[str, str] = {**_CLAIMS, **RECHECK_CLAIMS}
 """Every check that a report can hold, by id, with what it asks; in the order of a verification."""
 
@@ -84,12 +90,14 @@ def verify(
     rechecker: Rechecker | None = None,
     revoked: frozenset[str] = frozenset(),
     progress: Progress | None = None,
+    authorities: Sequence[x509.Certificate] = (),
 ) -> Report:
     """Verify the bundle in ``folder`` against explicitly trusted keys.
 
     ``revoked`` holds keyids that count for nothing. With ``recheck`` the proofs are derived and
     solved again and the counterexamples run, by ``rechecker`` (default: the judge beside us).
-    ``progress`` is told of each check as it begins and as it is decided.
+    ``progress`` is told of each check as it begins and as it is decided. ``authorities`` are roots
+    of time-stamping authorities; with any, an RFC 3161 time stamp of the payload must hold.
     """
     return verify_evidence(
         folder,
@@ -99,6 +107,7 @@ def verify(
         rechecker=rechecker,
         revoked=revoked,
         progress=progress,
+        authorities=authorities,
     )[0]
 
 
@@ -111,6 +120,7 @@ def verify_evidence(
     rechecker: Rechecker | None = None,
     revoked: frozenset[str] = frozenset(),
     progress: Progress | None = None,
+    authorities: Sequence[x509.Certificate] = (),
 ) -> tuple[Report, Evidence | None]:
     """Do as ``verify``, and return the evidence too: exactly what was checked, not read again.
 
@@ -122,7 +132,7 @@ def verify_evidence(
             "no-key", "no trusted key was given; name the signer's public key with --key K.pub"
         )
     checks = Checks(progress=progress)
-    run = _Verification(Path(folder), keys, policy or Policy(), checks, recheck)
+    run = _Verification(Path(folder), keys, policy or Policy(), checks, recheck, authorities)
     with many_objects():
         run.go(rechecker)
         return run.report(), run.evidence
@@ -138,7 +148,9 @@ class _Verification:
         policy: Policy,
         checks: Checks,
         recheck: bool,
+        authorities: Sequence[x509.Certificate],
     ) -> None:
+        self.authorities = authorities
         self.folder = folder
         self.keys = keys
         self.policy = policy
@@ -165,6 +177,8 @@ class _Verification:
                 self._skip_from(name, f"not read, because {name} failed")
                 return
         self.checks.run("policy", _CLAIMS["policy"], self._policy)
+        if self.authorities:
+            self.checks.run("timestamp", TIMESTAMP, self._timestamp)
         if not self.checks.run("files", _CLAIMS["files"], self._files):
             self._skip_from("files", "not read, because the files are not those signed")
             return
@@ -207,11 +221,15 @@ class _Verification:
     def _signature(self) -> str:
         assert self.envelope is not None
         found = signers(self.envelope, self.keys)
-        if len(found) < self.policy.threshold:
+        # A second signature of the same person must not pass for a second person's.
+        persons = sum(key.algorithm == ED25519 for key in found)
+        if persons < self.policy.threshold:
             raise CertificateError(
                 "bad-signature",
-                f"{len(found)} trusted keys signed this, {self.policy.threshold} must have",
+                f"{persons} trusted keys signed this, {self.policy.threshold} must have",
             )
+        if self.policy.require_post_quantum and len(found) == persons:
+            raise CertificateError("bad-signature", "no trusted ML-DSA key signed this")
         self.signers = found
         return "signed by " + ", ".join(f"{key.name or 'key'} {key.keyid[:16]}" for key in found)
 
@@ -225,6 +243,14 @@ class _Verification:
     def _policy(self) -> str:
         assert self.statement is not None
         return check_policy(self.policy, self.statement.predicate)
+
+    def _timestamp(self) -> str:
+        from workbench.certificate.timestamp import check_stamps
+
+        assert self.bundle is not None
+        assert self.envelope is not None
+        stamp = check_stamps(self.bundle, self.envelope.payload, self.authorities)
+        return f"{stamp.name} of {stamp.moment:%Y-%m-%dT%H:%M:%SZ}"
 
     def _files(self) -> str:
         assert self.bundle is not None

@@ -15,7 +15,7 @@ from workbench.errors import InputError
 if TYPE_CHECKING:
     from workbench.certificate import PublicKey
 
-__all__ = ["mistakes", "trusted", "unpacked"]
+__all__ = ["mistakes", "read_file", "trusted", "unpacked", "write_file"]
 
 
 def trusted(files: list[Path] | None) -> list[PublicKey]:
@@ -52,3 +52,19 @@ def mistakes(status: int | None = None) -> Iterator[None]:
             raise InputError(f"{error}.") from None
         typer.echo(f"Refused: {error}.")
         raise typer.Exit(status) from None
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file that a person named."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that a person named."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.bundles import mistakes, trusted, unpacked
+from workbench.cli.bundles import mistakes, read_file, trusted, unpacked, write_file
 from workbench.cli.output import emit_json, emit_table, note
+from workbench.errors import InputError
 
 if TYPE_CHECKING:
     from workbench.certificate import PublicKey, Report
@@ -76,14 +77,19 @@ def verify(
     revoked: Annotated[
         Path | None, typer.Option(help="A further revocation list: a keyid begins each line.")
     ] = None,
+    tsa: Annotated[
+        Path | None, typer.Option(help="Root of a time-stamping authority (PEM): demand its stamp.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a bundle: exit 0 accepted, 1 refused, 2 usage, 3 intact but not all re-checked."""
     from workbench.certificate import Policy, read_policy
     from workbench.certificate import verify as check
     from workbench.certificate.keys import revoked_keyids
+    from workbench.certificate.timestamp import load_roots
 
     with mistakes(), unpacked(bundle) as folder:
+        authorities = load_roots(tsa) if tsa is not None else ()
         demands = read_policy(policy) if policy is not None else Policy()
         given = {"min_round": min_round, "threshold": threshold}
         changes = {name: value for name, value in given.items() if value is not None}
@@ -94,10 +100,13 @@ def verify(
             note("re-checking: deriving, solving by Z3 and cvc5, running counterexamples and tests")
         keys = trusted(key)
         report = None
-        if not demands.model_fields_set:
+        if not demands.model_fields_set and not authorities:
             report = _remembered(folder, keys, recheck, refused)
         if report is None:
-            report = check(folder, keys, policy=demands, recheck=recheck, revoked=refused)
+            report = check(
+                folder, keys, policy=demands, recheck=recheck, revoked=refused,
+                authorities=authorities,
+            )  # fmt: skip
     if json:
         emit_json(report.to_json())
     else:
@@ -148,7 +157,7 @@ def prove_row(
     if out is None:
         typer.echo(proof.decode(), nl=False)
     else:
-        out.write_bytes(proof)
+        write_file(out, proof)
         note(f"wrote {out}; check it: workbench cert check-row {out} --key SIGNER.pub")
 
 
@@ -199,6 +208,38 @@ def chain(
         if found.holds:
             typer.echo(found.checkpoint, nl=False)
     raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
+def timestamp(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    url: Annotated[str | None, typer.Option(help="Ask this RFC 3161 authority.")] = None,
+    request: Annotated[
+        Path | None, typer.Option(help="Write the query here, to send it yourself.")
+    ] = None,
+    response: Annotated[Path | None, typer.Option(help="Store this answer.")] = None,
+) -> None:
+    """Add a trusted time stamp over the signed payload: ask for one, or carry it by hand."""
+    from workbench.certificate import timestamp as stamps
+    from workbench.certificate.bundle import open_bundle
+
+    if sum(option is not None for option in (url, request, response)) != 1:
+        raise InputError("Say where the time stamp comes from.", "--url, --request or --response.")
+    with mistakes():
+        opened = open_bundle(bundle)
+        payload = stamps.payload_of(opened)
+        if request is not None:
+            write_file(request, stamps.query(payload))
+            note(f"wrote {request}; then: workbench cert timestamp {bundle} --response ANSWER.tsr")
+            return
+        if response is not None:
+            data = read_file(response)
+        else:
+            assert url is not None
+            data = stamps.ask_authority(url, payload)
+        name = stamps.store_stamp(opened, data)
+    typer.echo(name)
+    note(f"check it: workbench cert verify {bundle} --tsa ROOT.pem")
 
 
 @app.command()

@@ -31,6 +31,9 @@ def new(
             "--passphrase", help="Ask for one (or take WORKBENCH_KEY_PASSPHRASE) and encrypt."
         ),
     ] = False,
+    post_quantum: Annotated[
+        bool, typer.Option("--pq", help="Make an ML-DSA-65 half too; it then signs as well.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make an ed25519 signing key, readable by you alone, and trust its public half."""
@@ -42,7 +45,9 @@ def new(
             "Passphrase", hide_input=True, confirmation_prompt=True, err=True
         )
     with _mistakes():
-        made = new_key(name, passphrase=secret.encode() if secret else None)
+        made = new_key(
+            name, passphrase=secret.encode() if secret else None, post_quantum=post_quantum
+        )
     if json:
         emit_json({"name": made.name, "keyid": made.keyid, "path": str(made.path)})
         return
@@ -62,19 +67,26 @@ def list_(json: Json = False) -> None:
             "name": key.name,
             "keyid": key.keyid,
             "kind": "signing",
+            "algorithm": "ed25519 + ml-dsa-65" if key.post_quantum else "ed25519",
             "state": "revoked" if key.revoked else "encrypted" if key.encrypted else "open",
         }
         for key in own
     ]
     rows += [
-        {"name": key.name, "keyid": key.keyid, "kind": "trusted", "state": ""} for key in trusted
+        {
+            "name": key.name,
+            "keyid": key.keyid,
+            "kind": "trusted",
+            "algorithm": key.algorithm,
+            "state": "",
+        }
+        for key in trusted
     ]
     if json:
         emit_json(rows)
     elif rows:
-        emit_table(("kind", "name", "keyid", "state"), [
-            (row["kind"], row["name"], row["keyid"], row["state"]) for row in rows
-        ])  # fmt: skip
+        columns = ("kind", "name", "keyid", "algorithm", "state")
+        emit_table(columns, [[row[name] for name in columns] for row in rows])
     else:
         note("no keys yet; make one: workbench key new")
 
@@ -83,12 +95,13 @@ def list_(json: Json = False) -> None:
 def export(
     name: Annotated[str | None, typer.Argument(help="Which key; else your first.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write here, not to stdout.")] = None,
+    post_quantum: Annotated[bool, typer.Option("--pq", help="The ML-DSA half.")] = False,
 ) -> None:
     """Print a key's public half, for those who verify."""
     from workbench.certificate.keys import export_key
 
     with _mistakes():
-        key = export_key(name)
+        key = export_key(name, post_quantum=post_quantum)
     if out is None:
         typer.echo(key.pem.decode(), nl=False)
         return
@@ -124,9 +137,11 @@ def revoke(
     with _mistakes():
         named = {k.name: k.keyid for k in trusted_keys()}
         named |= {k.name: k.keyid for k in list_keys()}
-        keyid = named.get(key, key)
-        revoke_key(keyid, reason)
-    typer.echo(f"revoked {keyid}")
+        halves = [named[half] for half in (key, f"{key}.pq") if half in named] or [key]
+        for keyid in halves:
+            revoke_key(keyid, reason)
+    for keyid in halves:
+        typer.echo(f"revoked {keyid}")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def certify_round(
     reporter.start("certify", None, f"Round {round_id}")
     evidence = round_evidence(store, settings, round_id)
     try:
-        signing = _signing_key(key, reporter)
+        signing = _signing_keys(key, reporter)
         folder = _folder(settings.certificates, round_id, again)
         certificate_id, checks = _issued(evidence, signing, folder)
     except CertificateError as error:
@@ -59,7 +59,7 @@ def certify_round(
         id=certificate_id,
         round_id=round_id,
         path=str(folder.relative_to(store.home)),
-        keyid=signing.keyid,
+        keyid=signing[0].keyid,
         previous=evidence.previous,
         checks_json=canonical(checks),
         verified_at=now(),
@@ -71,13 +71,13 @@ def certify_round(
     return row
 
 
-def _signing_key(name: str | None, reporter: Reporter) -> SigningKey:
-    from workbench.certificate.keys import list_keys, load_signing_key, new_key
+def _signing_keys(name: str | None, reporter: Reporter) -> list[SigningKey]:
+    from workbench.certificate.keys import list_keys, load_signing_keys, new_key
 
     if not list_keys():
         made = new_key()
         reporter.note("certify", f"Made a signing key: {made.keyid[:16]}.")
-    return load_signing_key(name)
+    return load_signing_keys(name)
 
 
 def _folder(parent: Path, round_id: str, again: bool) -> Path:
@@ -91,7 +91,7 @@ def _folder(parent: Path, round_id: str, again: bool) -> Path:
 
 
 def _issued(
-    evidence: RoundEvidence, key: SigningKey, folder: Path
+    evidence: RoundEvidence, keys: list[SigningKey], folder: Path
 ) -> tuple[str, list[dict[str, str]]]:
     """Issue into ``folder``, or take what an interrupted run left there whole; verify either."""
     from workbench.certificate import CertificateError
@@ -99,8 +99,8 @@ def _issued(
     from workbench.certificate.verify import verify
 
     if not folder.exists():
-        issue(evidence, key, folder)
-    report = verify(folder, [key.public])
+        issue(evidence, keys, folder)
+    report = verify(folder, [key.public for key in keys])
     if report.failed or report.certificate_id is None:
         names = ", ".join(check.id for check in report.failed) or "signature"
         raise CertificateError("not-valid", f"the bundle in {folder} does not verify: {names}")

@@ -80,10 +80,17 @@ class Student:
 
     def render(self, conversation: Conversation) -> str:
         """Return the prompt text that the chat template makes of ``conversation``."""
+        from jinja2.exceptions import TemplateError
+
         messages = [{"role": role, "content": content} for role, content in conversation]
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            raise DistillError(
+                f"the model's chat template refuses this conversation: {error}"
+            ) from error
         return str(text)
 
     def generate(
@@ -168,7 +175,7 @@ class Student:
             )  # fmt: skip
             cache = out.past_key_values
         for row in batch:
-            row.text = row.text if row.finish else self._decode(row.output)
+            row.text = row.text if row.finish else self.decode(row.output)
 
     def _left_padded(self, batch: list[_Row]) -> tuple[torch.Tensor, torch.Tensor]:
         import torch
@@ -180,24 +187,31 @@ class Student:
         return torch.tensor(ids), torch.tensor(mask)
 
     def _accept(self, row: _Row, token: int, stop: tuple[str, ...]) -> None:
-        ends = self._ends
+        ends = self.ends
         if token in ends:
-            row.text, row.finish = self._decode(row.output), "stop"
+            row.text, row.finish = self.decode(row.output), "stop"
             return
         row.output.append(token)
         if stop:
-            text = self._decode(row.output)
+            text = self.decode(row.output)
             cut = min((text.find(one) for one in stop if one in text), default=-1)
             if cut >= 0:
                 row.text, row.finish = text[:cut], "stop"
 
     @property
-    def _ends(self) -> frozenset[int]:
+    def parameters(self) -> int:
+        """How many weights the model has, the adapter's included."""
+        return sum(int(one.numel()) for one in self.model.parameters())
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end an answer."""
         configured = getattr(self.model.generation_config, "eos_token_id", None)
         many = configured if isinstance(configured, list) else [configured]
         return frozenset(i for i in (*many, self.tokenizer.eos_token_id) if i is not None)
 
-    def _decode(self, tokens: list[int]) -> str:
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of ``tokens``, special ones left out."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
 

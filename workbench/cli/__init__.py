@@ -42,6 +42,8 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Compare the student before and after on held-out tasks.",
     "promote": "Let a round's student through the gate, or roll back.",
     "student": "See, export, deploy and roll back students.",
+    "duel": "Compare two sources on the same tasks, with an interval.",
+    "ablate": "Train on different choices of rows and say which helped.",
     "rounds": "List, show, run and resume rounds.",
     "dataset": "List, show, verify and export snapshots.",
     "cert": "Issue, show and verify distillation certificates.",

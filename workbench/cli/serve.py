@@ -1,0 +1,198 @@
+"""``workbench serve``: the student answers OpenAI, Anthropic and Ollama clients.
+
+It listens on the loopback address unless told otherwise, and elsewhere only with a token.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.output import note
+from workbench.errors import BusyError, InputError, MissingPartError, SettingsError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from workbench.certificate.keys import SigningKey
+    from workbench.server.fleet import Spec
+    from workbench.server.library import Library
+    from workbench.settings import Settings
+
+TOKEN_VARIABLE = "WORKBENCH_SERVE_TOKEN"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def command(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8600,
+    name: Annotated[str, typer.Option(help="The name that clients ask for.")] = "student",
+    base: Annotated[
+        str | None, typer.Option(help="Serve this base model (a folder or hub id) instead.")
+    ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Adapter: an id of this home, a folder with --base, or 'none'."),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="Serve another adapter of this home too: NAME=ADAPTER. Repeat for more."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=1, max=1024, help="Requests that get tokens at the same time.")
+    ] = 32,
+    queue: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Requests that may wait; more get a 429.")
+    ] = 256,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that one answer may take.")
+    ] = 300.0,
+    fallback: Annotated[
+        str, typer.Option(help="Teachers to ask when a verified answer is not proved: a,b,c.")
+    ] = "",
+    key: Annotated[
+        str | None, typer.Option(help="Sign receipts with this key (see workbench key).")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load, say one word, print the health, and end.")
+    ] = False,
+) -> None:
+    """Serve the student; Ctrl-C ends it after the requests under way."""
+    try:
+        import uvicorn
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("The server", "serve") from error
+    token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
+    if host not in _LOOPBACK and token is None:
+        raise SettingsError(
+            f"{host} can be reached from other machines, and no token is set.",
+            f"Set {TOKEN_VARIABLE} to a long random text, or listen on 127.0.0.1.",
+        )
+    _free(host, port)
+    app = build(
+        name=name, base=base, adapter=adapter, also=tuple(also or ()), batch=batch, queue=queue,
+        timeout=timeout, fallback=_names(fallback), key=key, token=token,
+    )  # fmt: skip
+    if check:
+        note("The student is loaded and answers.")
+        return
+    note(f"Serving {name} on http://{host}:{port} (Ctrl-C ends it)")
+    note(f"  OpenAI     base_url=http://{host}:{port}/v1")
+    note(f"  Anthropic  base_url=http://{host}:{port}")
+    note(f"  Ollama     host=http://{host}:{port}")
+    uvicorn.run(
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=30,
+        server_header=False,
+    )  # fmt: skip
+
+
+def build(
+    *,
+    name: str,
+    base: str | None,
+    adapter: str | None,
+    also: tuple[str, ...],
+    batch: int,
+    queue: int,
+    timeout: float,
+    fallback: tuple[str, ...],
+    key: str | None,
+    token: str | None,
+) -> FastAPI:
+    """Load the models and return the application."""
+    try:
+        from workbench.server.app import create_app
+        from workbench.server.gate import Guard
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("The server", "serve") from error
+    from workbench.server.fleet import Fleet
+    from workbench.server.library import Library
+    from workbench.server.metrics import Metrics
+    from workbench.server.service import Service
+    from workbench.server.verified import Verifier
+    from workbench.settings import load_settings
+    from workbench.store.database import open_store
+
+    settings = load_settings()
+    store = open_store(settings)
+    library = Library(store, settings)
+    signing = None if key is None else _signing_key(key)
+    fleet = Fleet(batch=batch, queue=queue)
+    metrics = Metrics(fleet.all)
+    by_path = base is not None
+    for spec in [_first(name, base, adapter, library), *_others(also, library)]:
+        version = fleet.load(spec)
+        metrics.version(spec.name, version.number)
+        with_ = "no adapter" if version.adapter_digest is None else version.adapter_digest[:12]
+        note(f"Loaded {spec.name}: {Path(spec.base).name} with {with_} on {version.device}")
+    service = Service(fleet, metrics, timeout=timeout)
+    _check_teachers(fallback, settings)
+    verifier = Verifier(service, settings, store, fallback, signing)
+    return create_app(service, verifier, library=None if by_path else library, guard=Guard(token))
+
+
+def _first(name: str, base: str | None, adapter: str | None, library: Library) -> Spec:
+    from workbench.server.fleet import Spec
+    from workbench.server.library import PLAIN
+
+    if base is None:
+        return library.spec(name, adapter)
+    folder = None if adapter in (None, PLAIN) else Path(adapter)
+    return Spec(name, base, folder)
+
+
+def _others(also: tuple[str, ...], library: Library) -> list[Spec]:
+    specs = []
+    for each in also:
+        name, equals, adapter = each.partition("=")
+        if not (name and equals and adapter):
+            raise InputError(f"--also {each!r} is not NAME=ADAPTER.", "For example: base=none")
+        specs.append(library.spec(name, adapter))
+    return specs
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _check_teachers(names: tuple[str, ...], settings: Settings) -> None:
+    """Open and close them once: a misspelt name is told now, not at the first request."""
+    import asyncio
+
+    from workbench.stages.ask import open_teachers
+
+    async def close() -> None:
+        for teacher in open_teachers(names):
+            await teacher.close()
+
+    if names:
+        asyncio.run(close())
+
+
+def _signing_key(name: str) -> SigningKey:
+    from workbench.certificate.errors import CertificateError
+    from workbench.certificate.keys import load_signing_key
+
+    try:
+        return load_signing_key(name)
+    except CertificateError as error:
+        raise InputError(
+            f"The key {name!r} cannot be used: {error}.", "See: workbench key list"
+        ) from error
+
+
+def _free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BusyError(
+                f"{host}:{port} cannot be listened on: {error.strerror}.",
+                "Choose another --port, or end the program that uses it.",
+            ) from error

@@ -1,0 +1,205 @@
+"""The models that are served, by name: load, swap under load, put away. No protocol, no HTTP.
+
+A swap is a new version beside the old one: it is loaded and smoke-tested first, then the name
+points to it in one assignment, and the old one ends when its last request has. A version that does
+not load or does not answer is dropped and the old one goes on. Memory must hold both for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import InputError, MissingPartError, StageError
+
+if TYPE_CHECKING:
+    from distill.continuous import Ask, Engine, Listener, Piece, Ticket
+    from distill.student import Conversation, Student
+
+_DRAIN_SECONDS = 600.0
+_SMOKE_SECONDS = 120.0
+_SMOKE_PROMPT = (("user", "Write a function that returns its argument."),)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What to serve under a name: a base model, and an adapter on it or None."""
+
+    name: str
+    base: str
+    adapter: Path | None = None
+    dataset: str | None = None
+    """Digest of the rows that the adapter was trained on, where known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One loaded state of a name."""
+
+    number: int
+    spec: Spec
+    base_digest: str
+    adapter_digest: str | None
+    template_digest: str
+    device: str
+    loaded: float = field(default_factory=time.time)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What ``/health`` and a receipt say of it."""
+        return {
+            "version": self.number,
+            "base": Path(self.spec.base).name,
+            "base_digest": self.base_digest,
+            "adapter_digest": self.adapter_digest,
+            "dataset_digest": self.spec.dataset,
+            "template_digest": self.template_digest,
+            "device": self.device,
+        }
+
+
+class Served:
+    """A version with the engine that runs it."""
+
+    def __init__(self, version: Version, engine: Engine) -> None:
+        self.version = version
+        self.engine = engine
+
+    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> Ticket:
+        """Queue a request; see ``distill.continuous.Engine.submit``."""
+        return self.engine.submit(prompt, ask, listener)
+
+
+class UnknownModelError(InputError):
+    """No model of that name is served."""
+
+
+class Fleet:
+    """Names and what they point to. Safe to use from several threads."""
+
+    def __init__(self, *, batch: int = 32, queue: int = 256, device: str | None = None) -> None:
+        self._batch, self._queue, self._device = batch, queue, device
+        self._served: dict[str, Served] = {}
+        self._failed: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._swap = threading.Lock()
+        self._retiring: list[threading.Thread] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The names, the default one first."""
+        return list(self._served)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Names whose last load failed, with the reason; a name may still serve its old version."""
+        return dict(self._failed)
+
+    def get(self, name: str | None) -> Served:
+        """Return what ``name`` points to now; None means the default."""
+        if not self._served:
+            raise StageError("No model is loaded.", "Look at /health for the reason.")
+        if name is None:
+            return next(iter(self._served.values()))
+        if name not in self._served:
+            known = ", ".join(self._served)
+            raise UnknownModelError(f"There is no model {name!r} here.", f"Served: {known}.")
+        return self._served[name]
+
+    def all(self) -> list[Served]:
+        """Return every served version."""
+        return list(self._served.values())
+
+    def load(self, spec: Spec) -> Version:
+        """Load or swap ``spec.name``; on ``InputError`` the old version goes on."""
+        with self._swap:
+            try:
+                fresh = self._start(spec)
+            except InputError as error:
+                self._failed[spec.name] = str(error)
+                raise
+            old = self._served.get(spec.name)
+            self._served[spec.name] = fresh
+            self._failed.pop(spec.name, None)
+        if old is not None:
+            self._retire(old)
+        return fresh.version
+
+    def close(self) -> None:
+        """End every engine; requests under way are cancelled."""
+        for served in self.all():
+            served.engine.close()
+        for thread in self._retiring:
+            thread.join(timeout=5)
+
+    def _start(self, spec: Spec) -> Served:
+        from distill.continuous import Engine
+
+        student = _student(spec, self._device)
+        engine = Engine(student, batch=self._batch, queue=self._queue)
+        try:
+            smoke(engine)
+        except InputError:
+            engine.close()
+            raise
+        number = self._numbers[spec.name] = self._numbers.get(spec.name, 0) + 1
+        template = hashlib.sha256(str(student.tokenizer.chat_template).encode()).hexdigest()
+        version = Version(
+            number,
+            spec,
+            student.digest,
+            student.adapter_digest,
+            template,
+            str(next(student.model.parameters()).device),
+        )
+        return Served(version, engine)
+
+    def _retire(self, old: Served) -> None:
+        def wait() -> None:
+            old.engine.drain(_DRAIN_SECONDS)
+            old.engine.close()
+
+        thread = threading.Thread(target=wait, name="retire", daemon=True)
+        thread.start()
+        self._retiring = [one for one in self._retiring if one.is_alive()] + [thread]
+
+
+def _student(spec: Spec, device: str | None) -> Student:
+    try:
+        from distill.errors import DistillError
+        from distill.student import Student
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("The student", "train") from error
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("The student", "train") from error
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return Student.load(spec.base, spec.adapter, place)
+    except DistillError as error:
+        raise InputError(f"{spec.name}: {error}") from error
+
+
+def smoke(engine: Engine, prompt: Sequence[tuple[str, str]] = _SMOKE_PROMPT) -> None:
+    """Let the model say a few tokens; raises ``InputError`` when it does not."""
+    from distill.continuous import Ask
+
+    heard = threading.Event()
+    last: list[Piece] = []
+
+    def listen(piece: Piece) -> None:
+        if piece.finish is not None:
+            last.append(piece)
+            heard.set()
+
+    engine.submit(tuple(prompt), Ask(max_tokens=8), listen)
+    if not heard.wait(_SMOKE_SECONDS):
+        raise InputError("the model said nothing for two minutes; it is not put into service")
+    if last[0].finish not in ("stop", "length"):
+        raise InputError(f"the model failed its smoke test: {last[0].problem or last[0].finish}")

@@ -1,0 +1,181 @@
+"""What every protocol does with a request: find the model, run it, count it, stop it in time.
+
+The protocols (OpenAI's, Anthropic's, Ollama's) translate to and from ``Wanted`` and ``Piece``; this
+is the only place that talks to an engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from workbench.errors import InputError
+from workbench.server.fleet import Fleet, Served
+from workbench.server.metrics import Metrics
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from distill.continuous import Ask, Piece
+
+Item = TypeVar("Item")
+Prompt = tuple[tuple[str, str], ...] | str
+_LOOK_SECONDS = 0.25
+"""How often a request that is not streamed looks whether its client is still there."""
+
+
+class GoneError(Exception):
+    """The client went away; there is nobody to answer."""
+
+
+class LateError(InputError):
+    """The answer was not complete within the time limit."""
+
+
+class FailedError(Exception):
+    """The model failed at this request; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request in no protocol's words. A text is continued; a conversation is answered."""
+
+    prompt: Prompt
+    ask: Ask
+    model: str | None = None
+    api: str = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A whole answer."""
+
+    text: str
+    finish: str
+    input_tokens: int
+    output_tokens: int
+    waited: float
+    seconds: float
+
+
+class Service:
+    """A fleet with limits and figures."""
+
+    def __init__(self, fleet: Fleet, metrics: Metrics, *, timeout: float = 300.0) -> None:
+        self.fleet = fleet
+        self.metrics = metrics
+        self.timeout = timeout
+        self.started = time.time()
+
+    async def pieces(
+        self, wanted: Wanted, served: Served | None = None
+    ) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces of one answer; the last one carries ``finish``.
+
+        Closing the iterator cancels the request. Raises what ``submit`` raises, ``LateError`` and
+        ``FailedError``.
+        """
+        where = served or self.fleet.get(wanted.model)
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[Piece] = asyncio.Queue()
+
+        def listen(piece: Piece) -> None:
+            loop.call_soon_threadsafe(heard.put_nowait, piece)
+
+        ticket = await asyncio.to_thread(where.submit, wanted.prompt, wanted.ask, listen)
+        finished = False
+        try:
+            async with asyncio.timeout(self.timeout):
+                while not finished:
+                    piece = await heard.get()
+                    finished = piece.finish is not None
+                    if finished:
+                        self.metrics.ended(where.version.spec.name, wanted.api, piece)
+                    if piece.finish == "error":
+                        raise FailedError(piece.problem or "the model failed")
+                    if piece.finish == "cancelled":
+                        raise FailedError("the request was cancelled while the server went down")
+                    yield piece
+        except TimeoutError:
+            raise LateError(
+                f"The answer was not complete within {self.timeout:g} seconds.",
+                "Ask for fewer tokens, or start the server with a larger --timeout.",
+            ) from None
+        finally:
+            if not finished:
+                ticket.cancel()
+                self.metrics.dropped(where.version.spec.name, wanted.api)
+
+    async def whole(self, wanted: Wanted, served: Served | None = None) -> Done:
+        """Return one whole answer."""
+        parts: list[str] = []
+        async with aclosing(self.pieces(wanted, served)) as pieces:
+            async for piece in pieces:
+                parts.append(piece.text)
+        assert piece.finish is not None
+        return Done(
+            "".join(parts),
+            piece.finish,
+            piece.input_tokens,
+            piece.output_tokens,
+            piece.waited,
+            piece.seconds,
+        )
+
+    async def several(self, wanted: Wanted, n: int) -> list[Done]:
+        """Return ``n`` answers to one prompt, each with a seed of its own, from one version."""
+        served = self.fleet.get(wanted.model)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self.whole(nth(wanted, index), served)) for index in range(n)
+            ]
+        return [task.result() for task in tasks]
+
+    async def unless_gone(self, request: Request, wanted: Wanted, n: int = 1) -> list[Done]:
+        """As ``several``, but cancelled when the client goes away; then raises ``GoneError``."""
+        work = asyncio.ensure_future(self.several(wanted, n))
+        try:
+            while not work.done():
+                await asyncio.wait([work], timeout=_LOOK_SECONDS)
+                if not work.done() and await request.is_disconnected():
+                    raise GoneError
+            return work.result()
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
+
+
+async def begin(pieces: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
+    """Wait for the first item, so that what is refused raises here; return all of the items."""
+    first = await anext(pieces, None)
+
+    async def all_of_them() -> AsyncGenerator[Item, None]:
+        async with aclosing(pieces):
+            if first is not None:
+                yield first
+                async for item in pieces:
+                    yield item
+
+    return all_of_them()
+
+
+def nth(wanted: Wanted, index: int) -> Wanted:
+    """Return the request for the answer number ``index``: the same but for its seed."""
+    seed = wanted.ask.seed
+    if seed is None or index == 0:
+        return wanted
+    return replace(wanted, ask=replace(wanted.ask, seed=seed + index))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

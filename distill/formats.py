@@ -1,7 +1,9 @@
 """Dataset rows in the shapes that trainers read, and as deterministic JSON Lines.
 
 ``prompt_completion``, ``chat``, ``preference`` and ``unpaired`` are TRL's own shapes; ``sharegpt``
-and ``alpaca`` are those of LLaMA-Factory. Nothing here needs a training library.
+and ``alpaca`` are those of LLaMA-Factory; ``openai`` is a line of OpenAI's fine-tuning files, which
+is ``chat``; ``repair`` is a conversation in which a wrong answer was given back with the input that
+refutes it. Nothing here needs a training library. Files: see ``exporting``.
 """
 
 from __future__ import annotations
@@ -81,13 +83,30 @@ def alpaca(example: Example) -> Iterator[Row]:
     yield row
 
 
+def repair(example: Example) -> Iterator[Row]:
+    """A repair triple as prompt-completion: wrong code, its counterexample, the right code.
+
+    Rows without a refuted answer, or without the sentence that refutes it, give nothing.
+    """
+    said = example.facts.get("refutation")
+    if example.rejected is not None and isinstance(said, str):
+        turns = [
+            *_turns(example),
+            _reply(example.rejected),
+            {"role": "user", "content": f"{said} Correct it."},
+        ]
+        yield {"prompt": turns, "completion": [_reply(example.completion)]}
+
+
 FORMATS: dict[str, Callable[[Example], Iterator[Row]]] = {
     "prompt-completion": prompt_completion,
     "chat": chat,
+    "openai": chat,
     "preference": preference,
     "kto": unpaired,
     "sharegpt": sharegpt,
     "alpaca": alpaca,
+    "repair": repair,
 }
 
 
@@ -137,13 +156,17 @@ def write_examples(path: Path, examples: Iterable[Example]) -> int:
 
 def read_examples(path: Path) -> list[Example]:
     """Read what :func:`write_examples` wrote; a missing or unknown field is named with its line."""
-    found = []
+    return list(iter_examples(path))
+
+
+def iter_examples(path: Path) -> Iterator[Example]:
+    """Yield the rows of a file one at a time, so that a million of them need no more memory."""
     for number, row in enumerate(read_jsonl(path), 1):
         try:
             turns = tuple((str(role), str(text)) for role, text in row.pop("messages"))
-            found.append(Example(messages=turns, **row))
+            example = Example(messages=turns, **row)
         except (KeyError, TypeError, ValueError) as error:
             raise DistillError(
                 f"{path.name}, row {number}: not a training row ({error})"
             ) from error
-    return found
+        yield example

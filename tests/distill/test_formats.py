@@ -14,7 +14,7 @@ from distill.formats import FORMATS, read_examples, read_jsonl, rows, write_exam
 ROW = Example(
     id="r1", task_id="t1", messages=(("system", "Be brief."), ("user", "Ask é")),
     completion="def f(): ...", source="synthesis", rejected="def f(: ...",
-    facts={"verdict": "proved"},
+    facts={"verdict": "proved", "refutation": "f() raised."},
 )  # fmt: skip
 
 
@@ -23,10 +23,12 @@ def test_each_format_has_the_fields_its_reader_expects() -> None:
     assert shapes == {
         "prompt-completion": [["completion", "prompt"]],
         "chat": [["messages"]],
+        "openai": [["messages"]],
         "preference": [["chosen", "prompt", "rejected"]],
         "kto": [["completion", "label", "prompt"]] * 2,
         "sharegpt": [["conversations", "system"]],
         "alpaca": [["input", "instruction", "output", "system"]],
+        "repair": [["completion", "prompt"]],
     }
 
 

@@ -1,0 +1,192 @@
+"""Datasets as files for other tools: JSON Lines, Parquet, or a folder that ``datasets`` loads.
+
+Everything is written as it is read, in pieces, so that memory does not grow with the rows; a file
+appears under its name only when it is whole. A folder holds the rows as Parquet, a data card,
+``statistics.json`` and ``dataset_info.json``, which LLaMA-Factory reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from distill.errors import DistillError
+from distill.example import Example, canonical
+from distill.formats import FORMATS, Row, rows
+from distill.statistics import Statistics
+
+CONTAINERS = ("jsonl", "parquet", "folder")
+_PIECE = 10_000
+"""Rows of one Parquet row group."""
+
+Check = Callable[[Example], None]
+"""Raises for a row that must not leave (a held-out one)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: rows of the format, and SHA-256 of the file with them."""
+
+    path: Path
+    rows: int
+    digest: str
+
+
+def export(
+    examples: Iterable[Example],
+    form: str,
+    out: Path,
+    *,
+    container: str = "jsonl",
+    card: str = "",
+    statistics: Statistics | None = None,
+) -> Exported:
+    """Write ``examples`` in the format ``form`` to ``out``; one pass, bounded memory.
+
+    Raises ``DistillError`` for an unknown format or container, and when no row can be written.
+    """
+    if container not in CONTAINERS:
+        raise DistillError(f"there is no container {container!r}; known: {', '.join(CONTAINERS)}")
+    counted = statistics if statistics is not None else Statistics()
+    lines = rows(counted.watching(examples), form)
+    if container == "jsonl":
+        done = _jsonl(out, lines)
+    elif container == "parquet":
+        done = _parquet(out, lines, form)
+    else:
+        done = _folder(out, lines, form, card, counted)
+    if done.rows == 0:
+        raise DistillError(
+            f"no row can be written as {form}"
+            + (": none has a rejected half" if form in ("preference", "repair") else "")
+        )
+    return done
+
+
+def _jsonl(out: Path, lines: Iterator[Row]) -> Exported:
+    digest, count = hashlib.sha256(), 0
+    part = out.with_name(out.name + ".part")
+    with part.open("wb") as stream:
+        for row in lines:
+            data = (canonical(row) + "\n").encode()
+            stream.write(data)
+            digest.update(data)
+            count += 1
+        stream.flush()
+        os.fsync(stream.fileno())
+    if count:
+        os.replace(part, out)
+    else:
+        part.unlink()
+    return Exported(out, count, digest.hexdigest())
+
+
+def _parquet(out: Path, lines: Iterator[Row], form: str) -> Exported:
+    pyarrow, writer_of = _arrow()
+    schema = _schema(pyarrow, form)
+    part, count = out.with_name(out.name + ".part"), 0
+    with writer_of.ParquetWriter(part, schema, compression="zstd") as writer:
+        for piece in _pieces(lines):
+            writer.write_table(pyarrow.Table.from_pylist(piece, schema=schema))
+            count += len(piece)
+    if not count:
+        part.unlink()
+        return Exported(out, 0, "")
+    os.replace(part, out)
+    return Exported(out, count, _digest(out))
+
+
+def _folder(
+    out: Path, lines: Iterator[Row], form: str, card: str, statistics: Statistics
+) -> Exported:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DistillError(f"{out} is there already and not an empty folder; choose another")
+    (out / "data").mkdir(parents=True, exist_ok=True)
+    done = _parquet(out / "data" / "train-00000-of-00001.parquet", lines, form)
+    if not done.rows:
+        (out / "data").rmdir()
+        return done
+    info = {"workbench": dataset_info("data/train-00000-of-00001.parquet", form)}
+    texts = {
+        "dataset_info.json": json.dumps(info, indent=2) + "\n",
+        "statistics.json": json.dumps(statistics.as_json(), indent=2, ensure_ascii=False) + "\n",
+        "README.md": card or f"# Dataset\n\n{done.rows} rows, format {form}.\n",
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
+    return done
+
+
+def dataset_info(file: str, form: str) -> dict[str, Any]:
+    """Return LLaMA-Factory's description of a file in format ``form``."""
+    if form == "alpaca":
+        columns = {"prompt": "instruction", "query": "input", "response": "output"}
+        return {
+            "file_name": file,
+            "columns": {**columns, "system": "system", "history": "history"},
+        }
+    if form == "sharegpt":
+        columns = {"messages": "conversations", "system": "system"}
+        return {"file_name": file, "formatting": "sharegpt", "columns": columns}
+    tags = {
+        "role_tag": "role", "content_tag": "content", "user_tag": "user",
+        "assistant_tag": "assistant", "system_tag": "system",
+    }  # fmt: skip
+    return {
+        "file_name": file,
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages" if form in ("chat", "openai") else "prompt"},
+        "tags": tags,
+    }
+
+
+def _pieces(lines: Iterator[Row]) -> Iterator[list[Row]]:
+    piece: list[Row] = []
+    for row in lines:
+        piece.append(row)
+        if len(piece) == _PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _schema(pyarrow: Any, form: str) -> Any:
+    """Return the columns of a format; fixed, so that they do not depend on the first rows."""
+    if form not in FORMATS:
+        raise DistillError(f"there is no format {form!r}; known are {', '.join(FORMATS)}")
+    text = pyarrow.string()
+    turns = pyarrow.list_(pyarrow.struct([("role", text), ("content", text)]))
+    said = pyarrow.list_(pyarrow.struct([("from", text), ("value", text)]))
+    columns: Mapping[str, Any] = {
+        "prompt-completion": {"prompt": turns, "completion": turns},
+        "chat": {"messages": turns},
+        "openai": {"messages": turns},
+        "preference": {"prompt": turns, "chosen": turns, "rejected": turns},
+        "kto": {"prompt": turns, "completion": turns, "label": pyarrow.bool_()},
+        "sharegpt": {"conversations": said, "system": text},
+        "alpaca": {"instruction": text, "input": text, "output": text, "system": text,
+                   "history": pyarrow.list_(pyarrow.list_(text))},
+        "repair": {"prompt": turns, "completion": turns},
+    }[form]  # fmt: skip
+    return pyarrow.schema(list(columns.items()))
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ModuleNotFoundError as error:
+        raise DistillError(
+            'Parquet needs the extra train: pip install "distillation-workbench[train]"'
+        ) from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -24,7 +24,7 @@ from teachers.model import (
     Sampling,
     Usage,
 )
-from teachers.openai import host_is_local, key_status
+from teachers.openai import host_is_local, key_status, probed
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
 from teachers.wire import count, failed, http_failure, tls
@@ -267,7 +267,17 @@ def _open(rest: str, env: Mapping[str, str]) -> Teacher:
 
 
 def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
-    return (key_status("anthropic:MODEL", "anthropic", "ANTHROPIC_API_KEY", env),)
+    variable = "ANTHROPIC_API_KEY"
+    line = key_status("anthropic:MODEL", "anthropic", variable, env)
+    if not probe or line.state != "ready":
+        return (line,)
+    from teachers.probe import probe_models
+
+    url = (env.get("ANTHROPIC_BASE_URL") or BASE_URL).rstrip("/")
+    key = need_key(variable, env, "anthropic")
+    headers = {"x-api-key": key.reveal(), "anthropic-version": "2023-06-01"}
+    found = probe_models(f"{url}/v1/models?limit=1000", headers, key)
+    return (probed("anthropic:MODEL", "anthropic", variable, url, found),)
 
 
 PROVIDER = Provider("anthropic", "anthropic:MODEL", _open, _status)

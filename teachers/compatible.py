@@ -92,7 +92,8 @@ def _short(name: str) -> Provider:
         return _open_profile(profile, rest, env, f"{name}:{rest}")
 
     def status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
-        return (key_status(f"{name}:MODEL", name, profile.key or "", env),)
+        url = (env.get(f"{name.upper()}_BASE_URL") or profile.url) if probe else None
+        return (key_status(f"{name}:MODEL", name, profile.key or "", env, url),)
 
     return Provider(name, f"{name}:MODEL", opener, status)
 
@@ -105,7 +106,8 @@ def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
         if profile.name in ("deepseek", "gemini"):
             continue
         if profile.key is not None:
-            found.append(key_status(form, profile.name, profile.key, env))
+            own = env.get(f"{profile.name.upper()}_BASE_URL") or profile.url
+            found.append(key_status(form, profile.name, profile.key, env, own if probe else None))
             continue
         url = env.get(f"{profile.name.upper()}_BASE_URL")
         if url:

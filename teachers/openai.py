@@ -10,7 +10,7 @@ import base64
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teachers.errors import TeacherError
 from teachers.keys import Secret, find_key, need_key
@@ -29,6 +29,9 @@ from teachers.private import is_loopback
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
 from teachers.wire import count, failed, http_failure, tls
+
+if TYPE_CHECKING:
+    from teachers.probe import Probe
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -352,18 +355,41 @@ def _open(rest: str, env: Mapping[str, str]) -> Teacher:
 
 
 def _status(env: Mapping[str, str], probe: bool) -> Sequence[TeacherStatus]:
-    return (key_status("openai:MODEL", "openai", "OPENAI_API_KEY", env),)
+    url = env.get("OPENAI_BASE_URL") or BASE_URL
+    return (key_status("openai:MODEL", "openai", "OPENAI_API_KEY", env, url if probe else None),)
 
 
-def key_status(name: str, provider: str, variable: str, env: Mapping[str, str]) -> TeacherStatus:
-    """Return the status line of a provider that only needs a key."""
+def key_status(
+    name: str, provider: str, variable: str, env: Mapping[str, str], url: str | None = None
+) -> TeacherStatus:
+    """Return the status line of a provider that needs a key; with a ``url`` it is asked.
+
+    Asked is only for its list of models, which costs nothing.
+    """
     try:
         key = find_key(variable, env)
+        url = None if url is None else base_url(url, "the base URL")
     except TeacherError as error:
         return TeacherStatus(name, provider, "no key", str(error))
     if key is None:
         return TeacherStatus(name, provider, "no key", f"set {variable}")
-    return TeacherStatus(name, provider, "ready", note=f"{variable} is set")
+    if url is None:
+        return TeacherStatus(name, provider, "ready", note=f"{variable} is set")
+    from teachers.probe import bearer, probe_models
+
+    return probed(name, provider, variable, url, probe_models(f"{url}/models", bearer(key), key))
+
+
+def probed(name: str, provider: str, variable: str, url: str, found: Probe) -> TeacherStatus:
+    """Return the status line that a probe of ``url`` comes to."""
+    facts = (f"{variable} is set", *found.facts)
+    if not found.reachable:
+        mend = f"{url} did not answer ({found.trouble}): check the network, a proxy, or the address"
+        return TeacherStatus(name, provider, "not reachable", mend, facts=facts)
+    if found.authorised is False:
+        mend = f"{provider} refused the key ({found.trouble}): make a new one and set {variable}"
+        return TeacherStatus(name, provider, "key refused", mend, facts=facts)
+    return TeacherStatus(name, provider, "ready", "", found.models, found.trouble, facts)
 
 
 PROVIDER = Provider("openai", "openai:MODEL", _open, _status)

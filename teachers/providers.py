@@ -19,7 +19,10 @@ from teachers.protocol import Teacher
 
 GROUP = "workbench.teachers"
 
-State = Literal["ready", "no key", "not installed", "not running", "model missing", "broken"]
+State = Literal[
+    "ready", "no key", "key refused", "not reachable", "not installed", "not running",
+    "model missing", "broken",
+]  # fmt: skip
 """What stands between a provider and its first answer. "broken" is for a plug-in only."""
 
 
@@ -37,6 +40,8 @@ class TeacherStatus:
     mend: str = ""
     models: tuple[str, ...] = ()
     note: str = ""
+    facts: tuple[str, ...] = ()
+    """What a probe found, in words: reachable, authorised, how many models, limits told."""
 
 
 Opener = Callable[[str, Mapping[str, str]], Teacher]

@@ -9,12 +9,17 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import metadata, util
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from teachers.providers import TeacherStatus
 
 __all__ = ["Finding", "State", "examine"]
 
@@ -41,7 +46,8 @@ def examine(settings: Settings, *, probe: bool = False) -> list[Finding]:
         _sandbox,
         lambda: _store(settings),
         _keys,
-        lambda: _teachers(probe),
+        lambda: _teachers(settings, probe),
+        lambda: _asking(settings),
     )
     return [finding for look in looks for finding in look()]
 
@@ -129,13 +135,112 @@ def _keys() -> Iterator[Finding]:
         yield Finding("keys", "signing key", "note", "none yet", "workbench key new")
 
 
-def _teachers(probe: bool) -> Iterator[Finding]:
+def _teachers(settings: Settings, probe: bool) -> Iterator[Finding]:
     import teachers
+    from teachers.private import no_remote_sockets
 
-    for status in teachers.available(probe=probe):
+    # In private mode a probe may look at this machine only, whatever was asked for.
+    with no_remote_sockets() if settings.private else nullcontext():
+        statuses = teachers.available(probe=probe)
+    for status in statuses:
         ready = status.state == "ready"
-        detail = status.state if not status.models else f"{status.state}: {_few(status.models)}"
+        words = " · ".join(status.facts) or status.note
+        detail = status.state if ready or not words else words
+        if ready and words:
+            detail = f"{detail}: {words}"
+        elif ready and status.models:
+            detail = f"{detail}: {_few(status.models)}"
         yield Finding("teachers", status.name, "ok" if ready else "missing", detail, status.mend)
+    yield from _models(settings, statuses, probe)
+
+
+def _models(
+    settings: Settings, statuses: Sequence[TeacherStatus], probe: bool
+) -> Iterator[Finding]:
+    """Look at the models that this home has asked or routes to: there, and at a known price?"""
+    from teachers.errors import TeacherError
+    from teachers.providers import open_teacher
+    from workbench.errors import WorkbenchError
+    from workbench.stages.door import price_book
+
+    listed = {status.provider: status.models for status in statuses if status.models}
+    try:
+        book, names = price_book(settings), _used(settings)
+    except WorkbenchError:
+        return  # the finding about that file or database says it
+    for name in names:
+        try:
+            identity = open_teacher(name).identity
+        except TeacherError as error:
+            yield Finding("models", name, "missing", "cannot be opened", str(error))
+            continue
+        if not identity.local and book.price(identity) is None:
+            who = f"{identity.provider}:{identity.model}"
+            mend = f"workbench sources price {who} INPUT OUTPUT"
+            yield Finding("models", name, "note", "no price is known", mend)
+        known = listed.get(identity.provider)
+        if known is None:
+            continue
+        if identity.model in known:
+            yield Finding("models", name, "ok", "is there")
+        elif probe or identity.local:
+            mend = f"{identity.provider} has: {_few(known, 5)}"
+            near = get_close_matches(identity.model, known, n=1)
+            mend = f"did you mean {near[0]}? {mend}" if near else mend
+            yield Finding("models", name, "missing", "is not in the provider's list", mend)
+
+
+def _used(settings: Settings) -> list[str]:
+    """Return the teachers that answered here or that a route names, except those of this house."""
+    from sqlmodel import select
+
+    from workbench.store.database import open_store
+    from workbench.store.tables import SourceRow
+
+    found = {name for route in settings.routes.values() for name in route}
+    if settings.home.exists():
+        with open_store(settings) as store, store.read() as session:
+            rows = session.exec(select(SourceRow).where(SourceRow.kind == "teacher")).all()
+        found |= {row.id for row in rows}
+    return sorted(name for name in found if ":" in name and not name.startswith("recorded:"))
+
+
+def _asking(settings: Settings) -> Iterator[Finding]:
+    """Look at what stands against asking: prices that cannot be read, circuits, alerts, batches."""
+    from workbench.errors import WorkbenchError
+    from workbench.prices import own_prices, price_path
+    from workbench.store.database import open_store
+    from workbench.store.views import asking
+
+    try:
+        prices = own_prices(settings)
+    except WorkbenchError as error:
+        yield Finding("asking", "prices", "broken", error.message, error.mend)
+        return
+    if prices:
+        yield Finding(
+            "asking", "prices", "ok", f"{len(prices)} of your own in {price_path(settings)}"
+        )
+    if not settings.home.exists():
+        return
+    try:
+        with open_store(settings) as store, store.engine.connect() as connection:
+            circuits, alerts = asking.circuits(connection), asking.alerts(connection)
+            under_way = [each for each in asking.batches(connection) if each.state != "done"]
+    except WorkbenchError:
+        return  # the finding about the store says it
+    for circuit in circuits:
+        mend = f"workbench sources reset {circuit.provider}"
+        detail = f"set aside ({circuit.kind}): {circuit.message}"
+        yield Finding("asking", circuit.provider, "note", detail, mend)
+    for alert in alerts:
+        if alert.kind != "circuit":
+            mend = f"workbench sources dismiss {alert.id}"
+            yield Finding("asking", f"alert {alert.id}", "note", alert.message, mend)
+    if under_way:
+        count = sum(each.requests for each in under_way)
+        detail = f"{count} questions under way in {len(under_way)}"
+        yield Finding("asking", "batches", "note", detail, "workbench sources batches")
 
 
 def _few(names: tuple[str, ...], most: int = 3) -> str:

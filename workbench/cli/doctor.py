@@ -15,7 +15,8 @@ GLYPHS = {"ok": "✓", "note": "·", "missing": "○", "broken": "✗"}
 def command(
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Also send one request to each configured provider.")
+        bool,
+        typer.Option("--probe", help="Also ask each configured provider for its models (free)."),
     ] = False,
 ) -> None:
     """Say what works here, what does not, and the line that mends it.

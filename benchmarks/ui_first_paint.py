@@ -161,7 +161,7 @@ def main() -> int:
     chosen = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    from tests.ui.store_builder import build_many
+    from tests.ui.store_many import build_many
     from ui.screenshots import FLAGS, chromium, serving
 
     executable = chromium()

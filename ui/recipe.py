@@ -1,6 +1,6 @@
 """From the Train screen's form to a round's configuration file, checked before it is written.
 
-What the file may hold is decided by ``workbench.stages.round_config`` and ``distill.config``; here
+What the file may hold is decided by ``workbench.stages``, which knows every field; here
 stands only which fields the form offers, and how the file is spelt.
 """
 
@@ -10,10 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from workbench.stages.round_config import RoundConfig, checked_config
-from workbench.stages.train import training_plan
+from workbench.stages.train import training_fields, training_plan
 from workbench.store.canonical import canonical, digest
 
 FIELDS: tuple[tuple[str, str, str], ...] = (
@@ -43,27 +41,24 @@ def settled(training: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {half: dict(plan[half]) for half in ("lora", "training")}
 
 
+WORDS = {"quantize": ("none", "8bit", "4bit")}
+
+
 def choices(half: str, name: str) -> tuple[str, ...]:
     """Return the words that a field may hold, or nothing when it is a number or a switch."""
-    from distill.config import LoraConfig, TrainConfig
-
-    model: type[BaseModel] = LoraConfig if half == "lora" else TrainConfig
-    schema = model.model_json_schema(by_alias=False)["properties"][name]
-    return tuple(schema.get("enum", ()))
+    if (half, name) == ("training", "method"):
+        return tuple(training_fields()["methods"])
+    return WORDS.get(name, ())
 
 
 def preset(name: str) -> dict[str, Any]:
     """Return the training settings of a preset by memory; an unknown one changes nothing."""
-    from distill.presets import PRESETS
-
-    return dict(PRESETS.get(name, {}))
+    return dict(training_fields()["presets"].get(name, {}))
 
 
 def presets() -> tuple[str, ...]:
     """Return the names of the presets by memory."""
-    from distill.presets import PRESETS
-
-    return tuple(PRESETS)
+    return tuple(training_fields()["presets"])
 
 
 def changed(
@@ -100,10 +95,20 @@ def _table(values: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -
     if path:
         lines += ["", f"[{'.'.join(path)}]"]
     lines += [
-        f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        f"{name} = {_value(value)}"
         for name, value in values.items()
         if value is not None and not isinstance(value, Mapping)
     ]
     for name, value in values.items():
         if isinstance(value, Mapping):
             _table(value, (*path, name), lines)
+
+
+def _value(value: object) -> str:
+    """Return one TOML value; a table within a list is written in line."""
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -120,11 +120,6 @@ def build(home: Path | Settings, *, tasks: int = 48, seed: int = 0) -> Store:
     return store
 
 
-def build_many(home: Path, *, answers: int, seed: int = 0) -> Store:
-    """Make a home with about ``answers`` answers over the same five sources, for measuring."""
-    return build(home, tasks=answers // len(SOURCES), seed=seed)
-
-
 class _Builder:
     def __init__(self, store: Store, chance: random.Random) -> None:
         self.store = store

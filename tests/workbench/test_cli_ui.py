@@ -63,3 +63,26 @@ def test_running_streamlit_by_hand_is_as_safe() -> None:
     config = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
     assert 'address = "127.0.0.1"' in config.read_text()
     assert "gatherUsageStats = false" in config.read_text()
+
+
+def test_beyond_this_machine_it_wants_to_know_who_comes() -> None:
+    clean = dict.fromkeys(("PASSWORD", "HEADER", "PROXY"), "")
+    done = run(
+        "--address", "0.0.0.0", **{f"WORKBENCH_UI_{name}": value for name, value in clean.items()}
+    )
+    assert done.returncode == 2
+    assert "WORKBENCH_UI_PASSWORD" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_beyond_this_machine_the_guard_stands_in_front() -> None:
+    command = server_command(Path("ui/app.py"), 8501, address="0.0.0.0", hosts=("bench.example",))
+    assert "ui/guarded.py" in command
+    assert "--server.allowedHosts=bench.example" in command
+    assert "--server.allowedHosts=localhost" not in command
+
+
+def test_on_this_machine_only_its_own_names_are_answered() -> None:
+    command = server_command(Path("ui/app.py"), 8501)
+    assert "ui/app.py" in command
+    assert "--server.allowedHosts=127.0.0.1" in command

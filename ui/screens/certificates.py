@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
 
-from ui import data, jobs
-from ui.widgets import figures, page
+from ui import data
+from ui.widgets import figures, page, work
 from ui.widgets.words import CERTIFICATE, Look
 from workbench.store.views import certificates
 from workbench.store.views.certificates import Certificate, Check, Claim
@@ -64,50 +63,40 @@ def _folder(found: Certificate) -> Path:
 
 
 def _checks(found: Certificate) -> None:
+    """Draw the checks; while a verification runs, those that are decided turn up one by one."""
     st.subheader("Checks", anchor=False)
     command = ("workbench", "cert", "verify", str(_folder(found)), "--recheck", "--json")
-    job = _last_check(command)
+    job = work.newest(command)
+    running = job is not None and job.state == "running"
 
-    @st.fragment(run_every=2 if job is not None and job.state == "running" else None)
+    @st.fragment(run_every=1 if running else None)
     def _live() -> None:
-        now = _last_check(command)
-        listed = _listed(found, now)
-        if not listed:
-            st.caption("Nobody has checked this certificate here yet.")
-        figures.checks([_line(check) for check in listed])
-        if now is None:
-            return
-        if now.state == "running":
-            st.progress(0.0, text="Checking everything again; this may take a minute …")
-        elif now.data is None:
-            st.code(now.tail, language=None, wrap_lines=True)
-        else:
-            st.caption(
-                f"{page.literal(str(now.data.get('sentence', '')))}"
-                f" ({page.ago(datetime.fromtimestamp(now.started, UTC))})"
-            )
-        if job is not None and job.state == "running" and now.state != "running":
+        now = work.newest(command)
+        if running and now is not None and now.state != "running":
             st.rerun()
+        if running:
+            _deciding(found)
+        elif found.checks:
+            figures.checks([_line(check) for check in found.checks])
+        else:
+            st.caption("Nobody has checked this certificate here yet.")
 
     _live()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Check it again now", icon=":material/fact_check:", type="primary"):
-            jobs.start(data.settings().home, command)
-            st.rerun()
-        page.show_command(*command[:-1])
+    if job is not None and not running and job.data is None:
+        st.code(job.tail, language=None, wrap_lines=True)
+    work.button("Check it again now", command, icon=":material/fact_check:", primary=True)
 
 
-def _last_check(command: tuple[str, ...]) -> jobs.Job | None:
-    """Return the newest job that checked this certificate, if there was one."""
-    every = jobs.jobs(data.settings().home)
-    return next((job for job in every if job.command == command), None)
-
-
-def _listed(found: Certificate, job: jobs.Job | None) -> tuple[Check, ...]:
-    """Return the checks of the newest verification: a job's, else the one in the store."""
-    if job is not None and job.data is not None:
-        return tuple(certificates.check_of(c) for c in job.data.get("checks", ()))
-    return found.checks
+def _deciding(found: Certificate) -> None:
+    checks, total, over = data.read(certificates.verifying, found.round_id)
+    if over:
+        checks = ()
+    figures.checks([_line(check) for check in checks])
+    done = sum(check.status != "skipped" for check in checks)
+    st.progress(
+        min(1.0, done / total) if total else 0.0,
+        text=f"{done:,} of {total:,} checks are decided" if total and done else "Starting …",
+    )
 
 
 def _line(check: Check) -> tuple[str, str, str, str]:
@@ -158,6 +147,11 @@ def _elsewhere(found: Certificate) -> None:
     st.subheader("Check it somewhere else", anchor=False)
     st.caption("With this project, without its database; KEY.pub is the signer's public key:")
     page.shell("python", "-m", "workbench.certificate", folder.name, "KEY.pub")
+    st.caption("The signature alone, with OpenSSL 3; the bundle's README says how PAYLOAD is cut:")
+    page.shell(
+        *("openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "KEY.pub"),
+        *("-sigfile", "SIGNATURE", "-in", "PAYLOAD"),
+    )
     st.caption("The files alone, with coreutils, inside the folder:")
     page.shell("sha256sum", "--check", "SHA256SUMS")
     if folder.is_dir():

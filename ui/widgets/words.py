@@ -65,7 +65,8 @@ CHANGES: dict[str, Look] = {
 
 CERTIFICATE: dict[str, Look] = {
     "verified": Look("✓", "verified", "green", "Every check passed."),
-    "incomplete": Look("◔", "intact", "blue", "Intact, but some checks were skipped."),
+    "intact": Look("◔", "intact", "blue", "Everything holds; its proofs were not solved again."),
+    "incomplete": Look("◔", "checked in part", "blue", "What was checked holds; some was skipped."),
     "issued": Look("…", "not verified here", "orange", "Issued; nobody checked it here yet."),
     "failed": Look("✗", "failed", "red", "At least one check failed."),
 }

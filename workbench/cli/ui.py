@@ -1,12 +1,14 @@
 """``workbench ui``: open the dashboard on this machine, or take pictures of every screen.
 
 The dashboard is another package and another process; this command only starts it. It listens on
-the loopback address and nowhere else: whoever wants it from another machine brings a tunnel or a
-reverse proxy that asks who they are.
+the loopback address; elsewhere only behind a guard, which wants a password or believes a reverse
+proxy that has asked already (``ui.guard``).
 """
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
 import socket
 import subprocess
@@ -18,9 +20,10 @@ from typing import Annotated
 import typer
 
 from workbench.cli.output import note
-from workbench.errors import BusyError, HomeError, MissingPartError
+from workbench.errors import BusyError, HomeError, MissingPartError, SettingsError
 
 ADDRESS = "127.0.0.1"
+LOOPBACK = ("localhost", ADDRESS, "::1")
 
 
 def command(
@@ -31,6 +34,17 @@ def command(
         Path | None,
         typer.Option(help="Take a picture of every screen into this folder, and end."),
     ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            help="Where to listen. Beyond this machine it needs WORKBENCH_UI_PASSWORD, or"
+            " WORKBENCH_UI_HEADER with WORKBENCH_UI_PROXY, in the environment."
+        ),
+    ] = ADDRESS,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name under which browsers come; repeat it for more."),
+    ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the browser.")
     ] = False,
@@ -39,9 +53,13 @@ def command(
     app = _app()
     if screenshots is not None:
         raise typer.Exit(_take(screenshots))
-    _free(port)
-    note(f"Dashboard: http://{ADDRESS}:{port} (Ctrl-C ends it)")
-    server = subprocess.Popen(server_command(app, port, headless=not browser), env=_environment())
+    _guarded(address)
+    _free(port, address)
+    note(f"Dashboard: http://{address}:{port} (Ctrl-C ends it)")
+    command = server_command(
+        app, port, headless=not browser, address=address, hosts=tuple(host or ())
+    )
+    server = subprocess.Popen(command, env=_environment())
     try:
         status = server.wait()
     except KeyboardInterrupt:
@@ -51,10 +69,23 @@ def command(
     raise typer.Exit(status)
 
 
-def server_command(app: Path, port: int, *, headless: bool = True) -> list[str]:
-    """Return the command that serves ``app``, with every setting that safety rests on."""
+def server_command(
+    app: Path,
+    port: int,
+    *,
+    headless: bool = True,
+    address: str = ADDRESS,
+    hosts: tuple[str, ...] = (),
+) -> list[str]:
+    """Return the command that serves ``app``, with every setting that safety rests on.
+
+    On this machine only its own names are answered, so that no page elsewhere can reach it through
+    a name that it has pointed here; ``hosts`` adds names. Beyond it the guard stands in front.
+    """
+    home = is_loopback(address)
+    names = (*LOOPBACK, *hosts) if home else hosts
     options = {
-        "server.address": ADDRESS,
+        "server.address": address,
         "server.port": str(port),
         "server.headless": str(headless).lower(),
         "server.fileWatcherType": "none",
@@ -65,7 +96,30 @@ def server_command(app: Path, port: int, *, headless: bool = True) -> list[str]:
         "theme.base": str(app.parent / "theme.toml"),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *flags]
+    flags += [f"--server.allowedHosts={name}" for name in names]
+    entry = app if home else app.with_name("guarded.py")
+    return [sys.executable, "-m", "streamlit", "run", str(entry), *flags]
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine can reach ``address``."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _guarded(address: str) -> None:
+    """Refuse to listen beyond this machine without anybody asking who comes."""
+    if is_loopback(address):
+        return
+    proxied = os.environ.get("WORKBENCH_UI_HEADER") and os.environ.get("WORKBENCH_UI_PROXY")
+    if not os.environ.get("WORKBENCH_UI_PASSWORD") and not proxied:
+        raise SettingsError(
+            f"On {address} everybody in the network could start jobs here.",
+            "Set WORKBENCH_UI_PASSWORD, or WORKBENCH_UI_HEADER and WORKBENCH_UI_PROXY (the"
+            " addresses of the reverse proxy that sets it), and put TLS in front.",
+        )
 
 
 def _app() -> Path:
@@ -83,14 +137,19 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "WORKBENCH_HOME": str(default_home())}
 
 
-def _free(port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def _free(port: int, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, port))
+            probe.bind((address, port))
         except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise SettingsError(
+                    f"{address} is no address of this machine.", "Try --address 0.0.0.0."
+                ) from error
             raise BusyError(
-                f"Port {port} on {ADDRESS} is taken.",
+                f"Port {port} on {address} is taken.",
                 "Choose another one, for example --port "
                 f"{port + 1 if port < 65535 else port - 1}, or end the program that uses it.",
             ) from error

@@ -42,12 +42,19 @@ class Certificate:
 
     @property
     def state(self) -> str:
-        """ "issued" (never verified here), "verified", "failed" or "incomplete" (some skipped)."""
+        """ "issued" (never verified here), "verified", "failed", "intact" or "incomplete".
+
+        "intact": everything holds, and the proofs were not solved again; "incomplete": something
+        else was skipped.
+        """
         if self.verified_at is None or not self.checks:
             return "issued"
         if any(c.status == "fail" for c in self.checks):
             return "failed"
-        return "incomplete" if any(c.status == "skipped" for c in self.checks) else "verified"
+        skipped = [c for c in self.checks if c.status == "skipped"]
+        if not skipped:
+            return "verified"
+        return "intact" if all(c.id.startswith("recheck") for c in skipped) else "incomplete"
 
 
 _SELECT = """SELECT c.*, r.number AS round_number FROM certificate c
@@ -87,6 +94,29 @@ def _read(r: Mapping[str, Any]) -> Certificate:
         maybe_moment(r["verified_at"]),
         moment(r["created_at"]),
     )
+
+
+def verifying(connection: Connection, round_id: str) -> tuple[tuple[Check, ...], int, bool]:
+    """Return what the newest verification has decided so far: (checks, of how many, is it over).
+
+    The last decision on a check stands; nothing was ever verified gives ((), 0, True).
+    """
+    found = rows(
+        connection,
+        """SELECT kind, total, data_json FROM event WHERE round_id = :round AND stage = 'verify'
+        AND id >= (SELECT max(id) FROM event WHERE round_id = :round AND stage = 'verify'
+            AND kind = 'start') ORDER BY id""",
+        round=round_id,
+    )
+    if not found:
+        return (), 0, True
+    checks = {
+        c["id"]: check_of(c)
+        for r in found
+        if (c := (stored(r["data_json"]) or {}).get("check")) is not None
+    }
+    over = any(r["kind"] == "done" for r in found)
+    return tuple(checks.values()), int(found[0]["total"] or 0), over
 
 
 def check_of(record: Mapping[str, Any]) -> Check:

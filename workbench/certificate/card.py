@@ -14,7 +14,7 @@ from workbench.certificate.statement import Predicate
 
 __all__ = ["BASES", "GENERATED", "VERIFY_COMMANDS", "facts", "render_card", "render_model_card"]
 
-GENERATED = "Generated from certificate.json, which is what counts (rendering 1)."
+GENERATED = "Generated from certificate.json, which is what counts (rendering 2)."
 """The last line of both pages; the number changes whenever what is rendered changes."""
 
 BASES = {
@@ -36,10 +36,14 @@ def facts(body: Predicate) -> list[tuple[str, str]]:
     """Return the certificate's figures as names and sentences, for people."""
     evaluation = body.evaluation
     measured = Lift(evaluation.gain, evaluation.low, evaluation.high)
-    shares = ", ".join(f"{count} {word}" for word, count in body.dataset.by_verdict.items())
+    rows = body.dataset.rows or 1
+    shares = ", ".join(
+        f"{count:,} {word} ({100 * count / rows:.1f} %)"
+        for word, count in body.dataset.by_verdict.items()
+    )
     level = body.level.name if body.level.name != "none" else "none (below 1,000 proved)"
     words = ", ".join(f"{count} {word}" for word, count in body.verdicts.counts.items())
-    rows = [
+    return [
         ("Round", f"{body.round.number} ({body.round.id})"),
         ("Level", f"{level}; {body.level.proved:,} proved training examples"),
         ("Training rows", f"{body.dataset.rows:,}: {shares or 'none'}"),
@@ -56,7 +60,6 @@ def facts(body: Predicate) -> list[tuple[str, str]]:
         ("Previous certificate", body.round.previous_certificate or "none"),
         ("Issued", f"{body.round.issued_at} (the signer's clock)"),
     ]
-    return rows
 
 
 def render_card(body: Predicate, evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from workbench.certificate.card import BASES, GENERATED, VERIFY_COMMANDS, facts
 from workbench.certificate.files import Evidence
 from workbench.certificate.statement import Predicate
 
-__all__ = ["render_page"]
+__all__ = ["losses_of", "render_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -92,16 +92,22 @@ def _pairs(body: Predicate) -> list[str]:
     return rows
 
 
-def _curve(evidence: Evidence) -> list[str]:
-    """Draw the training loss by step, where the record has one that can be drawn."""
+def losses_of(evidence: Evidence) -> list[float]:
+    """Return the recorded training losses, or nothing where they cannot be drawn."""
     losses: list[float] = []
     for text in evidence.training.losses if evidence.training is not None else ():
         try:
             losses.append(float(text))
         except ValueError:
             return []
-    finite = [loss for loss in losses if 0 <= loss < 1e6]
-    if len(losses) < 2 or len(finite) != len(losses):
+    drawable = len(losses) > 1 and all(0 <= loss < 1e6 for loss in losses)
+    return losses if drawable else []
+
+
+def _curve(evidence: Evidence) -> list[str]:
+    """Draw the training loss by step, where the record has one that can be drawn."""
+    losses = losses_of(evidence)
+    if not losses:
         return []
     top = max(losses) or 1.0
     points = " ".join(

@@ -271,6 +271,25 @@ def ledger(
 
 
 @app.command()
+def pdf(
+    bundle: Bundle,
+    out: Annotated[Path, typer.Argument(help="The new .pdf file.")],
+    key: Keys = None,
+) -> None:
+    """Put a certificate that verifies on one page of paper."""
+    from workbench.certificate.pdf import render_pdf
+    from workbench.certificate.verify import verify_evidence
+
+    with mistakes(), unpacked(bundle) as folder:
+        report, evidence = verify_evidence(folder, trusted(key))
+        if report.failed or evidence is None:
+            _print(report)
+            raise typer.Exit(1)
+        write_file(out, render_pdf(report, evidence))
+    typer.echo(str(out))
+
+
+@app.command()
 def pack(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     out: Annotated[Path, typer.Argument(help="The new .zip file.")],

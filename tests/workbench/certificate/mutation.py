@@ -1,6 +1,6 @@
 """Is every guard of the verifier held by a test: take one away, and see whether a test fails.
 
-    python -m tests.workbench.certificate.mutation [--sample N] [--seed S]
+    python -m tests.workbench.certificate.mutation [--sample N] [--seed S] [--part 1/4]
 
 A guard is a statement that raises ``CertificateError``. Each mutant is a copy of the project in a
 temporary folder in which one guard does nothing; the attack tests run on it until one fails.
@@ -20,20 +20,24 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-MODULES = (
-    "adapter", "archive", "bundle", "consistency", "envelope", "files", "keys", "layout", "policy",
-    "proof", "recheck", "rules", "statement", "strict", "verify",
+PACKAGES = ("certificate", "registry")
+NAMES = (
+    "lying_signer", "attacks_keys", "attacks_bytes", "selection", "pieces", "strict", "key_files",
+    "post_quantum", "timestamp", "recheck_bundle",
 )  # fmt: skip
-TESTS = ("lying_signer", "attacks_keys", "attacks_bytes", "pieces", "key_files", "recheck_bundle")
+TESTS = (
+    *(f"tests/workbench/certificate/test_{name}.py" for name in NAMES),
+    "tests/workbench/registry",
+)
 
 
 def guards() -> list[tuple[str, int, int]]:
-    """Return module, first and last line of every guard."""
+    """Return file, first and last line of every guard."""
     found: list[tuple[str, int, int]] = []
-    for module in MODULES:
-        tree = ast.parse((ROOT / f"workbench/certificate/{module}.py").read_text())
+    for path in sorted(p for name in PACKAGES for p in (ROOT / "workbench" / name).glob("*.py")):
+        tree = ast.parse(path.read_text())
         found += [
-            (module, node.lineno, node.end_lineno or node.lineno)
+            (str(path.relative_to(ROOT)), node.lineno, node.end_lineno or node.lineno)
             for node in ast.walk(tree)
             if isinstance(node, ast.Raise)
             and isinstance(node.exc, ast.Call)
@@ -45,18 +49,17 @@ def guards() -> list[tuple[str, int, int]]:
 
 def survives(folder: Path, guard: tuple[str, int, int]) -> bool:
     """Whether no test fails without the guard."""
-    module, start, end = guard
-    target = folder / f"workbench/certificate/{module}.py"
+    name, start, end = guard
+    target = folder / name
     good = target.read_text()
     lines = good.splitlines()
     indent = len(lines[start - 1]) - len(lines[start - 1].lstrip())
     lines[start - 1 : end] = [" " * indent + "pass"] + [""] * (end - start)
     target.write_text("\n".join(lines) + "\n")
-    tests = [f"tests/workbench/certificate/test_{name}.py" for name in TESTS]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:asyncio",
-             "-p", "no:cacheprovider", *tests],
+             "-p", "no:cacheprovider", *TESTS],
             cwd=folder, capture_output=True, env={**os.environ, "PYTHONPATH": str(folder)},
         )  # fmt: skip
     finally:
@@ -69,14 +72,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sample", type=int, help="how many guards to try; default all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th guard, from the K-th on")
     options = parser.parse_args()
-    chosen = guards()
+    first, step = map(int, options.part.split("/"))
+    chosen = guards()[first - 1 :: step]
     if options.sample is not None:
         chosen = sorted(random.Random(options.seed).sample(chosen, options.sample))
     missed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("workbench", "judge", "tests", "pyproject.toml"):
+        for part in ("workbench", "judge", "teachers", "distill", "tests", "pyproject.toml"):
             source = ROOT / part
             if source.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
@@ -86,7 +91,7 @@ def main() -> None:
         for guard in chosen:
             if survives(folder, guard):
                 missed += 1
-                print(f"nobody missed {guard[0]}.py:{guard[1]}", flush=True)
+                print(f"nobody missed {guard[0]}:{guard[1]}", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} guards are held by a test")
 
 

@@ -12,7 +12,7 @@ import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from judge.symbolic import closures, modules, seqs
+from judge.symbolic import closures, modules, recursive, seqs
 from judge.symbolic import term as T
 from judge.symbolic.expr import condition, evaluate, operate
 from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
@@ -174,7 +174,27 @@ class Executor(Machine):
     def call_function(self, name: str, node: ast.Call) -> Value:
         """Run a function of the candidate in place, or by contract when it is recursive."""
         function = self.program.functions[name]
-        return self._enter(name, function, self._arguments(function, node), {}, node.lineno)
+        args = self._arguments(function, node)
+        cut = not self.mode.concrete and self.mode.unroll is None
+        if cut and self.stack[:1] != [name] and recursive.recurs(function):
+            return recursive.apply(self, name, function, args, node.lineno)
+        return self._enter(name, function, args, {}, node.lineno)
+
+    def isolated(
+        self, name: str, function: ast.FunctionDef, args: dict[str, Value]
+    ) -> list[Outcome]:
+        """How a call on these arguments ends when nothing else is known."""
+        saved = (self.state, self.frames, self.pending, self.under_binder, self.pure)
+        self.frames, self.pending = [Frame()], []
+        self.under_binder, self.pure = False, False
+        self.stack.append(name)
+        self.code.append(function)
+        try:
+            return self.run(_body(function), State(env={**unbound(function), **args}))
+        finally:
+            self.stack.pop()
+            self.code.pop()
+            self.state, self.frames, self.pending, self.under_binder, self.pure = saved
 
     def call_named(self, name: str, args: list[Value], line: int) -> Value:
         """Call a function of the program with values."""

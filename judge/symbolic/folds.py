@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from judge.symbolic import recursive
 from judge.symbolic import term as T
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
@@ -232,6 +233,8 @@ def _instances(t: Term) -> list[Term]:
     if name == "floor.div":
         return _quotient_facts(t) if not t.bound else []
     fold = T.definitions().get(name)
+    if isinstance(fold, recursive.Definition):
+        return recursive.instances(t)
     if not isinstance(fold, Fold):
         return []
     *actual, index = t.kids

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from judge.contract import Contract
 from judge.subset import Candidate, Refusal
+from judge.symbolic import recursive
 from judge.symbolic import term as T
 from judge.symbolic.execute import Executor, Goal, _body, exception_class, unbound
 from judge.symbolic.machine import VAGUE
@@ -150,6 +151,7 @@ class _Run:
             return result
         for outcome in result.outcomes:
             self._check(outcome)
+        recursive.owed(x)
         result.goals, result.loops = x.goals, x.loops
         result.partial = sorted(x.partial)
         result.recursive, result.bounded = x.recursive, x.bounded

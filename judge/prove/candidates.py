@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from judge.prove.helper_guesses import guesses, helper_calls
 from judge.prove.session import Session
 from judge.prove.syntax import Loops, accumulators, conjuncts, replace
 from judge.prove.traces import constants_of
@@ -61,6 +62,7 @@ class Guesses:
         """Hints, the contract, the body, and simple bounds."""
         self.add(self.session.hints)
         self.add(self._from_body())
+        self.add(self._from_helpers())
         self.add(self._from_contract())
         self.add(self._requires())
         self.add(self._bounds())
@@ -128,6 +130,17 @@ class Guesses:
                 for result in self._results():
                     node = replace(part, {"result": result})
                     yield from self._partial(node)
+
+    def _from_helpers(self) -> Iterator[str]:
+        clauses = []
+        for text in self.session.contract.ensures:
+            try:
+                clauses.append(parse_expression(text))
+            except SyntaxError:
+                continue
+        functions = self.session.candidate.program.functions
+        calls = helper_calls(clauses, functions.keys() - {self.session.candidate.function.name})
+        yield from guesses(calls, self.changed, self.counters, self.parameters)
 
     def _partial(self, node: ast.expr) -> Iterator[str]:
         """A complete statement, and the same about what is done so far."""

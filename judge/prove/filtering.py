@@ -8,6 +8,7 @@ builtins over plain values, after a look at every node. What would grow beyond a
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from judge.prove.traces import Snapshot
@@ -130,13 +131,22 @@ class _Guard(ast.NodeTransformer):
         return ast.copy_location(call, node)
 
 
-def survivors(texts: list[str], snapshots: list[Snapshot]) -> list[str]:
-    """The guesses that hold in every snapshot; those that cannot be evaluated are kept."""
+Functions = Mapping[str, Callable[..., object]]
+
+
+def survivors(
+    texts: list[str], snapshots: list[Snapshot], helpers: Functions | None = None
+) -> list[str]:
+    """The guesses that hold in every snapshot; those that cannot be evaluated are kept.
+
+    ``helpers`` are the contract's own functions by name; they raise ``TooBig`` for no value.
+    """
     chosen = _spread(snapshots)
+    known: Functions = helpers or {}
     kept = []
     for text in texts:
-        code = _compile(text)
-        if code is None or all(_holds(code, s.env) for s in chosen):
+        code = _compile(text, known)
+        if code is None or all(_holds(code, s.env, known) for s in chosen):
             kept.append(text)
     return kept
 
@@ -153,13 +163,14 @@ def _small(value: object) -> bool:
     return not isinstance(value, int) or value.bit_length() <= MAX_BITS
 
 
-def _compile(text: str) -> Any:
+def _compile(text: str, helpers: Functions) -> Any:
     tree = _Old().visit(ast.parse(text, mode="eval"))
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
             return None
         if isinstance(node, ast.Call) and not (
-            isinstance(node.func, ast.Name) and node.func.id in _BUILTINS
+            isinstance(node.func, ast.Name)
+            and (node.func.id in _BUILTINS or node.func.id in helpers)
         ):
             return None
     tree = ast.fix_missing_locations(_Guard().visit(tree))
@@ -169,10 +180,10 @@ def _compile(text: str) -> Any:
         return None
 
 
-def _holds(code: Any, env: dict[str, object]) -> bool:
+def _holds(code: Any, env: dict[str, object], helpers: Functions) -> bool:
     """Whether a guess is true; one that raises is false, one that has no value here is kept."""
     guards = dict(_GUARDED.values())
-    scope = {**env, **guards, "__builtins__": _BUILTINS}
+    scope = {**helpers, **env, **guards, "__builtins__": _BUILTINS}
     _meter.items = 0
     try:
         return bool(eval(code, scope))

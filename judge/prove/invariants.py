@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from judge.prove.candidates import Guesses
 from judge.prove.filtering import survivors
+from judge.prove.helper_values import helper_functions
 from judge.prove.houdini import Houdini, Tag
 from judge.prove.polynomials import polynomials
 from judge.prove.result import Proof
@@ -51,12 +52,13 @@ def _guesses(
     session: Session, first: Derivation, loops: Loops, traces: Traces, tier: int
 ) -> dict[str, LoopPlan]:
     result = {}
+    helpers = helper_functions(session)
     for key, info in first.loops.items():
         guesser = Guesses(session, info, loops)
         texts = guesser.first() if tier == 1 else guesser.second()
         if tier == 3:
             texts = [*polynomials(info, traces.heads.get(key, [])), *texts]
-        kept = survivors(texts, traces.heads.get(key, []))
+        kept = survivors(texts, traces.heads.get(key, []), helpers)
         result[key] = LoopPlan(tuple(translatable(session, first, key, kept)))
     return result
 

@@ -8,6 +8,7 @@ that count no resources, and a call that burns it is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 from judge.prove.fuse import FUSE
@@ -63,8 +64,9 @@ class Z3:
         return "unsat" if answer == "unsat" else "unknown"
 
     def _interrupt(self) -> None:
-        # Not Context.interrupt: that also reads the context's error state, which is not ours here.
-        self.z3.z3core.lib().Z3_interrupt(self.context.ref())
+        # It also looks at the context's error state, which belongs to the call under way.
+        with suppress(self.z3.Z3Exception):
+            self.context.interrupt()
 
     def _rlimit(self, solver: Any) -> int:
         statistics = solver.statistics()

@@ -64,7 +64,7 @@ def estimate(
     device = device_of(settings.device)
     tokenizer = load_tokenizer(base)
     model, peft = trainable(base, base_digest(base), plan.lora, settings, device)
-    lengths = sorted(min(n, settings.max_length) for n in _lengths(tokenizer, rows))
+    lengths = sorted(min(n, settings.max_length) for n in row_lengths(tokenizer, rows))
     seen = sum(repeats(row, settings.seed) for row in rows)
     answers = {"grpo": settings.generations, "dpo": 1, "kto": 2}.get(settings.method, 1)
     steps = -(-seen * answers // (settings.batch * settings.accumulation))
@@ -96,7 +96,8 @@ def estimate(
     )
 
 
-def _lengths(tokenizer: Any, rows: Sequence[Example]) -> list[int]:
+def row_lengths(tokenizer: Any, rows: Sequence[Example]) -> list[int]:
+    """Return each row's tokens, prompt and completion, as the chat template renders them."""
     texts = [
         tokenizer.apply_chat_template(
             [*({"role": role, "content": text} for role, text in row.messages),

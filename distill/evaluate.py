@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -93,6 +94,19 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
     if not (0 <= correct <= n and 1 <= k <= n):
         raise ValueError(f"pass@{k} of {correct} right out of {n} is not defined")
     return 1.0 - comb(n - correct, k) / comb(n, k)
+
+
+def mean_interval(values: Sequence[float], *, seed: int) -> tuple[float, float, float]:
+    """Return (mean, low, high) of per-task values; the interval is a 95 % bootstrap over tasks."""
+    n = len(values)
+    if n == 0:
+        raise ValueError("no task was measured; there must be at least one")
+    random = Random(f"bootstrap/{seed}")
+    counted = sorted(Counter(values).items())
+    levels, weights = [value for value, _ in counted], [count for _, count in counted]
+    means = sorted(sum(random.choices(levels, weights, k=n)) / n for _ in range(RESAMPLES // 5))
+    low, high = means[int(0.025 * len(means))], means[int(0.975 * len(means)) - 1]
+    return sum(values) / n, low, high
 
 
 def by_category(

@@ -76,13 +76,22 @@ def answer_tasks(
     max_tokens: int = 256,
     temperature: float = 0.0,
     seed: int = 0,
+    sample: int = 0,
     round_id: str | None = None,
     reporter: Reporter | None = None,
     stage: str = "student",
 ) -> dict[str, int]:
-    """Let the student answer ``tasks``; return task id -> answer id for every one of them."""
+    """Let the student answer ``tasks``; return task id -> answer id for every one of them.
+
+    ``sample`` numbers independent draws of one question, from 0.
+    """
     reporter = reporter or Reporter(store, None, round_id)
-    sampling = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed, "sample": 0}
+    sampling = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "sample": sample,
+    }
     name = digest(canonical(sampling))
     questions = {task.id: _question(pupil, task) for task in tasks}
     found = find_answers(store, pupil.source_id, name, list(questions))
@@ -111,7 +120,8 @@ def _generate(
         [student_messages(task) for task in tasks],
         max_tokens=sampling["max_tokens"],
         temperature=sampling["temperature"],
-        seed=sampling["seed"],
+        # Each draw has randomness of its own; the first is what it was before there were more.
+        seed=sampling["seed"] + 7919 * sampling["sample"],
     )
     return [
         Draft(

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from judge.contract import Budget, Contract
 from judge.obligation import ENCODER_VERSION
 from judge.prove.result import Proof
+from judge.prove.strength import Strength
 from judge.verdict import Obligation
 
-__all__ = ["ENCODER_VERSION", "Proof", "derive", "prove", "satisfiable"]
+__all__ = ["ENCODER_VERSION", "Proof", "Strength", "derive", "prove", "satisfiable", "strength_of"]
 
 
 def prove(
@@ -61,3 +62,21 @@ def satisfiable(
     from judge.prove.derivation import satisfiable as run
 
     return run(contract, signature, budget)
+
+
+def strength_of(
+    code: str,
+    entry_point: str,
+    contract: Contract,
+    plan: str,
+    *,
+    signature: str | None = None,
+) -> Strength:
+    """How much a finished plan proves at most: ``proved``, ``partial`` or ``bounded``.
+
+    A verifier needs it beside ``derive``, because unrolled or endless loops have true obligations
+    too. Raises ``ValueError`` with the reason when the plan does not fit the code.
+    """
+    from judge.prove.strength import strength as run
+
+    return run(code, entry_point, contract, plan, signature)

@@ -26,7 +26,7 @@ from teachers.budget import Purse
 from teachers.cache import AnswerCache
 from teachers.codec import request_key
 from teachers.errors import BusyError, RefusedError, TeacherError
-from teachers.gateway import CACHED, Keep
+from teachers.gateway import CACHED
 from teachers.ledger import Ledger, LedgerEntry
 from teachers.model import Answer, Failure, FailureKind, Finish, Prompt, Sampling
 from teachers.pricing import BATCH, PriceBook, estimate_for
@@ -138,7 +138,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Batches:
-    """The batches of one teacher. ``purse`` holds caps on money; ``keep`` stores as a gateway's."""
+    """The batches of one teacher. ``purse`` holds caps on money."""
 
     teacher: BatchTeacher
     cache: AnswerCache
@@ -148,7 +148,8 @@ class Batches:
     prices: PriceBook = field(default_factory=PriceBook)
     attempts: int = 3
     purse: Purse | None = None
-    keep: Keep | None = None
+    keep: Callable[[LedgerEntry, Answer | None], None] | None = None
+    """Stores a ledger entry and its answer together, at once."""
     on_answer: Callable[[str, Answer], None] | None = None
     """Told every result, by request key, before its job counts as done; maybe more than once."""
     _held: dict[str, Decimal] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -38,8 +38,9 @@ RETRIED = frozenset(
 CACHED = frozenset({Finish.STOP, Finish.CANNOT})
 """What may be cached: whole answers, and a deterministic teacher's no. Never a refusal or a cut."""
 
-Keep = Callable[[LedgerEntry, Answer | None], None]
-"""Stores a ledger entry, and under its key the answer when there is one to cache: both or none."""
+Keep = Callable[[LedgerEntry, Answer | None], Awaitable[object] | None]
+"""Stores a ledger entry, and under its key the answer when there is one to cache: both or none.
+What it returns is awaited: the answer is handed on when it is stored, not before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +209,10 @@ class Gateway:
                 self._settle(identity, most, most)
         if answer.cost is None:
             answer = replace(answer, cost=self.prices.cost(identity, answer.usage))
-        self._account(identity, answer, key, most)
         self._learn(identity, answer, gate)
+        kept = self._account(identity, answer, key, most)
+        if kept is not None:
+            await kept
         return answer
 
     async def _wait_for(self, provider: str) -> Circuit | None:
@@ -279,7 +282,9 @@ class Gateway:
         if self._purse is not None:
             self._purse.settle(identity.provider, reserved, actual)
 
-    def _account(self, identity: Identity, answer: Answer, key: str, reserved: Decimal) -> None:
+    def _account(
+        self, identity: Identity, answer: Answer, key: str, reserved: Decimal
+    ) -> Awaitable[object] | None:
         failure = answer.failure
         if failure is not None:
             actual = answer.cost or Decimal(0)
@@ -298,7 +303,7 @@ class Gateway:
             request_id=answer.request_id,
         )
         whole = answer.finish in CACHED and (answer.finish is not Finish.CANNOT or identity.local)
-        self._keep(entry, answer if whole else None)
+        return self._keep(entry, answer if whole else None)
 
     def _keep_apart(self, entry: LedgerEntry, answer: Answer | None) -> None:
         # The answer first: a crash between the two then loses a line of the bill, not an answer.

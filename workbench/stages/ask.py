@@ -24,6 +24,7 @@ from workbench.stages.prompts import teacher_prompt
 from workbench.stages.sources import register_teacher
 from workbench.store.canonical import canonical, digest
 from workbench.store.database import Store
+from workbench.store.together import Together
 from workbench.tasks import Task
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "Question",
     "ask",
     "ask_questions",
+    "draft_of",
     "keep_answer",
     "known_answers",
     "missing_questions",
@@ -303,6 +305,19 @@ class _Run:
     reporter: Reporter
     stage: str
     total: int
+    saver: Together[tuple[Draft, str], int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saver = Together(self._save)
+
+    def _save(self, pairs: Sequence[tuple[Draft, str]]) -> list[int]:
+        ids: dict[int, int] = {}
+        for role in {role for _, role in pairs}:
+            places = [place for place, (_, own) in enumerate(pairs) if own == role]
+            drafts = [pairs[place][0] for place in places]
+            saved = save_answers(self.store, drafts, self.round_id, role)
+            ids.update(zip(places, saved, strict=True))
+        return [ids[place] for place in range(len(pairs))]
 
     async def all(
         self, waiting: Sequence[tuple[Teacher, Sequence[Question]]], settings: Settings
@@ -324,18 +339,19 @@ class _Run:
         """Ask the next question of ``queue`` until there is none."""
         for question in queue:
             answer = await self.gateway.ask(teacher, question.prompt, question.sampling)
-            self._keep(teacher, question, answer)
+            await self._keep(teacher, question, answer)
             self.reporter.progress(self.stage, self.report.asked, self.total, teacher.name)
 
-    def _keep(self, teacher: Teacher, question: Question, answer: Answer) -> None:
+    async def _keep(self, teacher: Teacher, question: Question, answer: Answer) -> None:
         report = self.report
-        report.asked += 1
         if answer.finish.value == "failed":
             failure = answer.failure
             words = f"{failure.kind.value}: {failure.message}" if failure else "no reason given"
+            report.asked += 1
             report.failures[f"{teacher.name}: {words}"] += 1
             return
-        keep_answer(self.store, teacher, question, answer, self.round_id)
+        await self.saver.put((draft_of(teacher, question, answer), question.role))
+        report.asked += 1
         report.finishes[answer.finish.value] += 1
         if not answer.cached:
             report.cost += answer.cost or Decimal(0)
@@ -346,8 +362,13 @@ def keep_answer(
     store: Store, teacher: Teacher, question: Question, answer: Answer, round_id: str | None
 ) -> int:
     """Store one answer of ``teacher`` and return its id."""
+    return save_answers(store, [draft_of(teacher, question, answer)], round_id, question.role)[0]
+
+
+def draft_of(teacher: Teacher, question: Question, answer: Answer) -> Draft:
+    """Return an answer of ``teacher`` as it goes into the store."""
     usage = answer.usage
-    draft = Draft(
+    return Draft(
         task_id=question.task.id,
         source_id=teacher.name,
         prompt_digest=_prompt_digest(teacher.identity, question.prompt),
@@ -367,7 +388,6 @@ def keep_answer(
         attempt=question.attempt,
         parent_id=question.parent_id,
     )
-    return save_answers(store, [draft], round_id, question.role)[0]
 
 
 def _sampling(sampling: Sampling) -> dict[str, object]:

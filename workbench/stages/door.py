@@ -34,7 +34,7 @@ class Door:
         """Return the gateway of run ``run_id``."""
         from teachers.breaker import Breaker
         from teachers.gateway import Gateway, Retry
-        from workbench.store.teaching import StoreCache, StoreCircuits, StoreLedger, keeper
+        from workbench.store.teaching import StoreCache, StoreCircuits, StoreLedger, group_keeper
 
         return Gateway(
             StoreCache(store),
@@ -51,7 +51,7 @@ class Door:
             prices=self.book(settings),
             breaker=Breaker(memory=StoreCircuits(store)),
             bypass_cache=self.bypass_cache,
-            keep=keeper(store),
+            keep=group_keeper(store),
         )
 
     def book(self, settings: Settings) -> PriceBook:

@@ -9,8 +9,9 @@ the engine's troubles (full, busy, read-only, damaged) into sentences.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,6 +46,9 @@ class Store:
         self.engine = engine
         self.read_only = read_only
         self.blobs = Blobs(settings.blobs)
+        # SQLite has one writer; threads of this process take turns here, at once, instead of
+        # sleeping in its busy handler.
+        self._turn = threading.RLock()
 
     @classmethod
     def open(
@@ -92,7 +96,7 @@ class Store:
         """Yield a session whose changes are committed together, or not at all."""
         if self.read_only:
             raise StoreError("This store was opened for reading only.", "Open it for writing.")
-        with _sentences(self.settings):
+        with _sentences(self.settings), self._turn if self.is_sqlite else nullcontext():
             # Objects stay readable after the commit: callers hold rows, not sessions.
             bind = self.engine.execution_options(workbench_write=True)
             with Session(bind, expire_on_commit=False) as session, session.begin():

@@ -6,7 +6,7 @@ and its line in the ledger are written in one transaction: after a kill there ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -17,13 +17,14 @@ from sqlmodel import Session, col, select
 
 from workbench.store.database import Store
 from workbench.store.tables import AlertRow, CachedAnswerRow, CircuitRow, LedgerRow, now
+from workbench.store.together import Together
 
 if TYPE_CHECKING:
     from teachers.breaker import Circuit
     from teachers.ledger import LedgerEntry
     from teachers.model import Answer
 
-__all__ = ["StoreCache", "StoreCircuits", "StoreLedger", "keeper"]
+__all__ = ["StoreCache", "StoreCircuits", "StoreLedger", "group_keeper", "keeper"]
 
 _GET = text("SELECT answer_json FROM cached_answer WHERE key = :key")
 
@@ -146,20 +147,44 @@ class StoreCircuits:
 
 
 def keeper(store: Store) -> Callable[[LedgerEntry, Answer | None], None]:
-    """Return what writes a ledger entry and its answer together; see ``teachers.gateway.Keep``."""
+    """Return what writes a ledger entry and its answer together, at once."""
 
     def keep(entry: LedgerEntry, answer: Answer | None) -> None:
-        try:
-            with store.write() as session:
+        _keep_all(store, [(entry, answer)])
+
+    return keep
+
+
+def group_keeper(store: Store) -> Callable[[LedgerEntry, Answer | None], Awaitable[None]]:
+    """Return the same for many requests at once; see ``teachers.gateway.Keep``."""
+
+    def write(pairs: Sequence[tuple[LedgerEntry, Answer | None]]) -> Sequence[None]:
+        _keep_all(store, pairs)
+        return [None] * len(pairs)
+
+    together: Together[tuple[LedgerEntry, Answer | None], None] = Together(write)
+
+    def keep(entry: LedgerEntry, answer: Answer | None) -> Awaitable[None]:
+        return together.put((entry, answer))
+
+    return keep
+
+
+def _keep_all(store: Store, pairs: Sequence[tuple[LedgerEntry, Answer | None]]) -> None:
+    try:
+        with store.write() as session:
+            for entry, answer in pairs:
                 session.add(_ledger_row(entry))
                 if answer is not None:
                     _put(session, entry.key, answer)
-        except IntegrityError:
-            # Another process stored the same answer meanwhile; what this one cost is still a fact.
-            with store.write() as session:
-                session.add(_ledger_row(entry))
-
-    return keep
+    except IntegrityError:
+        # Another process stored the same answer meanwhile; what this one cost is still a fact.
+        if len(pairs) > 1:
+            for pair in pairs:
+                _keep_all(store, [pair])
+            return
+        with store.write() as session:
+            session.add(_ledger_row(pairs[0][0]))
 
 
 def _put(session: Session, key: str, answer: Answer) -> None:

@@ -1,23 +1,26 @@
-"""``workbench dataset``: list, show, verify and export frozen datasets."""
+"""``workbench dataset``: list, show, verify and export frozen datasets; why rows are there."""
 
 from __future__ import annotations
 
-import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from workbench.cli.dataset_rows import (
+    Json,
+    Name,
+    exclude,
+    find_snapshot,
+    funnel,
+    mask,
+    removed,
+    restore,
+)
 from workbench.cli.output import emit_json, emit_lines, emit_table, note
 
-if TYPE_CHECKING:
-    from workbench.store.database import Store
-    from workbench.store.tables import SnapshotRow
-
 app = typer.Typer(no_args_is_help=True, help="List, show, verify and export snapshots.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str | None, typer.Argument(help="A snapshot or a round; the latest if left out.")]
 
 
 @app.command("list")
@@ -69,7 +72,7 @@ def show(
     from workbench.store.database import open_store
 
     with open_store() as store:
-        row = _snapshot(store, snapshot)
+        row = find_snapshot(store, snapshot)
         examples = snapshot_examples(store, row)[:limit]
     if json:
         emit_lines(
@@ -89,72 +92,134 @@ def show(
 def export(
     snapshot: Name = None,
     form: Annotated[
-        str, typer.Option("--format", help="prompt-completion, chat, preference, kto, sharegpt …")
+        str,
+        typer.Option(
+            "--format",
+            help="prompt-completion, chat, openai, preference, kto, repair, sharegpt, alpaca.",
+        ),
     ] = "prompt-completion",
-    out: Annotated[Path | None, typer.Option(help="A file; stdout if left out.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="FILE.jsonl, FILE.parquet or a new folder; JSON Lines to stdout if left out."
+        ),
+    ] = None,
 ) -> None:
-    """Export a snapshot as JSON Lines that trainers read; the same rows give the same bytes."""
+    """Export a snapshot for trainers; the same rows give the same bytes. Held-out rows never go."""
     from distill.errors import DistillError
-    from distill.formats import rows
     from workbench.errors import InputError
-    from workbench.stages.train import snapshot_examples
-    from workbench.store.blobs import write_atomically
-    from workbench.store.canonical import canonical, digest
+    from workbench.stages.export import export_snapshot
     from workbench.store.database import open_store
 
     with open_store() as store:
-        row = _snapshot(store, snapshot)
-        examples = snapshot_examples(store, row)
-    try:
-        data = "".join(canonical(line) + "\n" for line in rows(examples, form)).encode()
-    except DistillError as error:
-        raise InputError(str(error)) from error
-    if not data:
-        raise InputError(
-            f"No row of {row.id} can be written as {form}.", "Its rows have no rejected half."
-        )
-    if out is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    write_atomically(out, data)
-    note(f"{len(data.splitlines())} rows in {out}, sha256 {digest(data)[:16]}")
+        row = find_snapshot(store, snapshot)
+        try:
+            done = export_snapshot(store, row, form, out)
+        except DistillError as error:
+            raise InputError(
+                f"{error} (snapshot {row.id}).", "See workbench dataset export --help."
+            ) from error
+    if done is not None:
+        note(f"{done.rows} rows in {done.path}, sha256 {done.digest[:16]}")
 
 
 @app.command()
-def verify(snapshot: Name = None, json: Json = False) -> None:
-    """Apply the recorded rule to its recorded inputs again and compare; exit 1 if they differ."""
+def verify(
+    snapshot: Name = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only apply the rule again; prove nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Apply the recorded rule again and prove every row again; exit 1 if anything differs."""
+    from workbench.cli.output import progress
+    from workbench.settings import load_settings
     from workbench.stages.check_snapshot import check_snapshot
+    from workbench.stages.reprove import Reproved, reprove
     from workbench.store.database import open_store
 
-    with open_store() as store:
-        row = _snapshot(store, snapshot)
+    settings = load_settings()
+    with open_store(settings) as store:
+        row = find_snapshot(store, snapshot)
         problems = check_snapshot(store, row)
+        found = Reproved()
+        if not quick and not problems:
+            with progress() as bars:
+                bar = bars.add_task("   prove", total=row.rows, note="")
+                found = reprove(
+                    store, settings, row, on_done=lambda n, _: bars.update(bar, completed=n)
+                )
+    problems += found.problems
     if json:
-        emit_json({"snapshot": row.id, "ok": not problems, "problems": problems})
+        emit_json(
+            {
+                "snapshot": row.id,
+                "ok": not problems,
+                "problems": problems,
+                "proved_again": dict(found.verdicts),
+            }
+        )
     elif problems:
         for problem in problems:
             typer.echo(f"✗ {problem}")
     else:
         typer.echo(f"✓ {row.id}: {row.rows} rows are what the rule {row.rule} gives.")
+        if not quick:
+            said = ", ".join(f"{count} {word}" for word, count in found.verdicts.most_common())
+            typer.echo(f"✓ judged again: {said}.")
     raise typer.Exit(1 if problems else 0)
 
 
-def _snapshot(store: Store, name: str | None) -> SnapshotRow:
-    """Return a snapshot by its id or its round's, or the latest."""
-    from sqlmodel import col, or_, select
+@app.command()
+def readiness(
+    snapshot: Name = None,
+    rows: Annotated[int, typer.Option(help="Rows that have to be there.")] = 1_000,
+    per_category: Annotated[int, typer.Option(help="Rows of each category.")] = 20,
+    held_out: Annotated[int, typer.Option(help="Held-out tasks.")] = 100,
+    duplicates: Annotated[float, typer.Option(help="Largest share of repeated code.")] = 0.05,
+    start: Annotated[
+        bool, typer.Option("--start", help="Train the snapshot's round when it is ready.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say whether there is enough to train on; exit 1 if not. With --start, train when ready."""
+    from workbench.cli.rounds import drive, finish
+    from workbench.stages.readiness import Demand
+    from workbench.stages.readiness import readiness as measured
+    from workbench.store.database import open_store
 
-    from workbench.errors import NotFoundError
-    from workbench.store.tables import SnapshotRow
+    demand = Demand(rows, per_category, held_out, duplicates)
+    with open_store() as store:
+        row = find_snapshot(store, snapshot)
+        found = measured(store, row, demand)
+        if not (start and found.ready and row.round_id is not None):
+            if json:
+                emit_json({**asdict(found), "ready": found.ready})
+            else:
+                typer.echo(found.sentence)
+            raise typer.Exit(0 if found.ready else 1)
+        note(found.sentence)
+        result = drive(store, row.round_id, "certified", quiet=json)
+    finish(result, json)
 
-    query = select(SnapshotRow).order_by(col(SnapshotRow.created_at).desc())
-    if name is not None:
-        query = query.where(or_(SnapshotRow.id == name, SnapshotRow.round_id == name))
-    with store.read() as session:
-        row = session.exec(query).first()
-        if row is None:
-            known = session.exec(select(SnapshotRow.id)).all()
-            if name is None:
-                raise NotFoundError("There is no dataset yet.", "Make one: workbench demo")
-            raise NotFoundError.among("snapshot", name, known, "See: workbench dataset list")
-    return row
+
+@app.command()
+def split(
+    share: Annotated[float, typer.Option(help="Share of the tasks to hold out.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Another division of the same tasks.")] = 0,
+) -> None:
+    """Hold tasks out by group and by function, once, before the first round."""
+    from workbench.settings import load_settings
+    from workbench.stages.splitting import divide
+    from workbench.store.database import open_store
+
+    settings = load_settings()
+    with open_store(settings) as store:
+        typer.echo(divide(store, settings, share=share, seed=seed).sentence)
+
+
+app.command()(funnel)
+app.command()(removed)
+app.command()(exclude)
+app.command()(restore)
+app.command()(mask)

@@ -162,9 +162,9 @@ def _freeze(
     winners = [c for c in selections if c["answer"] is not None and c["task"] not in gone]
     snapshot_id = f"{round_id}-{digest(data_digest + inputs_digest)[:12]}"
     with store.write() as session:
-        session.exec(delete(SelectionRow).where(col(SelectionRow.round_id) == round_id))
-        for choice in selections:
-            session.add(_selection(field, round_id, choice))
+        if attach:
+            session.exec(delete(SelectionRow).where(col(SelectionRow.round_id) == round_id))
+            session.add_all([_selection(field, round_id, choice) for choice in selections])
         if session.get(SnapshotRow, snapshot_id) is None:
             session.add(
                 SnapshotRow(

@@ -69,6 +69,22 @@ class Blobs:
             )
         return data
 
+    def check(self, digest: str) -> None:
+        """Hash a blob in pieces; ``DamagedBlobError`` if it is missing or has changed."""
+        try:
+            with self.path(digest).open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise DamagedBlobError(
+                f"The blob {digest[:12]}… is missing from {self.root}.",
+                "Restore the blobs folder from a copy of this home.",
+            ) from error
+        if found != digest:
+            raise DamagedBlobError(
+                f"The bytes of blob {digest[:12]}… in {self.root} have changed.",
+                "Restore the blobs folder from a copy of this home.",
+            )
+
     def text(self, digest: str) -> str:
         """Return the blob as text."""
         return self.get(digest).decode("utf-8")

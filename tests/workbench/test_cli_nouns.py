@@ -254,7 +254,7 @@ def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) ->
     selected = run("select", "--json")
     assert selected.status == 0
     assert all(json.loads(line)["reason"] for line in selected.out.splitlines())
-    assert run("train", "--dry-run").json["rows"] > 0
+    assert run("train", "--dry-run", "--json").json["rows"] > 0
     assert run("train", "--json").json["steps"] >= 1
     judged = run("evaluate", "--json")
     assert judged.json["held_out"] == 3

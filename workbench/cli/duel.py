@@ -49,6 +49,7 @@ def command(
     from workbench.settings import PartialSettings, load_settings
     from workbench.stages.contest import Budget, contest_tasks
     from workbench.stages.duel import run_duel
+    from workbench.stages.forgetting import right_words
     from workbench.stages.train import shipped_base
     from workbench.store.database import open_store
 
@@ -56,9 +57,7 @@ def command(
     with open_store(settings) as store, listening(quiet=json) as listener:
         tasks = contest_tasks(store, file=file, round_id=round_id, most=limit)
         words = tuple(one.strip() for one in counts.split(",") if one.strip())
-        if not words:
-            proofs = any(task.ensures for task in tasks)
-            words = ("proved",) if proofs else ("proved", "bounded", "tested")
+        words = words or right_words(tasks)
         found = run_duel(
             store, settings, (first, second), tasks,
             base=settings.base or shipped_base(),

@@ -112,15 +112,19 @@ def _tell_estimate(store: Store, name: str, json: bool) -> None:
         emit_json({"round": name, "base": base, **asdict(found),
                    "training": plan.model_dump(mode="json")})  # fmt: skip
         return
-    took = "not tried for this method" if found.seconds is None else f"about {found.seconds:.0f} s"
+    took = "not tried for this method" if found.seconds is None else f"about {found.seconds:.2g} s"
     typer.echo(
         f"Round {name}, {plan.training.method} on {found.device}: {found.rows} rows, "
         f"{found.steps} steps, {found.tokens} tokens (longest row {found.longest})\n"
         f"  time    {took}\n"
-        f"  memory  about {found.memory / 1e9:.2f} GB\n"
+        f"  memory  about {_size(found.memory)} beside the libraries\n"
         f"  trained {found.trainable:,} of {found.parameters:,} parameters\n"
         f"  preset  {found.preset} fits this machine's memory"
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _write_job(

@@ -161,7 +161,8 @@ def _pupil(store: Store, name: str, base: str) -> Pupil | None:
         return load_student(store, name, name=f"model:{Path(name).name}")
     wanted = None if name == "student" else name.removeprefix("student:")
     with store.read() as session:
-        known = wanted is None or session.get(RoundRow, wanted) or session.get(AdapterRow, wanted)
+        known = wanted is None or session.get(RoundRow, wanted) is not None
+        known = known or session.get(AdapterRow, wanted) is not None
     if not known:
         return None
     row = chosen_adapter(store, wanted)

@@ -140,3 +140,35 @@ def test_an_arm_without_rows_is_named(home: tuple[Store, str]) -> None:
     assert all(row.source in ("synthesis", "examples") for row in everything)
     with pytest.raises(StageError, match="no held-out tasks"):
         contest_tasks(store, earlier_than=name)
+
+
+@pytest.mark.slow
+def test_a_second_round_replays_the_first_and_is_checked_for_forgetting(
+    home: tuple[Store, str], base: Path
+) -> None:
+    from workbench.stages.forgetting import forgetting, learning_curve
+    from workbench.stages.train import round_rows, training_plan
+
+    store, first = home
+    run_round(store, store.settings, first, until="promoted")
+    training = {**SMALL, "training": {**SMALL["training"], "replay": 0.5}}
+    config = RoundConfig.model_validate(
+        {"family": {"seed": 6, "train": 6, "held_out": 3}, "base": str(base),
+         "student_tokens": 24, "repair": 0, "training": training, "start": "base"}
+    )  # fmt: skip
+    second = plan_round(store, store.settings, config)
+    run_round(store, store.settings, second, until="evaluated")
+    _, rows, earlier = round_rows(store, second, training_plan(training))
+    assert len(earlier) > 0
+    with store.read() as session:
+        from workbench.store.tables import AdapterRow, RoundRow
+
+        row = session.get(RoundRow, second)
+        adapter = session.get(AdapterRow, row.adapter_id) if row else None
+    assert adapter is not None
+    replayed = min(len(earlier), round(0.5 * len(rows)))
+    assert json.loads(adapter.metrics_json)["examples"] == len(rows) + replayed
+    found = forgetting(store, store.settings, second)
+    assert found.overall.n == 4
+    assert found.overall.broken == 0
+    assert [point.round_id for point in learning_curve(store)] == [first, second]

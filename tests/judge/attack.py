@@ -11,6 +11,7 @@ import builtins
 import copy
 import math
 import random
+import re
 import signal
 import typing
 from collections.abc import Callable, Iterator
@@ -66,7 +67,10 @@ FLOATS = (
 LETTERS = "ab  ABz09Z()_-.,\n" + "\u00b2\u0130\u00df\u00e9\u0301\u2003\U0001f600"
 
 
-class _TimeUpError(BaseException):
+MACHINE = re.compile(r"index-sized integer|C ssize_t|repeated \w+ is too long|too many items")
+
+
+class TimeUpError(BaseException):
     """Raised by the timer inside a call; a ``BaseException`` so that candidates do not catch it."""
 
 
@@ -148,7 +152,7 @@ class Target:
             with Limited(CALL_SECONDS):
                 if not all(clause(*args) for clause in self._requires):
                     return Ruling("outside")
-        except (RecursionError, MemoryError, _TimeUpError):
+        except (RecursionError, MemoryError, TimeUpError):
             return Ruling("outside")
         except Exception as error:  # noqa: BLE001 (the contract's fault, whatever it is)
             return Ruling("fault", f"requires raised {error!r}")
@@ -156,17 +160,19 @@ class Target:
         try:
             with Limited(CALL_SECONDS):
                 result = self.function(*after)
-        except (RecursionError, MemoryError, _TimeUpError) as error:
+        except (RecursionError, MemoryError, TimeUpError) as error:
             return Ruling("resource", type(error).__name__)
-        except self._raises:
-            return Ruling("kept")
+        except OverflowError as error:
+            if MACHINE.search(str(error)):  # no index, count or length of this machine is so large
+                return Ruling("resource", str(error))
+            return self._raised(error)
         except Exception as error:  # noqa: BLE001 (what leaves a candidate is looked for)
-            return Ruling("broken", f"raised {type(error).__name__}: {error}")
+            return self._raised(error)
         for text, clause in zip(self.claim.ensures, self._ensures, strict=True):
             try:
                 with Limited(CALL_SECONDS):
                     true = clause(*after, *args, result)
-            except (RecursionError, MemoryError, _TimeUpError) as error:
+            except (RecursionError, MemoryError, TimeUpError) as error:
                 return Ruling("resource", type(error).__name__)
             except Exception as error:  # noqa: BLE001 (what cannot be evaluated is not true)
                 return Ruling("broken", f"`{text}` raised {type(error).__name__}: {error}")
@@ -174,9 +180,14 @@ class Target:
                 return Ruling("broken", text)
         return Ruling("kept")
 
+    def _raised(self, error: Exception) -> Ruling:
+        if isinstance(error, self._raises):
+            return Ruling("kept")
+        return Ruling("broken", f"raised {type(error).__name__}: {error}")
+
 
 class Limited:
-    """A CPU limit around a block in the main thread; raises ``_TimeUpError`` when it is blown."""
+    """A CPU limit around a block in the main thread; raises ``TimeUpError`` when it is blown."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -191,7 +202,7 @@ class Limited:
 
 
 def _time_up(*_: object) -> None:
-    raise _TimeUpError
+    raise TimeUpError
 
 
 # ---------------------------------------------------------------- inputs

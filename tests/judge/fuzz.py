@@ -2,7 +2,9 @@
 
 Each program runs in CPython on a few inputs. The machine must agree on literal inputs (value or
 exception), and the prover, told the input by a precondition, must never prove a wrong result nor
-refute the right one. The programs are the fuzzer's own; they are harmless and run in this process.
+refute the right one. Random contracts are put to it as well: what it proves is attacked, what it is
+certain to refute must replay, and what one solver proves the other must not deny. The programs are
+the fuzzer's own; they are harmless and run in this process.
 
     python -m tests.judge.fuzz --seconds 60 --seed 1
 """
@@ -10,22 +12,34 @@ refute the right one. The programs are the fuzzer's own; they are harmless and r
 from __future__ import annotations
 
 import argparse
+import copy
 import random
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
+from benchmarks._judge_engines import cpu_seconds
 from judge.contract import Budget, Contract
-from judge.prove import prove
+from judge.plain import same
+from judge.prove import Proof, prove
 from judge.prove.traces import NotPlain, from_value, to_value
+from judge.recheck import check
 from judge.subset import read
 from judge.symbolic import term as T
 from judge.symbolic.function import derivation
 from judge.symbolic.plan import Mode, Plan
 from judge.symbolic.values import Unsupported
+from judge.verdict import Recheck
+from tests.judge.attack import MACHINE, Claim, Inputs, Limited, Target, TimeUpError, assault
+from tests.judge.grammar import Grammar
+from tests.judge.grammar_small import Generator
+from tests.judge.shrink import shrunk
 
-KINDS = {"int": "int", "bool": "bool", "str": "str", "list": "list[int]"}
-RESOURCES = (MemoryError, RecursionError)
+RESOURCES = (MemoryError, RecursionError, TimeUpError)
+BUDGET = Budget(rlimit=1_500_000)
+SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -40,220 +54,59 @@ class Finding:
         return f"{self.what}\nargs = {self.args!r}\n{self.code}"
 
 
-class Generator:
-    """Random typed expressions and statements."""
+@dataclass(frozen=True)
+class Program:
+    """A random function with inputs, and what CPython says of each."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
-        self.names: dict[str, list[str]] = {k: [] for k in KINDS}
-        self.fresh = 0
-        self.loops = 0
+    code: str
+    inputs: tuple[tuple[object, ...], ...]
+    outcomes: tuple[tuple[str, object], ...]
+    """``("value", v)`` or ``("raises", name)``, one an input."""
 
-    def pick(self, kind: str) -> str:
-        return self.rng.choice(self.names[kind])
 
-    def expr(self, kind: str, depth: int) -> str:
-        if depth <= 0 or self.rng.random() < 0.15:
-            return self.leaf(kind)
-        return str(getattr(self, f"_{kind}")(depth - 1))
+def small(seed: int) -> Program:
+    """A program of the small grammar."""
+    generator = Generator(random.Random(seed))
+    code, kinds = generator.program()
+    inputs = [tuple(generator.argument(kind) for kind in kinds) for _ in range(SAMPLES)]
+    return observed(code, inputs)
 
-    def leaf(self, kind: str) -> str:
-        if self.names[kind] and self.rng.random() < 0.75:
-            return self.pick(kind)
-        if kind == "int":
-            return str(self.rng.choice([0, 1, 2, 3, 5, -1, -2, -7, 10]))
-        if kind == "bool":
-            return self.rng.choice(["True", "False"])
-        if kind == "str":
-            return repr(self.rng.choice(["", "a", "ab", "b", "aba"]))
-        return self.rng.choice(["[]", "[1]", "[2, -1, 3]", "[0, 0]"])
 
-    def _int(self, d: int) -> str:
-        e, r = self.expr, self.rng
-        forms = [
-            lambda: f"({e('int', d)} {r.choice(['+', '-', '*'])} {e('int', d)})",
-            lambda: f"({e('int', d)} {r.choice(['//', '%'])} {e('int', d)})",
-            lambda: f"({e('int', d)} {r.choice(['//', '%'])} {r.choice([2, 3, -2, -3, 7])})",
-            lambda: f"(-{e('int', d)})",
-            lambda: f"abs({e('int', d)})",
-            lambda: f"{r.choice(['min', 'max'])}({e('int', d)}, {e('int', d)})",
-            lambda: f"({e('int', d)} if {e('bool', d)} else {e('int', d)})",
-            lambda: f"len({e(r.choice(['str', 'list']), d)})",
-            lambda: f"sum({e('list', d)})",
-            lambda: f"{r.choice(['min', 'max'])}({e('list', d)})",
-            lambda: f"{e('list', d)}[{e('int', 0)}]",
-            lambda: f"({e('int', d)} {r.choice(['and', 'or'])} {e('int', d)})",
-            lambda: f"({e('int', d)} + {e('bool', d)})",
-            lambda: f"sum(x_ * 2 for x_ in {e('list', d)} if x_ > {e('int', 0)})",
-            lambda: f"len([x_ for x_ in {e('list', d)} if x_ % 2 == 0])",
-            lambda: f"{e('list', d)}.count({e('int', 0)})",
-            lambda: f"{e('str', d)}.count('a')",
-            lambda: f"({e('int', d)} ** {r.choice([0, 1, 2, 3])})",
-            lambda: f"divmod({e('int', d)}, {r.choice([2, -3, 5])})[{r.choice([0, 1])}]",
-            lambda: f"({e('int', d)} {r.choice(['<<', '>>'])} {r.choice([0, 1, 3])})",
-            lambda: f"({e('int', d)} {r.choice(['&', '|', '^'])} {r.choice([0, 1, 3, 7])})",
-            lambda: f"(~{e('int', d)})",
-            lambda: f"max({e('list', d)}, default={e('int', 0)})",
-            lambda: f"int({e('bool', d)})",
-        ]
-        return str(r.choice(forms)())
+def rich(seed: int) -> tuple[Program, Grammar]:
+    """A program of the large grammar, and the grammar with its names still known."""
+    grammar = Grammar(random.Random(seed))
+    code, _ = grammar.program()
+    target = Target(Claim("f", code))
+    return observed(code, list(islice(Inputs(target, seed), SAMPLES))), grammar
 
-    def _bool(self, d: int) -> str:
-        e, r = self.expr, self.rng
-        ops = ["<", "<=", ">", ">=", "==", "!="]
-        forms = [
-            lambda: f"({e('int', d)} {r.choice(ops)} {e('int', d)})",
-            lambda: f"({e('int', 0)} {r.choice(ops)} {e('int', d)} {r.choice(ops)} {e('int', 0)})",
-            lambda: f"(not {e(r.choice(list(KINDS)), d)})",
-            lambda: f"({e('bool', d)} {r.choice(['and', 'or'])} {e('bool', d)})",
-            lambda: f"({e('int', d)} {r.choice(['in', 'not in'])} {e('list', d)})",
-            lambda: f"({e('str', d)} {r.choice(ops)} {e('str', d)})",
-            lambda: f"({e('list', d)} {r.choice(['==', '!='])} {e('list', d)})",
-            lambda: f"({e('str', 0)} in {e('str', d)})",
-            lambda: f"all(x_ > {e('int', 0)} for x_ in {e('list', d)})",
-            lambda: f"any(x_ == {e('int', 0)} for x_ in {e('list', d)})",
-            lambda: f"{e('str', d)}.{r.choice(['startswith', 'endswith'])}({e('str', 0)})",
-            lambda: f"({e('bool', d)} == {e('int', d)})",
-            lambda: f"bool({e(r.choice(list(KINDS)), d)})",
-            lambda: f"({e('int', 0)} in range({e('int', 0)}, {e('int', 0)}, {r.choice([1, -3])}))",
-        ]
-        return str(r.choice(forms)())
 
-    def _str(self, d: int) -> str:
-        e, r = self.expr, self.rng
-        forms = [
-            lambda: f"({e('str', d)} + {e('str', d)})",
-            lambda: f"{e('str', d)}[{self.slice(d)}]",
-            lambda: f"{e('str', d)}[::-1]",
-            lambda: f"({e('str', d)} * {r.choice([-1, 0, 1, 2])})",
-            lambda: f"({e('str', d)} if {e('bool', d)} else {e('str', d)})",
-            lambda: f"({e('str', d)} or {e('str', d)})",
-            lambda: f"{e('str', d)}[{e('int', 0)}]",
-        ]
-        return str(r.choice(forms)())
-
-    def _list(self, d: int) -> str:
-        e, r = self.expr, self.rng
-        forms = [
-            lambda: f"({e('list', d)} + {e('list', d)})",
-            lambda: f"{e('list', d)}[{self.slice(d)}]",
-            lambda: f"{e('list', d)}[::{r.choice([-1, 2])}]",
-            lambda: f"[x_ + {e('int', 0)} for x_ in {e('list', d)}]",
-            lambda: (
-                f"[x_ for x_ in {e('list', d)} if x_ {r.choice(['<', '>', '!='])} {e('int', 0)}]"
-            ),
-            lambda: f"[{e('int', d)}, {e('int', d)}]",
-            lambda: f"sorted({e('list', 0)})",
-            lambda: f"list(reversed({e('list', d)}))",
-            lambda: f"[a_ - b_ for a_, b_ in zip({e('list', d)}, {e('list', d)})]",
-            lambda: f"[i_ * x_ for i_, x_ in enumerate({e('list', d)})]",
-            lambda: f"([{e('int', 0)}] * {r.choice([-1, 0, 1, 2])})",
-            lambda: f"list(range({e('int', 0)}, {e('int', 0)}, {r.choice([1, 2, -1])}))",
-        ]
-        return str(r.choice(forms)())
-
-    def slice(self, d: int) -> str:
-        lo = self.expr("int", 0) if self.rng.random() < 0.7 else ""
-        hi = self.expr("int", 0) if self.rng.random() < 0.7 else ""
-        return f"{lo}:{hi}"
-
-    def statements(self, indent: str, depth: int) -> list[str]:
-        lines: list[str] = []
-        saved = {k: list(v) for k, v in self.names.items()}
-        for _ in range(self.rng.randint(1, 3)):
-            lines += self.statement(indent, depth)
-        if depth < 2:
-            self.names = saved
-        return lines
-
-    def statement(self, indent: str, depth: int) -> list[str]:
-        r = self.rng
-        kind = r.choice(["int", "int", "bool", "str", "list"])
-        choice = r.random()
-        if depth > 0 and choice < 0.25:
-            lines = [f"{indent}if {self.expr('bool', 2)}:"]
-            lines += self.statements(indent + "    ", depth - 1)
-            if r.random() < 0.6:
-                lines += [f"{indent}else:", *self.statements(indent + "    ", depth - 1)]
-            return lines
-        if depth > 0 and choice < 0.4 and self.loops < 1:
-            return self.loop(indent, depth)
-        if choice < 0.55 and self.names["list"]:
-            name = self.pick("list")
-            return [
-                r.choice(
-                    [
-                        f"{indent}{name} = {name} + [{self.expr('int', 1)}]",
-                        f"{indent}{name} = {name}[1:]",
-                    ]
-                )
-            ]
-        if choice < 0.62:
-            return [f"{indent}if {self.expr('bool', 1)}:", f"{indent}    return {self.result()}"]
-        if choice < 0.75 and self.names[kind]:
-            return [f"{indent}{self.pick(kind)} = {self.expr(kind, 2)}"]
-        value = self.expr(kind, 2)
-        self.fresh += 1
-        name = f"v{self.fresh}"
-        self.names[kind].append(name)
-        return [f"{indent}{name} = {value}"]
-
-    def loop(self, indent: str, depth: int) -> list[str]:
-        self.loops += 1
-        self.fresh += 1
-        name = f"t{self.fresh}"
-        head = self.rng.choice(
-            [
-                f"for {name} in {self.expr('list', 1)}:",
-                f"for {name} in range({self.expr('int', 0)}, {self.rng.choice([2, 3, 4])}):",
-            ]
-        )
-        saved = {k: list(v) for k, v in self.names.items()}
-        self.names["int"].append(name)
-        body = self.statements(indent + "    ", depth - 1)
-        if self.rng.random() < 0.3:
-            word = self.rng.choice(["break", "continue"])
-            body += [f"{indent}    if {self.expr('bool', 1)}:", f"{indent}        {word}"]
-            body += [f"{indent}    {n} = {self.expr('int', 1)}" for n in saved["int"][:1]]
-        self.names = saved
-        return [f"{indent}{head}", *body]
-
-    def result(self) -> str:
-        return self.expr(self.kind, 2)
-
-    def program(self) -> tuple[str, list[str]]:
-        kinds = [self.rng.choice(list(KINDS)) for _ in range(self.rng.randint(1, 3))]
-        self.kind = self.rng.choice(list(KINDS))
-        for n, kind in enumerate(kinds):
-            self.names[kind].append(f"p{n}")
-        params = ", ".join(f"p{n}: {KINDS[k]}" for n, k in enumerate(kinds))
-        lines = [f"def f({params}) -> {KINDS[self.kind]}:"]
-        for _ in range(self.rng.randint(0, 3)):
-            lines += self.statement("    ", 2)
-        lines.append(f"    return {self.result()}")
-        return "\n".join(lines) + "\n", kinds
-
-    def argument(self, kind: str) -> object:
-        r = self.rng
-        if kind == "int":
-            return r.choice([0, 1, 2, 3, -1, -2, -7, 5, 12])
-        if kind == "bool":
-            return r.random() < 0.5
-        if kind == "str":
-            return "".join(r.choice("abA") for _ in range(r.randint(0, 4)))
-        return [r.choice([0, 1, 2, -1, 3, -4]) for _ in range(r.randint(0, 4))]
+def observed(code: str, inputs: list[tuple[object, ...]]) -> Program:
+    """The inputs that CPython answers within its resources, with the answers."""
+    seen = []
+    for args in inputs:
+        try:
+            seen.append((args, python_says(code, args)))
+        except RESOURCES:
+            continue
+    return Program(code, tuple(a for a, _ in seen), tuple(o for _, o in seen))
 
 
 def python_says(code: str, args: tuple[object, ...]) -> tuple[str, object]:
     """CPython's outcome: ('value', v) or ('raises', name)."""
     scope: dict[str, object] = {}
     exec(compile(code, "<fuzz>", "exec"), scope)
-    copies = [list(a) if isinstance(a, list) else a for a in args]
     function = scope["f"]
     assert callable(function)
     try:
-        return "value", function(*copies)
-    except (ArithmeticError, LookupError, TypeError, ValueError, NameError) as raised:
+        with Limited(0.2):
+            return "value", function(*copy.deepcopy(args))
+    except RESOURCES:
+        raise
+    except OverflowError as raised:
+        if MACHINE.search(str(raised)):
+            raise MemoryError from raised
+        return "raises", "OverflowError"
+    except Exception as raised:  # noqa: BLE001 (an exception is an outcome like another)
         return "raises", type(raised).__name__
 
 
@@ -265,7 +118,7 @@ def machine_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | No
             inputs = {n: to_value(a) for (n, _), a in zip(candidate.parameters, args, strict=True)}
             mode = Mode(unroll=30, concrete=True)
             derived = derivation(candidate, Contract(), Plan(), mode, inputs)
-        except Unsupported:
+        except (Unsupported, NotPlain):
             return None
         alive = [o for o in derived.outcomes if not o.state.dead]
         if len(alive) != 1 or not all(T.is_true(f) for f in alive[0].state.facts):
@@ -273,71 +126,148 @@ def machine_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | No
         end = alive[0]
         if end.kind == "raise":
             return "raises", (end.exception or "").removeprefix("perhaps ")
-        assert end.value is not None
+        if end.value is None:
+            return None
         try:
             return "value", from_value(end.value, end.state)
         except NotPlain:
             return None
 
 
-def check_prover(code: str, args: tuple[object, ...], expected: object) -> Finding | None:
-    """With the input pinned, the right result is never refuted and a wrong one never proved."""
-    pins = tuple(f"p{n} == {a!r}" for n, a in enumerate(args))
-    budget = Budget(rlimit=1_500_000)
-    right = prove(code, "f", Contract(pins, (f"result == {expected!r}",)), budget)
-    if right.outcome == "refuted" and right.method == "straight-line":
-        return Finding(f"refuted the right result {expected!r}: {right.reason}", code, args)
-    wrong = prove(code, "f", Contract(pins, (f"result != {expected!r}",)), budget)
-    if wrong.outcome in ("proved", "partial"):
-        return Finding(f"proved that the result is not {expected!r}", code, args)
-    return None
+def agree(ours: tuple[str, object], theirs: tuple[str, object]) -> bool:
+    """Whether two outcomes are the same, to the type and the sign of a zero."""
+    return ours[0] == theirs[0] and same(ours[1], theirs[1])
 
 
-def one(seed: int, *, deep: bool) -> tuple[Finding | None, bool]:
-    """One program from ``seed``: (a disagreement, whether it was modelled)."""
-    generator = Generator(random.Random(seed))
-    code, kinds = generator.program()
+def check_machine(program: Program) -> tuple[Finding | None, bool]:
+    """On literal inputs the machine says what CPython says: (a disagreement, was it modelled)."""
     modelled = False
-    for n in range(4):
-        args = tuple(generator.argument(k) for k in kinds)
-        try:
-            theirs = python_says(code, args)
-        except RESOURCES:
-            continue
-        ours = machine_says(code, args)
-        if ours is None:
-            continue
-        modelled = True
-        same = theirs == ours and (
-            theirs[0] != "value" or type(theirs[1]) is type(ours[1]) or theirs[1] == ours[1]
-        )
-        if not same:
-            return Finding(f"CPython: {theirs!r}; machine: {ours!r}", code, args), True
-        if deep and n == 0 and theirs[0] == "value":
-            found = check_prover(code, args, theirs[1])
-            if found is not None:
-                return found, True
+    for args, theirs in zip(program.inputs, program.outcomes, strict=True):
+        ours = machine_says(program.code, args)
+        modelled |= ours is not None
+        if ours is not None and not agree(ours, theirs):
+            code = shrunk(program.code, lambda text, args=args: apart(text, args))  # type: ignore[misc]
+            said = f"CPython: {python_says(code, args)!r}; machine: {machine_says(code, args)!r}"
+            return Finding(said, code, args), True
     return None, modelled
 
 
+def apart(code: str, args: tuple[object, ...]) -> bool:
+    """Whether machine and CPython disagree on one input."""
+    try:
+        theirs = python_says(code, args)
+    except (*RESOURCES, SyntaxError):  # a smaller program may be none
+        return False
+    ours = machine_says(code, args)
+    return ours is not None and not agree(ours, theirs)
+
+
+def check_prover(program: Program) -> Finding | None:
+    """With the input pinned, the right result is never refuted and a wrong one never proved."""
+    for args, (how, result) in zip(program.inputs[:1], program.outcomes, strict=False):
+        pins = tuple(f"p{n} == {a!r}" for n, a in enumerate(args))
+        if how != "value" or "nan" in repr((args, result)) or "inf" in repr((args, result)):
+            continue
+        right = prove(program.code, "f", Contract(pins, (f"result == {result!r}",)), BUDGET)
+        if right.outcome == "refuted" and right.method == "straight-line" and right.certain:
+            what = f"refuted the right result {result!r}: {right.reason}"
+            if right.args is None or same(right.args, args):
+                return Finding(what, program.code, args)
+        wrong = prove(program.code, "f", Contract(pins, (f"result != {result!r}",)), BUDGET)
+        if wrong.outcome in ("proved", "partial"):
+            return Finding(f"proved that the result is not {result!r}", program.code, args)
+    return None
+
+
+def check_contract(program: Program, grammar: Grammar, seed: int) -> tuple[Finding | None, str]:
+    """A random contract: (a proof that an attack breaks or a claim that does not replay, word)."""
+    rng = random.Random(seed)
+    raised = {str(what) for how, what in program.outcomes if how == "raises"}
+    grammar.names = {
+        kind: [n for n in names if n[0] == "p"] for kind, names in grammar.names.items()
+    }
+    grammar.names[grammar.result] += ["result"] * 3
+    clauses = tuple(grammar.expr("bool", 2) for _ in range(rng.randint(0, 2)))
+    contract = Contract((), clauses, tuple(sorted(raised)))
+    claim = Claim("f", program.code, (), clauses, contract.raises)
+    proof = prove(program.code, "f", contract, BUDGET)
+    if proof.outcome in ("proved", "partial"):
+        found = assault(claim, 400, seed)
+        if found.broken is not None:
+            said = f"{proof.outcome} ({proof.method}) {clauses} raises {contract.raises}, but"
+            return Finding(f"{said} {found.why}", program.code, found.broken), proof.outcome
+        if (denied := _denied(proof, seed)) is not None:
+            return Finding(denied, program.code, ()), proof.outcome
+    refuted = proof.outcome == "refuted" and proof.certain
+    if refuted and proof.args is not None and Target(claim).rule(proof.args).word == "kept":
+        what = f"certain that {clauses} raises {contract.raises} is broken: {proof.reason}"
+        return Finding(what, program.code, proof.args), proof.outcome
+    return None, proof.outcome
+
+
+def _denied(proof: Proof, seed: int) -> str | None:
+    if seed % 5 or not proof.obligations:
+        return None
+    report = check(proof.obligations, rlimit=BUDGET.rlimit)
+    if report.outcome is not Recheck.DISPUTED:
+        return None
+    return f"two solvers disagree: {report.disputed[0].sentence}"
+
+
+def one(seed: int, *, deep: bool) -> tuple[Finding | None, bool]:
+    """One program of the small grammar: (a disagreement, whether it was modelled)."""
+    program = small(seed)
+    found, modelled = check_machine(program)
+    if found is None and modelled and deep:
+        found = check_prover(program)
+    return found, modelled
+
+
+def one_rich(seed: int, *, deep: bool) -> tuple[Finding | None, str]:
+    """One program of the large grammar: (a disagreement, what became of it)."""
+    program, grammar = rich(seed)
+    found, modelled = check_machine(program)
+    if found is not None or not deep:
+        return found, "modelled" if modelled else "not modelled"
+    if (found := check_prover(program)) is not None:
+        return found, "pinned"
+    return check_contract(program, grammar, seed)
+
+
 def main() -> int:
-    """Fuzz for a given time; exit 1 on the first disagreement."""
+    """Fuzz for a given time; exit 1 when there was a disagreement."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shallow", action="store_true", help="literal inputs only, no prover")
+    parser.add_argument("--go-on", action="store_true", help="do not stop at a disagreement")
     options = parser.parse_args()
-    end = time.monotonic() + options.seconds
-    count = modelled = 0
-    while time.monotonic() < end:
+    began, spent = time.monotonic(), cpu_seconds()
+    words: Counter[str] = Counter()
+    count = found_any = 0
+    while time.monotonic() < began + options.seconds:
         seed = options.seed * 1_000_000_007 + count
-        found, known = one(seed, deep=not options.shallow)
-        count, modelled = count + 1, modelled + known
+        deep = not options.shallow and count % 8 < 2
+        if count % 4 == 3:
+            found, known = one(seed, deep=deep)
+            word = "small, modelled" if known else "small, not modelled"
+        else:
+            found, word = one_rich(seed, deep=deep)
+        count += 1
+        words[word] += 1
         if found is not None:
+            found_any += 1
             sys.stdout.write(f"DISAGREEMENT (seed {seed})\n{found}\n")
-            return 1
-    sys.stdout.write(f"{count} programs, {modelled} modelled, no disagreement\n")
-    return 0
+            sys.stdout.flush()
+            if not options.go_on:
+                return 1
+    told = ", ".join(f"{n} {word}" for word, n in words.most_common())
+    hours = (cpu_seconds() - spent) / 3600
+    sys.stdout.write(
+        f"{count} programs in {hours:.2f} CPU hours ({count / max(hours, 1e-9):.0f} an hour), "
+        f"{found_any} disagreements: {told}\n"
+    )
+    return 1 if found_any else 0
 
 
 if __name__ == "__main__":

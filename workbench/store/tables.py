@@ -467,3 +467,60 @@ class SettingRow(SQLModel, table=True):
     __tablename__ = "setting"
     key: str = Field(primary_key=True)
     value: str = Field(sa_column=_text())
+
+
+class ServedRow(SQLModel, table=True):
+    """A served request that its server and its client agreed to keep, with what was removed."""
+
+    __tablename__ = "served"
+    id: int | None = Field(default=None, primary_key=True)
+    model: str = Field(index=True)
+    version_digest: str = Field(index=True)
+    """Digest of the adapter that answered, else of the base."""
+    prompt: str = Field(sa_column=_text())
+    removed_json: str = Field(default="[]", sa_column=_text())
+    """Kinds of personal data and secrets that were taken out, with their lines."""
+    contract_json: str | None = Field(default=None, sa_column=_text(nullable=True))
+    category: str
+    finish: str
+    characters: int
+    answered_by: str
+    verdict: str | None = None
+    task_id: str | None = None
+    """The task that was made of it, once it was."""
+    created_at: datetime = Field(
+        default_factory=now, sa_column=Column(DateTime(timezone=True), nullable=False, index=True)
+    )
+
+
+class ScheduleRow(SQLModel, table=True):
+    """A command that runs by itself at the times of a cron expression."""
+
+    __tablename__ = "schedule"
+    name: str = Field(primary_key=True)
+    cron: str
+    command_json: str = Field(sa_column=_text())
+    attempts: int = 1
+    """How often one run is tried, the first included."""
+    enabled: bool = True
+    due_at: datetime = Field(sa_column=_time())
+    created_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class ScheduleRunRow(SQLModel, table=True):
+    """One attempt at one run; ``status`` is None while it goes on or when its leader was killed."""
+
+    __tablename__ = "schedule_run"
+    __table_args__ = (UniqueConstraint("name", "due_at", "attempt"),)
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(index=True)
+    attempt: int
+    leader: str
+    status: int | None = None
+    output: str = Field(default="", sa_column=_text())
+    """The last lines that it wrote."""
+    due_at: datetime = Field(sa_column=_time())
+    started_at: datetime = Field(default_factory=now, sa_column=_time())
+    ended_at: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )

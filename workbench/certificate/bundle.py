@@ -37,11 +37,17 @@ ADAPTER = "adapter/"
 OBLIGATIONS = "evidence/obligations/"
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,5}")
+# What Windows takes for a device, whatever its ending: such a bundle would not travel.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 _MAX_FILES = 4_000_000
+_MAX_NAME = 240
 _MAX_EVIDENCE = 4 * 1024**3
 _CHUNK = 1024 * 1024
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# A flag that a system lacks is one whose danger it lacks, but for links, which are refused before.
+_FLAGS = os.O_RDONLY
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +155,10 @@ def parse_sums(data: bytes) -> dict[str, str]:
 
 def check_name(name: str) -> None:
     """Refuse a relative name that no bundle may hold."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise CertificateError("bad-name", f"{name[:100]!a} is not a name that a bundle may hold")
+    if name[-1] == "." or "./" in name or any(map(_DEVICE.fullmatch, name.split("/"))):
+        raise CertificateError("bad-name", f"{name} is not a name that every system can hold")
 
 
 def _check_case(names: list[str]) -> None:

@@ -15,6 +15,7 @@ from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import EvaluationRecord, VerdictRecord
 from workbench.certificate.figures import PASSING
 from workbench.certificate.files import DATASET, Evidence, obligation_name
+from workbench.certificate.question import same_question
 from workbench.certificate.strict import canonical
 
 __all__ = [
@@ -194,18 +195,19 @@ def _code_of(completion: str) -> str:
 
 
 def check_disjoint(evidence: Evidence) -> str:
-    """No held-out task is among the training tasks: by id, by digest, by prompt."""
+    """No held-out task is among the training tasks: by id, by digest, by what it asks."""
     trained = {evidence.answers[n].task for n in evidence.examples if n in evidence.answers}
     held_out = {name for name, task in evidence.tasks.items() if task.split == "eval"}
     if both := trained & held_out:
         raise CertificateError("leak", f"held-out task {min(both)} is in the dataset")
     train = [evidence.tasks[name] for name in sorted(evidence.tasks) if name not in held_out]
-    digests = {task.digest for task in train}
-    prompts = {" ".join(task.prompt.split()) for task in train}
-    for name in sorted(held_out):
-        task = evidence.tasks[name]
-        if task.digest in digests or " ".join(task.prompt.split()) in prompts:
-            raise CertificateError("leak", f"held-out task {name} is also a training task")
+    held = [evidence.tasks[name] for name in sorted(held_out)]
+    digests = {task.digest: task.id for task in train}
+    twins = next(((t.id, digests[t.digest]) for t in held if t.digest in digests), None)
+    if (same := twins or same_question(held, train)) is not None:
+        raise CertificateError(
+            "leak", f"held-out task {same[0]} asks the same as training task {same[1]}"
+        )
     rest = set(evidence.evaluation) - held_out
     if rest:
         raise CertificateError("leak", f"{min(rest)} was evaluated but is not held out")

@@ -47,6 +47,8 @@ class Submission:
     test_code: str | None = None
     signature: str | None = None
     """``def f(x: int) -> int`` of the task; when given, the code's own must agree with it."""
+    hints: tuple[str, ...] = ()
+    """Loop invariants that somebody suggests, as Python expressions; checked, never trusted."""
     line: int | None = None
     """Where the function stands in the file it was read from, when it was read from one."""
 

@@ -202,6 +202,7 @@ class Bench:
             submission.contract,
             budget,
             signature=submission.signature,
+            hints=submission.hints,
             sandbox=self.sandbox,
         )
         dossier.rlimit += proof.rlimit

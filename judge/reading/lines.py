@@ -51,6 +51,7 @@ class _Line(BaseModel):
     tests: list[_Case] = []
     test_code: StrictStr | None = None
     signature: StrictStr | None = None
+    hints: list[StrictStr] = []
 
 
 def read_submissions(lines: Iterable[str | bytes]) -> Iterator[Submission | BadLine]:
@@ -109,8 +110,9 @@ def _submission(number: int, line: _Line) -> Submission | BadLine:
     contract = Contract(tuple(line.requires), tuple(line.ensures), tuple(line.raises), line.helpers)
     name = f"{line.entry_point}/{number}" if line.id is None else str(line.id)
     return Submission(
-        name, line.entry_point, line.code, contract, tuple(cases), line.test_code, line.signature
-    )
+        name, line.entry_point, line.code, contract, tuple(cases), line.test_code, line.signature,
+        tuple(line.hints),
+    )  # fmt: skip
 
 
 def _refuse_constant(name: str) -> object:
@@ -136,6 +138,7 @@ _WANTED = {
     "helpers": "Python source, a string",
     "tests": 'a list of {"args": [...], "expected": ...}',
     "test_code": "Python source that defines check(candidate), a string",
+    "hints": "a list of loop invariants, each a Python expression in a string",
     "signature": "a string like `def f(x: int) -> int`",
 }
 

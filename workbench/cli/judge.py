@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,13 @@ def command(
     obligations: Annotated[
         Path | None, typer.Option(help="Write each obligation as SHA256.smt2 into this folder.")
     ] = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(help="JSON Lines of invariants: {id, hints}; checked, not believed."),
+    ] = None,
+    ask_hints: Annotated[
+        str | None, typer.Option(help="Ask this teacher for the invariants of open proofs.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The output is JSON Lines anyway.")] = False,
 ) -> None:
     """Judge candidates: prove them, or find an input on which they are wrong.
@@ -49,7 +57,10 @@ def command(
         raise InputError(f"{file} holds no candidates.", "Each line is one JSON object.")
     counts: Counter[str] = Counter()
     budget = _budget(rlimit, cases, seed, recheck)
-    emit_lines(_records(items, jobs, budget, obligations, counts))
+    if hints is not None:
+        items = _hinted(items, hints)
+    run = _Run(jobs, budget, obligations, ask_hints)
+    emit_lines(_records(items, run, counts))
     note(", ".join(f"{n} {word}" for word, n in counts.most_common()))
     raise typer.Exit(_status(counts))
 
@@ -73,19 +84,79 @@ def _budget(rlimit: int | None, cases: int | None, seed: int | None, recheck: bo
     return replace(base, **chosen, recheck=base.recheck and recheck)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a file is judged."""
+
+    jobs: int
+    budget: Budget
+    folder: Path | None
+    teacher: str | None
+
+    def judgements(self, submissions: list[Submission]) -> Iterator[Judgement]:
+        """Yield one judgement a submission, in order; a teacher gives open proofs a second try."""
+        from judge import judge_many
+
+        first = judge_many(submissions, jobs=self.jobs, budget=self.budget)
+        if self.teacher is None:
+            return first
+        return iter(self._again(submissions, list(first), self.teacher))
+
+    def _again(
+        self, submissions: list[Submission], first: list[Judgement], teacher: str
+    ) -> list[Judgement]:
+        from judge import judge_many
+        from workbench.settings import load_settings
+        from workbench.stages.hints import ask_hints, lacks_invariant, with_hints
+        from workbench.store.database import open_store
+
+        places = [
+            n
+            for n, pair in enumerate(zip(submissions, first, strict=True))
+            if lacks_invariant(*pair)
+        ]
+        if not places:
+            return first
+        settings = load_settings()
+        with open_store(settings) as store:
+            asked = [(submissions[n], first[n]) for n in places]
+            found, failed = ask_hints(store, settings, teacher, asked)
+        for sentence in failed:
+            note(sentence)
+        places = [n for n in places if submissions[n].id in found]
+        hinted = with_hints([submissions[n] for n in places], found)
+        again = judge_many(hinted, jobs=self.jobs, budget=self.budget)
+        gained = 0
+        for n, judgement in zip(places, again, strict=True):
+            # A refutation always counts; else the better of the two, never the worse.
+            if judgement.verdict.word == "refuted" or first[n].verdict < judgement.verdict:
+                first[n] = judgement
+                gained += 1
+        note(f"{teacher} was asked for the invariants of {len(asked)}; {gained} came out otherwise")
+        return first
+
+
+def _hinted(items: list[Submission | BadLine], path: Path) -> list[Submission | BadLine]:
+    """Add the hints of a file to the submissions they are for."""
+    from judge import BadLine
+    from workbench.stages.hints import read_hint_file, with_hints
+
+    with _opened(str(path)) as lines:
+        text = b"".join(lines).decode("utf-8", "replace")
+    found = read_hint_file(text.splitlines(), str(path))
+    unknown = found.keys() - {i.id for i in items if not isinstance(i, BadLine)}
+    if unknown:
+        note(f"{path} has hints for {len(unknown)} ids that are not in the input: {min(unknown)}")
+    return [i if isinstance(i, BadLine) else with_hints([i], found)[0] for i in items]
+
+
 def _records(
-    items: list[Submission | BadLine],
-    jobs: int,
-    budget: Budget,
-    folder: Path | None,
-    counts: Counter[str],
+    items: list[Submission | BadLine], run: _Run, counts: Counter[str]
 ) -> Iterator[dict[str, object]]:
     """Yield one record a line of input, in order, counting verdicts on the way."""
-    from judge import BadLine, judge_many, to_record
+    from judge import BadLine, to_record
 
-    judgements = judge_many(
-        [item for item in items if not isinstance(item, BadLine)], jobs=jobs, budget=budget
-    )
+    judgements = run.judgements([item for item in items if not isinstance(item, BadLine)])
     with progress() as bars:
         task = bars.add_task("judging", total=len(items), note="")
         for item in items:
@@ -97,8 +168,8 @@ def _records(
             else:
                 judgement = next(judgements)
                 counts[judgement.verdict.word] += 1
-                if folder is not None:
-                    _write(judgement, folder)
+                if run.folder is not None:
+                    _write(judgement, run.folder)
                 yield to_record(judgement)
             bars.advance(task)
 

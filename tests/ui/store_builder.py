@@ -120,6 +120,13 @@ def build(home: Path | Settings, *, tasks: int = 48, seed: int = 0) -> Store:
     return store
 
 
+FILTERED = {
+    "filters": [{"rule": "length", "settings": {"most": 400}, "before": 21, "after": 20}],
+    "removed": [{"task": "clamp/00004", "rule": "length", "reason": "It has 512 tokens."}],
+}
+"""What a selection writes down about its filters."""
+
+
 class _Builder:
     def __init__(self, store: Store, chance: random.Random) -> None:
         self.store = store
@@ -376,6 +383,7 @@ class _Builder:
                     rows=0,
                     rule="proved-first/1",
                     funnel_json=canonical(_funnel(self.words)),
+                    inputs_digest=self.store.blobs.put_text(canonical(FILTERED)),
                     created_at=self.tick(),
                 ),
                 t.AdapterRow(

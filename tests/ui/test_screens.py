@@ -270,7 +270,7 @@ def test_an_open_round_says_how_far_it_is(visit: Open, filled: Path) -> None:
 def test_dataset_rows_carry_their_reason_and_no_held_out_task(visit: Open, filled: Path) -> None:
     app = visit(filled, "dataset")
     assert {m.label: m.value for m in app.metric}["Held-out rows"] == "✓ 0"
-    rows = next(d.value for d in app.dataframe if "because" in d.value)
+    rows = next(d.value for d in app.dataframe if "score" in d.value)
     assert set(rows["because"]) == {"Proved; ahead by agreement."}
 
 

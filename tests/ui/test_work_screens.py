@@ -18,7 +18,7 @@ from workbench.errors import InputError
 from workbench.stages.live import _Told
 from workbench.stages.round_config import RoundConfig, read_round_config
 from workbench.store import Store
-from workbench.store.tables import AdapterRow, RoundRow, SettingRow, TaskRow
+from workbench.store.tables import AdapterRow, OverrideRow, RoundRow, SettingRow, TaskRow
 from workbench.store.views import live
 from workbench.tasks import task_of
 
@@ -350,3 +350,50 @@ def test_a_stopped_job_can_go_on(visit: Open, writable: Path, started: Started) 
     [b for b in app.button if b.label == "Go on"][-1].click()
     app.run()
     assert started == [command]
+
+
+# -- dataset -------------------------------------------------------------------------------------
+
+
+def test_dataset_says_what_filters_took_and_what_repeats(visit: Open, filled: Path) -> None:
+    app = visit(filled, "dataset")
+    assert "filter length" in list(frame(app)["step"])
+    taken = next(d.value for d in app.dataframe if "rule" in d.value)
+    assert taken["because"][0] == "It has 512 tokens."
+    assert "workbench dataset restore clamp/00004 s1" in codes(app)
+    assert any("same code" in str(e.label) for e in app.expander)
+    assert {m.label: m.value for m in app.metric}["Twins of held-out tasks"] == "✓ 0"
+
+
+def test_a_row_is_kept_out_with_a_reason_and_stays_where_it_was(
+    visit: Open, writable: Path
+) -> None:
+    app = visit(writable, "dataset")
+    number = next(
+        n for n, d in enumerate(app.dataframe) if "because" in d.value and "row" in d.value
+    )
+    app = select_cell(app, 0, "task", number)
+    next(t for t in app.text_input if t.label == "Reason").set_value("A trick, not the lesson.")
+    app = press(app, "Keep it out")
+    assert not app.exception
+    with Store.open(writable, read_only=True) as store, store.read() as session:
+        said_by_people = session.exec(select(OverrideRow)).all()
+    assert [(o.decision, o.reason) for o in said_by_people] == [
+        ("reject", "A trick, not the lesson.")
+    ]
+
+
+def test_a_dataset_is_exported_in_the_form_that_was_chosen(
+    visit: Open, writable: Path, started: Started
+) -> None:
+    app = visit(writable, "dataset")
+    next(s for s in app.selectbox if s.label == "Format").set_value("kto")
+    press(app.run(), "Export")
+    assert started[0][:6] == ("workbench", "dataset", "export", "s1", "--format", "kto")
+
+
+def test_readiness_says_what_is_missing(visit: Open, writable: Path) -> None:
+    told = json.dumps({"ready": False, "missing": ["20 rows of 1,000."]})
+    ended(writable, ("workbench", "dataset", "readiness", "s1", "--json"), 1, told)
+    app = visit(writable, "dataset")
+    assert app.info[0].value == "20 rows of 1,000."

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import data, links
-from ui.widgets import page
+from ui import data
+from ui.widgets import dataset_rows, page, work
 from ui.widgets.words import look
 from workbench.store.views import datasets
-from workbench.store.views.datasets import Example, Snapshot
+from workbench.store.views.datasets import Snapshot
 
 SIZE = 50
+LARGEST_DOWNLOAD = 64 * 2**20
 ORDER = ("tasks", "candidates", "verified", "trainable", "winners")
 
 
 def show() -> None:
-    """Draw one snapshot: funnel, mix, checks and rows with their reasons."""
+    """Draw one snapshot: checks, funnel, mix, duplicates, rows with their reasons, what to do."""
     page.heading("Dataset", "What will the student learn, and why is each row there?")
     every = data.read(datasets.snapshots) if data.trouble() is None else ()
     if not every:
@@ -23,15 +24,68 @@ def show() -> None:
         return
     found = _choose(every)
     _checks(found)
+    _ready(found)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _funnel(found)
     with right:
         _mix(found)
+    dataset_rows.removed(found)
+    dataset_rows.clusters(found)
     _rows(found)
     _without(found)
+    _export(found)
+
+
+def _ready(found: Snapshot) -> None:
+    """Ask whether there is enough to train on, and offer to begin."""
+    ask = ("workbench", "dataset", "readiness", found.id, "--json")
+    begin = ("workbench", "dataset", "readiness", found.id, "--start", "--json")
+    job = work.newest(ask)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        work.button("Is it ready to train on?", ask, icon=":material/checklist:")
+        work.button(
+            "Start training when ready",
+            begin,
+            icon=":material/model_training:",
+            help="Trains this snapshot's round if nothing is missing; else it says what is.",
+        )
+    if job is not None and job.data is None:
+        work.follow(ask, quiet=True)
+    told = job.data if job is not None else None
+    if isinstance(told, dict):
+        if told.get("ready"):
+            st.success("Nothing is missing.", icon=":material/check_circle:")
+        else:
+            st.info(" ".join(told.get("missing", ())), icon=":material/pending:")
+    work.follow(begin)
+
+
+FORMATS = (
+    *("prompt-completion", "chat", "openai", "preference"),
+    *("kto", "repair", "sharegpt", "alpaca"),
+)
+
+
+def _export(found: Snapshot) -> None:
+    st.subheader("Take it elsewhere", anchor=False)
+    form = st.selectbox(
+        "Format", FORMATS, key="format", width=300, help="As trainers read it, row by row."
+    )
+    target = data.settings().home / "exports" / f"{found.id}-{form}.jsonl"
+    command = ("workbench", "dataset", "export", found.id, "--format", form, "--out", str(target))
+    work.button("Export", command, icon=":material/file_export:")
+    job = work.follow(command)
+    if job is not None and job.state == "done" and target.is_file():
+        st.code(str(target), language=None, wrap_lines=True)
+        if target.stat().st_size <= LARGEST_DOWNLOAD:
+            st.download_button(
+                "Download it",
+                target.read_bytes,
+                file_name=target.name,
+                icon=":material/download:",
+            )
     with st.container(horizontal=True):
-        page.show_command("workbench", "dataset", "export", found.id, label="Export")
         page.show_command("workbench", "dataset", "verify", found.id, label="Verify")
 
 
@@ -44,13 +98,20 @@ def _choose(every: tuple[Snapshot, ...]) -> Snapshot:
 def _checks(found: Snapshot) -> None:
     leaked = data.read(datasets.held_out_rows, found.id)
     repeated = data.read(datasets.same_code, found.id)
-    rows, held, same = page.tiles(3)
+    twins = data.read(datasets.held_out_twins, found.id)
+    rows, held, alike, same = page.tiles(4)
     rows.metric("Rows", f"{found.rows:,}", border=True)
     held.metric(
         "Held-out rows",
         f"{'✓' if leaked == 0 else '✗'} {leaked:,}",
         border=True,
         help="Anything but 0 would spoil the evaluation.",
+    )
+    alike.metric(
+        "Twins of held-out tasks",
+        f"{'✓' if twins == 0 else '✗'} {twins:,}",
+        border=True,
+        help="Rows that ask, letter by letter, what a held-out task asks under another id.",
     )
     same.metric(
         "Repeated code",
@@ -67,6 +128,8 @@ def _checks(found: Snapshot) -> None:
 def _funnel(found: Snapshot) -> None:
     st.subheader("How it came to these rows", anchor=False)
     steps = _steps(found.funnel)
+    filters = dataset_rows.filters(found)
+    steps += [(f"filter {one['rule']}", int(one["after"])) for one in filters]
     if steps:
         st.dataframe(
             [{"step": name, "left": number} for name, number in steps],
@@ -178,27 +241,7 @@ def _rows(found: Snapshot) -> None:
         st.pagination(pages, key="page", bind="query-params")
     picked = event.selection.get("cells", [])
     if picked:
-        _row(listed[picked[0][0]])
-
-
-def _row(one: Example) -> None:
-    with st.container(border=True):
-        page.badges([look(one.word)])
-        st.text(one.reason)
-        st.code(one.code, language="python")
-        with st.container(horizontal=True):
-            st.page_link(
-                links.PROOF,
-                label="The proof behind this row",
-                icon=":material/verified:",
-                query_params={"verdict": str(one.verdict_id)},
-            )
-            st.page_link(
-                links.COMPARE,
-                label="The answers it won against",
-                icon=":material/compare_arrows:",
-                query_params={"task": one.task_id},
-            )
+        dataset_rows.one(listed[picked[0][0]], found)
 
 
 def _without(found: Snapshot) -> None:

@@ -184,14 +184,19 @@ def _formula(one: Obligation) -> None:
     except WorkbenchError as error:
         st.error(str(error))
         return
-    st.code(formula, language="lisp", height=360 if formula.count("\n") > 16 else "content")
+    st.code(
+        formula,
+        language="lisp",
+        height=360 if formula.count("\n") > 16 else "content",
+        wrap_lines=True,
+    )
     name = f"{one.digest[:12]}.smt2"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download the formula", formula, file_name=name, icon=":material/download:"
         )
         st.caption(f"Any SMT-LIB 2 solver must answer “{one.expected}”:")
-    st.code(f"z3 {name}\ncvc5 {name}", language="bash")
+    st.code(f"z3 {name}\ncvc5 {name}", language="bash", wrap_lines=True)
 
 
 def _identity(found: Proof) -> None:

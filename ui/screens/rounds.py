@@ -213,6 +213,8 @@ def _actions(found: Round) -> None:
         promote = ("workbench", "promote", found.id, "--json")
         work.button("Ask the gate", promote, icon=":material/vertical_align_top:")
         work.follow(promote, quiet=True)
+    if found.adapter_id and found.promoted is False:
+        _despite_the_gate(found)
     if found.adapter_id and found.adapter_id == now.adapter_id:
         back = ("workbench", "promote", "--rollback", "--json")
         work.button(
@@ -235,6 +237,18 @@ def _actions(found: Round) -> None:
             icon=":material/model_training:",
             query_params={"round": found.id},
         )
+
+
+def _despite_the_gate(found: Round) -> None:
+    """Let a person put a refused student in use, with a reason that stays beside the decision."""
+    with st.popover("Promote it despite the gate", icon=":material/gavel:", type="tertiary"):
+        reason = st.text_input("Reason", key=f"despite-{found.id}")
+        if not reason.strip():
+            st.caption("A reason is needed; it is kept beside the gate's decision.")
+            return
+        command = ("workbench", "promote", found.id, "--override", reason.strip(), "--json")
+        work.button("Promote it", command, icon=":material/vertical_align_top:")
+        work.follow(command)
 
 
 if __name__ == "__main__":

@@ -117,6 +117,31 @@ def _registry(now: InUse, every: tuple[Adapter, ...]) -> None:
                 )
         st.caption("Where its files are, inside the home")
         st.code(one.path, language=None)
+        _elsewhere(one)
+
+
+def _elsewhere(one: Adapter) -> None:
+    """Offer the student to other engines: merged, as GGUF, on an Ollama."""
+    target = data.settings().home / "exports" / one.id
+    export = ("workbench", "student", "export", str(target), "--student", one.id, "--json")
+    work.button(
+        "Merge and export",
+        export,
+        icon=":material/merge:",
+        disabled=target.exists(),
+        help="Adapter, merged model, GGUF and Modelfile in a folder; what they answer is compared.",
+    )
+    work.follow(export)
+    if target.exists():
+        st.code(str(target), language=None, wrap_lines=True)
+    deploy = ("workbench", "student", "deploy", one.id, "--json")
+    work.button(
+        "Give it to Ollama",
+        deploy,
+        icon=":material/deployed_code:",
+        help="Creates it on the Ollama of OLLAMA_HOST or of this machine, and tries it there.",
+    )
+    work.follow(deploy)
 
 
 def _look(one: Adapter, now: InUse) -> Look:

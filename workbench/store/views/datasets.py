@@ -22,6 +22,8 @@ class Snapshot:
     rule: str
     funnel: Any
     created_at: datetime
+    inputs_digest: str = ""
+    """The blob with what the rule and the filters read and did; "" for old snapshots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def snapshots(connection: Connection) -> tuple[Snapshot, ...]:
             r["rule"],
             stored(r["funnel_json"]),
             moment(r["created_at"]),
+            r["inputs_digest"] or "",
         )
         for r in rows(connection, "SELECT * FROM snapshot ORDER BY created_at DESC")
     )
@@ -126,6 +129,59 @@ def same_code(connection: Connection, snapshot: str) -> int:
         "SELECT count(*) - count(DISTINCT candidate_id) AS n FROM example"
         " WHERE snapshot_id = :snapshot",
         snapshot=snapshot,
+    )
+
+
+def held_out_twins(connection: Connection, snapshot: str) -> int:
+    """Return how many rows ask and check, letter by letter, what a held-out task does."""
+    return count(
+        connection,
+        "SELECT count(*) AS n FROM example e JOIN task t ON t.id = e.task_id"
+        " WHERE e.snapshot_id = :snapshot AND EXISTS"
+        " (SELECT 1 FROM task h WHERE h.digest = t.digest AND h.split = 'eval')",
+        snapshot=snapshot,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Rows of a snapshot that hold the same code."""
+
+    candidate_id: str
+    rows: int
+    tasks: tuple[str, ...]
+    """The first five of them."""
+    code: str
+
+
+def clusters(connection: Connection, snapshot: str, *, last: int = 20) -> tuple[Cluster, ...]:
+    """Return the largest groups of rows with one and the same code."""
+    found = rows(
+        connection,
+        "SELECT e.candidate_id AS id, count(*) AS n,"
+        " (SELECT c.code FROM candidate c WHERE c.id = e.candidate_id) AS code"
+        " FROM example e WHERE e.snapshot_id = :snapshot GROUP BY e.candidate_id"
+        " HAVING count(*) > 1 ORDER BY n DESC, id LIMIT :last",
+        snapshot=snapshot,
+        last=last,
+    )
+    return tuple(
+        Cluster(
+            r["id"],
+            r["n"],
+            tuple(
+                t["task_id"]
+                for t in rows(
+                    connection,
+                    "SELECT task_id FROM example WHERE snapshot_id = :snapshot"
+                    " AND candidate_id = :id ORDER BY position LIMIT 5",
+                    snapshot=snapshot,
+                    id=r["id"],
+                )
+            ),
+            r["code"],
+        )
+        for r in found
     )
 
 

@@ -250,9 +250,20 @@ def _both(s: Setting, shape: Callable[[Example], Any]) -> tuple[Dataset, Dataset
 def _parts(s: Setting, arguments: Any, trained: Dataset, watched: Dataset | None) -> dict[str, Any]:
     parts = {
         "model": s.model, "args": arguments, "train_dataset": trained,
-        "processing_class": s.tokenizer, "peft_config": s.peft, "callbacks": list(s.callbacks),
+        "processing_class": s.tokenizer, "peft_config": s.peft,
+        "callbacks": [*s.callbacks, *_watchers(s)],
     }  # fmt: skip
     return parts if watched is None else {**parts, "eval_dataset": watched}
+
+
+def _watchers(s: Setting) -> list[Any]:
+    """Return the callback that writes TensorBoard files beside the adapter, where it is wanted."""
+    if "tensorboard" not in s.settings.report:
+        return []
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers.integrations import TensorBoardCallback
+
+    return [TensorBoardCallback(SummaryWriter(str(s.output.parent / "logs")))]
 
 
 def _common(s: Setting, rows: int, watched: bool) -> dict[str, Any]:
@@ -289,7 +300,9 @@ def _common(s: Setting, rows: int, watched: bool) -> dict[str, Any]:
         "load_best_model_at_end": watched and settings.patience > 0,
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": False,
-        "report_to": list(settings.report) or "none",
+        # TensorBoard's files would lie among the checkpoints, which do not stay; see ``_watchers``.
+        "report_to": [one for one in settings.report if one != "tensorboard"] or "none",
+        "project": "distillation-workbench",
         "run_name": s.output.parent.name,
         "disable_tqdm": True,
         "log_level": "error",

@@ -8,6 +8,7 @@ What a method is made of is in ``distill.methods``.
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import os
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from distill.adapter import Card, read, save
 from distill.config import TrainingPlan
+from distill.errors import DistillError
 from distill.example import Example, canonical
 from distill.rows import repeats, with_replay
 from distill.student import base_digest
@@ -200,7 +202,12 @@ class _Run:
         while True:
             try:
                 return self._once(batch, accumulation)
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError, OSError) as error:
+                if _disk_full(error):
+                    raise DistillError(
+                        f"the disk of {self.checkpoints.parent} is full; make room and start the "
+                        "same training again, it goes on from its last whole checkpoint"
+                    ) from error
                 if not _out_of_memory(error) or batch == 1:
                     raise
             batch, accumulation = batch // 2, accumulation * 2
@@ -284,6 +291,13 @@ def _tokens(trainer: Any) -> int:
 def _out_of_memory(error: Exception) -> bool:
     words = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate" in words
+
+
+def _disk_full(error: Exception) -> bool:
+    """Whether writing failed for want of room; the libraries say so in several ways."""
+    words = str(error).lower()
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return no_room or "no space left" in words or "file write failed" in words
 
 
 def _last_whole(checkpoints: Path) -> str | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,3 +180,71 @@ def test_unfit_adapters_are_refused(
     (torn / "adapter_model.safetensors").unlink()
     with pytest.raises(DistillError, match="not complete"):
         adapter.read(torn)
+
+
+def test_a_disk_that_fills_up_is_a_sentence_and_the_same_call_goes_on(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    trained: tuple[TrainingRecord, list[TrainEvent]],
+) -> None:  # fmt: skip
+    import errno
+
+    import trl
+
+    real = trl.SFTTrainer._save_checkpoint
+
+    def full(self: object, model: object, trial: object) -> object:
+        if self.state.global_step == 8:  # type: ignore[attr-defined]
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, model, trial)
+
+    monkeypatch.setattr(trl.SFTTrainer, "_save_checkpoint", full)
+    with pytest.raises(DistillError, match="is full; make room"):
+        train(rows, base, PLAN, tmp_path)
+    monkeypatch.setattr(trl.SFTTrainer, "_save_checkpoint", real)
+    events: list[TrainEvent] = []
+    assert train(rows, base, PLAN, tmp_path, on_event=events.append).losses == trained[0].losses
+    assert "continuing at step 4" in events[0].message
+
+
+@pytest.mark.slow
+def test_kill_nine_in_the_middle_continues_to_the_same_losses(
+    base: Path, rows: list[Example], tmp_path: Path,
+    trained: tuple[TrainingRecord, list[TrainEvent]],
+) -> None:  # fmt: skip
+    from distill import job
+
+    job.write(tmp_path / "job", "killed", rows, base, PLAN)
+    command = [sys.executable, "-m", "distill.job", str(tmp_path / "job")]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert child.stdout is not None
+    with child.stdout as told:
+        for line in told:
+            event = json.loads(line)
+            if event["kind"] == "loss" and event["step"] == 10:
+                child.kill()
+                break
+    assert child.wait() == -signal.SIGKILL
+    job.run(tmp_path / "job")
+    _, record = job.read_result(tmp_path / "job")
+    assert record.losses == trained[0].losses
+    assert record.adapter_digest == trained[0].adapter_digest
+
+
+def test_losses_go_to_tensorboard_files(base: Path, rows: list[Example], tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    plan = TrainingPlan(training=TrainConfig(epochs=1, batch=8, report=("tensorboard",)))
+    train(rows, base, plan, tmp_path)
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_a_tracker_that_is_not_installed_is_named(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distill import methods
+
+    monkeypatch.setattr(methods, "find_spec", lambda name: None)
+    plan = TrainingPlan(training=TrainConfig(report=("trackio",)))
+    with pytest.raises(DistillError, match="report: trackio needs a package"):
+        train(rows, base, plan, tmp_path)

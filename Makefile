@@ -22,11 +22,11 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup dev demo test fast sweep lint types bench bench-judge bench-distill fuzz ui student clean
+.PHONY: help setup dev demo test fast sweep lint types bench bench-judge bench-distill fuzz fuzz-cert ui student clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	echo "also: setup lint types bench bench-judge bench-distill fuzz student clean"
+	echo "also: setup lint types bench bench-judge bench-distill fuzz fuzz-cert student clean"
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else "The workbench needs Python 3.11 or newer; this is %d.%d. Say make PYTHON=/path/to/python3.11" % v[:2])'
@@ -82,6 +82,10 @@ bench-distill: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.judge.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)
+
+# Hostile bytes at every door of the certificate's verifier.
+fuzz-cert: $(VENV)/.dev
+	@$(BIN)/python -m tests.workbench.certificate.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)
 
 # Train the shipped tiny student again from nothing.
 student: $(VENV)/.run

@@ -2,7 +2,7 @@
 
 Everything is written as it is read, in pieces, so that memory does not grow with the rows; a file
 appears under its name only when it is whole. A folder holds the rows as Parquet, a data card,
-``statistics.json`` and ``dataset_info.json``, which LLaMA-Factory reads.
+``statistics.json`` and, for formats that LLaMA-Factory reads, its ``dataset_info.json``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def export(
     if done.rows == 0:
         raise DistillError(
             f"no row can be written as {form}"
-            + (": none has a rejected half" if form in ("preference", "repair") else "")
+            + (
+                ": none has a rejected half"
+                if form in ("preference", "repair", "sharegpt-preference")
+                else ""
+            )
         )
     return done
 
@@ -112,38 +116,41 @@ def _folder(
     if not done.rows:
         (out / "data").rmdir()
         return done
-    info = {"workbench": dataset_info("data/train-00000-of-00001.parquet", form)}
+    info = dataset_info("data/train-00000-of-00001.parquet", form)
     texts = {
-        "dataset_info.json": json.dumps(info, indent=2) + "\n",
         "statistics.json": json.dumps(statistics.as_json(), indent=2, ensure_ascii=False) + "\n",
         "README.md": card or f"# Dataset\n\n{done.rows} rows, format {form}.\n",
     }
+    if info is not None:
+        texts["dataset_info.json"] = json.dumps({"workbench": info}, indent=2) + "\n"
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
     return done
 
 
-def dataset_info(file: str, form: str) -> dict[str, Any]:
-    """Return LLaMA-Factory's description of a file in format ``form``."""
+def dataset_info(file: str, form: str) -> dict[str, Any] | None:
+    """Return LLaMA-Factory's description of a file; None for a format that it does not read."""
     if form == "alpaca":
         columns = {"prompt": "instruction", "query": "input", "response": "output"}
         return {
             "file_name": file,
             "columns": {**columns, "system": "system", "history": "history"},
         }
-    if form == "sharegpt":
-        columns = {"messages": "conversations", "system": "system"}
-        return {"file_name": file, "formatting": "sharegpt", "columns": columns}
-    tags = {
-        "role_tag": "role", "content_tag": "content", "user_tag": "user",
-        "assistant_tag": "assistant", "system_tag": "system",
-    }  # fmt: skip
-    return {
-        "file_name": file,
-        "formatting": "sharegpt",
-        "columns": {"messages": "messages" if form in ("chat", "openai") else "prompt"},
-        "tags": tags,
-    }
+    if form in ("chat", "openai"):
+        tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user",
+                "assistant_tag": "assistant", "system_tag": "system"}  # fmt: skip
+        columns = {"messages": "messages"}
+        return {"file_name": file, "formatting": "sharegpt", "columns": columns, "tags": tags}
+    if not form.startswith("sharegpt"):
+        return None
+    columns = {"messages": "conversations", "system": "system"}
+    more: dict[str, Any] = {}
+    if form == "sharegpt-preference":
+        columns |= {"chosen": "chosen", "rejected": "rejected"}
+        more = {"ranking": True}
+    elif form == "sharegpt-kto":
+        columns |= {"kto_tag": "kto_tag"}
+    return {"file_name": file, "formatting": "sharegpt", "columns": columns, **more}
 
 
 def _pieces(lines: Iterator[Row]) -> Iterator[list[Row]]:
@@ -163,7 +170,8 @@ def _schema(pyarrow: Any, form: str) -> Any:
         raise DistillError(f"there is no format {form!r}; known are {', '.join(FORMATS)}")
     text = pyarrow.string()
     turns = pyarrow.list_(pyarrow.struct([("role", text), ("content", text)]))
-    said = pyarrow.list_(pyarrow.struct([("from", text), ("value", text)]))
+    one = pyarrow.struct([("from", text), ("value", text)])
+    said = pyarrow.list_(one)
     columns: Mapping[str, Any] = {
         "prompt-completion": {"prompt": turns, "completion": turns},
         "chat": {"messages": turns},
@@ -171,6 +179,9 @@ def _schema(pyarrow: Any, form: str) -> Any:
         "preference": {"prompt": turns, "chosen": turns, "rejected": turns},
         "kto": {"prompt": turns, "completion": turns, "label": pyarrow.bool_()},
         "sharegpt": {"conversations": said, "system": text},
+        "sharegpt-preference": {"conversations": said, "system": text, "chosen": one,
+                                "rejected": one},
+        "sharegpt-kto": {"conversations": said, "system": text, "kto_tag": pyarrow.bool_()},
         "alpaca": {"instruction": text, "input": text, "output": text, "system": text,
                    "history": pyarrow.list_(pyarrow.list_(text))},
         "repair": {"prompt": turns, "completion": turns},

@@ -1,9 +1,9 @@
 """Dataset rows in the shapes that trainers read, and as deterministic JSON Lines.
 
-``prompt_completion``, ``chat``, ``preference`` and ``unpaired`` are TRL's own shapes; ``sharegpt``
-and ``alpaca`` are those of LLaMA-Factory; ``openai`` is a line of OpenAI's fine-tuning files, which
-is ``chat``; ``repair`` is a conversation in which a wrong answer was given back with the input that
-refutes it. Nothing here needs a training library. Files: see ``exporting``.
+``prompt_completion``, ``chat``, ``preference`` and ``unpaired`` are TRL's own shapes; ``alpaca``
+and those that begin with ``sharegpt`` are LLaMA-Factory's; ``openai`` is a line of OpenAI's
+fine-tuning files, which is ``chat``; ``repair`` is a conversation in which a wrong answer was given
+back with the input that refutes it. Nothing here needs a training library. Files: ``exporting``.
 """
 
 from __future__ import annotations
@@ -69,6 +69,27 @@ def sharegpt(example: Example) -> Iterator[Row]:
     yield row
 
 
+def sharegpt_preference(example: Example) -> Iterator[Row]:
+    """ShareGPT with a chosen and a rejected answer, for DPO in LLaMA-Factory."""
+    if example.rejected is not None:
+        (row,) = sharegpt(example)
+        yield {
+            **row,
+            "conversations": row["conversations"][:-1],
+            "chosen": {"from": "gpt", "value": example.completion},
+            "rejected": {"from": "gpt", "value": example.rejected},
+        }
+
+
+def sharegpt_kto(example: Example) -> Iterator[Row]:
+    """ShareGPT with a label, for KTO in LLaMA-Factory."""
+    (row,) = sharegpt(example)
+    yield {**row, "kto_tag": True}
+    if example.rejected is not None:
+        answer = {"from": "gpt", "value": example.rejected}
+        yield {**row, "conversations": [*row["conversations"][:-1], answer], "kto_tag": False}
+
+
 def alpaca(example: Example) -> Iterator[Row]:
     """Alpaca: one instruction and its output; earlier turns go to ``history``."""
     turns = list(example.messages)
@@ -105,6 +126,8 @@ FORMATS: dict[str, Callable[[Example], Iterator[Row]]] = {
     "preference": preference,
     "kto": unpaired,
     "sharegpt": sharegpt,
+    "sharegpt-preference": sharegpt_preference,
+    "sharegpt-kto": sharegpt_kto,
     "alpaca": alpaca,
     "repair": repair,
 }

@@ -27,6 +27,8 @@ def test_each_format_has_the_fields_its_reader_expects() -> None:
         "preference": [["chosen", "prompt", "rejected"]],
         "kto": [["completion", "label", "prompt"]] * 2,
         "sharegpt": [["conversations", "system"]],
+        "sharegpt-preference": [["chosen", "conversations", "rejected", "system"]],
+        "sharegpt-kto": [["conversations", "kto_tag", "system"]] * 2,
         "alpaca": [["input", "instruction", "output", "system"]],
         "repair": [["completion", "prompt"]],
     }

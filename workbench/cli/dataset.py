@@ -95,7 +95,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="prompt-completion, chat, openai, preference, kto, repair, sharegpt, alpaca.",
+            help="prompt-completion, chat, openai, preference, kto, repair, alpaca, sharegpt, "
+            "sharegpt-preference, sharegpt-kto.",
         ),
     ] = "prompt-completion",
     out: Annotated[

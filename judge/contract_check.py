@@ -103,7 +103,8 @@ def _clause_fault(
         return Fault(f"{where} is empty; write a Python expression or leave it out.")
     tree = parse(text, where, 65_536)
     if isinstance(tree, Fault):
-        return Fault(f"{shown} does not parse: {tree.message.removeprefix(f'the {where} ')}")
+        said = tree.message.removeprefix(f"the {where} ").removeprefix("does not parse: ")
+        return Fault(f"{shown} does not parse: {said}")
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return Fault(f"{shown} is a statement; a clause is one Python expression.")
     expression = tree.body[0].value

@@ -27,6 +27,8 @@ class BadLine:
 
     line: int
     message: str
+    id: str | None = None
+    """The line's own id, where it could be read."""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}"
@@ -78,7 +80,8 @@ def _read(number: int, text: str) -> Submission | BadLine:
     try:
         data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_no_twins)
     except json.JSONDecodeError as error:
-        return BadLine(number, f"not JSON: {error.msg} at column {error.colno}.")
+        said = f"not JSON: {error.msg} at column {error.colno}; write one JSON object a line."
+        return BadLine(number, said)
     except RecursionError:
         return BadLine(number, "the JSON is nested too deeply; flatten it.")
     except ValueError as error:
@@ -86,6 +89,14 @@ def _read(number: int, text: str) -> Submission | BadLine:
     if not isinstance(data, dict):
         kind = type(data).__name__
         return BadLine(number, f"a line is a JSON object {{...}}, and this is a {kind}.")
+    name = data.get("id")
+    fault = _read_object(number, data)
+    if isinstance(fault, BadLine) and isinstance(name, str | int):
+        return BadLine(number, fault.message, str(name))
+    return fault
+
+
+def _read_object(number: int, data: dict[str, Any]) -> Submission | BadLine:
     for name in data:
         near = difflib.get_close_matches(name, _Line.model_fields, 1, 0.8)
         if name not in _Line.model_fields and near:
@@ -107,12 +118,27 @@ def _submission(number: int, line: _Line) -> Submission | BadLine:
             cases.append(Case(args, from_json(case.expected), case.raises))
         except (ValueError, TypeError) as error:
             return BadLine(number, f"tests[{place}] holds a value that is not plain: {error}")
+    if line.signature is not None and (fault := _signature_fault(line.signature, line.entry_point)):
+        return BadLine(number, fault)
     contract = Contract(tuple(line.requires), tuple(line.ensures), tuple(line.raises), line.helpers)
     name = f"{line.entry_point}/{number}" if line.id is None else str(line.id)
     return Submission(
         name, line.entry_point, line.code, contract, tuple(cases), line.test_code, line.signature,
         tuple(line.hints),
     )  # fmt: skip
+
+
+def _signature_fault(signature: str, entry_point: str) -> str | None:
+    from judge.reading.source import Fault, signature_of
+
+    shape = signature_of(signature)
+    if isinstance(shape, Fault):
+        return str(shape)
+    if shape.name != entry_point:
+        return (
+            f"`signature` is of `{shape.name}` and `entry_point` is `{entry_point}`; agree on one."
+        )
+    return None
 
 
 def _refuse_constant(name: str) -> object:

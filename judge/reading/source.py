@@ -319,6 +319,10 @@ def _arguments_agree(mine: ast.expr, theirs: ast.expr) -> bool:
     return all(_agree(a, b) for a, b in zip(left, right, strict=True))
 
 
+def _arguments(count: int) -> str:
+    return f"{count} argument" if count == 1 else f"{count} arguments"
+
+
 def _disagreement(shape: Function, line: int, signature: str) -> Fault | None:
     """Say how the code's parameters differ from the task's, or None when they agree."""
     asked = signature_of(signature)
@@ -327,7 +331,7 @@ def _disagreement(shape: Function, line: int, signature: str) -> Fault | None:
     wanted = len(asked.parameters)
     if shape.required > wanted or (len(shape.parameters) < wanted and not shape.variadic):
         return Fault(
-            f"`{shape.name}` takes {len(shape.parameters)} arguments and the task gives "
+            f"`{shape.name}` takes {_arguments(len(shape.parameters))} and the task gives "
             f"{wanted}: write `{asked.signature}`.",
             line,
         )

@@ -92,3 +92,18 @@ def test_tagged_values_reach_the_cases() -> None:
     (item,) = read(json.dumps(line))
     assert isinstance(item, Submission)
     assert item.tests[0].args[0] == (1, 2)
+
+
+def test_a_bad_line_keeps_its_own_id() -> None:
+    (wrong,) = read('{"id": "mine", "entry_point": "f", "code": 7}')
+    (text,) = read('{"id": "mine", ')
+    assert isinstance(wrong, BadLine)
+    assert isinstance(text, BadLine)
+    assert (wrong.id, text.id) == ("mine", None)
+
+
+def test_a_signature_of_another_function_is_named() -> None:
+    (item,) = read(json.dumps({**GOOD, "signature": "def clip(x: int) -> int"}))
+    assert isinstance(item, BadLine)
+    assert "`clip`" in item.message
+    assert "`clamp`" in item.message

@@ -163,7 +163,7 @@ def _records(
             if isinstance(item, BadLine):
                 counts["unreadable"] += 1
                 note(f"line {item.line}: {item.message}")
-                yield {"id": None, "line": item.line, "verdict": "error", "method": "reading",
+                yield {"id": item.id, "line": item.line, "verdict": "error", "method": "reading",
                        "reason": item.message}  # fmt: skip
             else:
                 judgement = next(judgements)

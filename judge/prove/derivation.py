@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from judge.contract import Budget, Contract
 from judge.obligation import companion
+from judge.prove.paths import obligations_within
 from judge.prove.session import decide, obligations_of
 from judge.prove.solver import Z3
 from judge.prove.witness import arguments
@@ -24,6 +25,8 @@ def derive(
     mode = Mode(unroll=rounds, depth=rounds) if rounds is not None else Mode()
     try:
         candidate = read(code, entry_point, contract.helpers, signature)
+        if "paths" in read_plan.bound:
+            return obligations_within(candidate, contract, read_plan)
         with T.fresh_table():
             return obligations_of(derivation(candidate, contract, read_plan, mode))
     except Unsupported as problem:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from judge.contract import Budget, Contract
-from judge.prove import bounded, invariants, recursion, straight
+from judge.prove import bounded, invariants, paths, recursion, straight
 from judge.prove.fuse import SECONDS
 from judge.prove.result import Proof
 from judge.prove.session import Session
@@ -89,4 +89,8 @@ def _search(session: Session) -> Proof:
         explored.outcome == "refuted" or cut is None or cut.outcome == "unknown"
     ):
         return explored
+    if cut is None or cut.outcome == "unknown":
+        explored = paths.prove(session)
+        if explored is not None:
+            return explored
     return cut if cut is not None else _unknown(session, "no strategy found a proof")

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 from judge.prove.session import Session
 from judge.symbolic import term as T
+from judge.symbolic.dicts import of_entries
 from judge.symbolic.function import derivation
 from judge.symbolic.merge import at
 from judge.symbolic.plan import Mode, Plan
 from judge.symbolic.seqs import literal_text, text
+from judge.symbolic.sets import of_distinct
 from judge.symbolic.shapes import (
     ChoiceShape,
     DictShape,
@@ -27,12 +29,14 @@ from judge.symbolic.shapes import (
 from judge.symbolic.state import State
 from judge.symbolic.values import (
     BoolV,
+    DictV,
     FloatV,
     IntV,
     ListV,
     NoneV,
     Ref,
     Seq,
+    SetV,
     Single,
     StrV,
     TupleV,
@@ -83,6 +87,10 @@ def to_value(thing: object) -> Value:
         return TupleV(tuple(map(to_value, thing)))
     if isinstance(thing, list):
         return ListV(Seq(tuple(Single(to_value(v)) for v in thing)))
+    if isinstance(thing, dict):
+        return of_entries(tuple((to_value(k), to_value(v)) for k, v in thing.items()))
+    if isinstance(thing, set):
+        return of_distinct(tuple(map(to_value, thing)))
     raise NotPlain
 
 
@@ -111,6 +119,10 @@ def from_value(value: Value, state: State | None = None) -> object:
         if length is None or length > 200:
             raise NotPlain
         return [from_value(at(value.seq, T.num(k)), state) for k in range(length)]
+    if isinstance(value, DictV) and value.entries is not None:
+        return {from_value(k, state): from_value(v, state) for k, v in value.entries}
+    if isinstance(value, SetV) and value.entries is not None:
+        return {from_value(v, state) for v in value.entries}
     if isinstance(value, FloatV):
         from judge.symbolic.floats import literal
 

@@ -18,8 +18,10 @@ from judge.symbolic.shapes import (
     DictShape,
     ListShape,
     Scalar,
+    SetShape,
     Shape,
     TupleShape,
+    VarTupleShape,
 )
 from judge.symbolic.values import Unsupported
 
@@ -73,8 +75,31 @@ class _Reader:
                 return self.value(shape.options[tag], f"{name}.{tag}", indices)
             return self.value(shape.options[last], f"{name}.last", indices)
         if isinstance(shape, DictShape):
-            raise NoWitness
+            return self.table(shape, name)
+        if isinstance(shape, VarTupleShape):
+            return tuple(self.items(shape.element, name, indices))
+        if isinstance(shape, SetShape):
+            return self.members(shape, name)
         return []
+
+    def table(self, shape: DictShape, name: str) -> object:
+        """A dict, where its keys and values are sequences (see ``symbolic.forks``)."""
+        if shape.key is None or shape.value is None or not self.named(f"{name}.key.len"):
+            raise NoWitness
+        keys = self.items(shape.key, f"{name}.key", ())
+        values = [self.value(shape.value, f"{name}.value.at", (k,)) for k in range(len(keys))]
+        return dict(zip(keys, values, strict=True))
+
+    def members(self, shape: SetShape, name: str) -> object:
+        """A set, where its members are a sequence."""
+        if shape.element is None or not self.named(f"{name}.len"):
+            raise NoWitness
+        return set(self.items(shape.element, name, ()))
+
+    def named(self, name: str) -> bool:
+        """Whether the model speaks of a constant."""
+        wanted = symbol(name)
+        return any(str(d.name()) == wanted for d in self.model.decls())
 
     def scalar(self, kind: str, name: str, indices: tuple[int, ...]) -> object:
         if kind == "int":

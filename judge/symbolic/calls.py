@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
-from judge.symbolic import comprehension, folds, numbers, seqs
+from judge.symbolic import aggregates, comprehension, dicts, numbers, ordering, seqs, sets
 from judge.symbolic import term as T
 from judge.symbolic.closures import call_value
 from judge.symbolic.machine import Dead, Machine
@@ -14,11 +16,14 @@ from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    BuiltinV,
     Choice,
     DictV,
     FloatV,
     ImportedV,
     IntV,
+    IterV,
+    LambdaV,
     ListV,
     NoneV,
     Piece,
@@ -66,10 +71,10 @@ def call(m: Machine, node: ast.Call) -> Value:
         raise Unsupported(f"call of {name}()", node.lineno)
     if node.keywords:
         raise Unsupported(f"keyword arguments of {name}()", node.lineno)
-    return builtin(m, _positional(m, node), node.lineno)
+    return builtin(m, positional(m, node), node.lineno)
 
 
-def _positional(m: Machine, node: ast.Call) -> list[Value]:
+def positional(m: Machine, node: ast.Call) -> list[Value]:
     """The values of the arguments; a starred one must have a known length."""
     args: list[Value] = []
     for part in node.args:
@@ -103,7 +108,7 @@ def _imported(m: Machine, path: str, node: ast.Call) -> Value:
 
     if path == "typing.cast" and len(node.args) == 2 and not node.keywords:
         return _evaluate(m, node.args[1])
-    args = _positional(m, node)
+    args = positional(m, node)
     keywords = {k.arg: _evaluate(m, k.value) for k in node.keywords if k.arg is not None}
     if len(keywords) != len(node.keywords):
         raise Unsupported("** in a call", node.lineno)
@@ -115,7 +120,7 @@ def _computed(m: Machine, node: ast.Call) -> Value:
     function = m.plain(_evaluate(m, node.func))
     if isinstance(function, ImportedV):
         return _imported(m, function.path, node)
-    args = _positional(m, node)
+    args = positional(m, node)
     if node.keywords:
         raise Unsupported("keyword arguments of a function value", node.lineno)
     return call_value(m, function, args, node.lineno)
@@ -161,130 +166,6 @@ def _old(m: Machine, node: ast.Call) -> Value:
     return m.old[name]
 
 
-# ---------------------------------------------------------------- folds
-
-
-def _generator(node: ast.Call) -> ast.GeneratorExp | ast.ListComp | None:
-    if len(node.args) >= 1 and isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
-        return node.args[0]
-    return None
-
-
-def _any_all(kind: str) -> Callable[[Machine, ast.Call], Value]:
-    def run(m: Machine, node: ast.Call) -> Value:
-        if len(node.args) != 1 or node.keywords:
-            raise m.type_error(node.lineno)
-        made = node.args[0]
-        if isinstance(made, ast.GeneratorExp):
-            from judge.symbolic.expr import condition
-
-            return BoolV(
-                comprehension.fold(m, made.generators, lambda: condition(m, made.elt), kind)
-            )
-        source, seq = comprehension.iterate(m, _evaluate(m, made), node.lineno)
-        return BoolV(_over(m, seq, source, kind))
-
-    return run
-
-
-def _over(m: Machine, seq: Seq, source: Value, kind: str) -> Term:
-    from judge.symbolic.compare import exists
-
-    parts = []
-    for piece in seq.pieces:
-
-        def test(v: Value) -> Term:
-            held = _truth(m, seqs.element(source, v))
-            return held if kind == "any" else T.not_(held)
-
-        parts.append(test(piece.value) if isinstance(piece, Single) else exists(piece, test))
-    found = T.or_(*parts)
-    return found if kind == "any" else T.not_(found)
-
-
-def _sum(m: Machine, node: ast.Call) -> Value:
-    line = node.lineno
-    if node.keywords or not 1 <= len(node.args) <= 2:
-        raise Unsupported("sum() with these arguments", line)
-    made = _generator(node)
-
-    def number(value: Value) -> Term:
-        term = as_int(m.plain(value))
-        if term is None:
-            raise Unsupported("a sum of anything but integers", line)
-        return term
-
-    if made is not None:
-        elt = made.elt
-        total = comprehension.fold(m, made.generators, lambda: number(_evaluate(m, elt)), "sum")
-    else:
-        _, seq = comprehension.iterate(m, _evaluate(m, node.args[0]), line)
-        total = folds.sum_of(seq, number)
-    if len(node.args) == 2:
-        total = T.add(total, number(_evaluate(m, node.args[1])))
-    return IntV(total)
-
-
-def _extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
-    def run(m: Machine, node: ast.Call) -> Value:
-        line = node.lineno
-        keywords = {k.arg: k.value for k in node.keywords}
-        if set(keywords) - {"default"}:
-            raise Unsupported(f"{kind}() with key=", line)
-        if any(isinstance(a, ast.Starred) for a in node.args):
-            raise Unsupported("a starred argument", line)
-        values = [_evaluate(m, a) for a in node.args]
-        if len(values) > 1:
-            return _pick(m, kind, values, line)
-        if not values:
-            raise m.type_error(line)
-        source, seq = comprehension.iterate(m, values[0], line)
-        default = keywords.get("default")
-        if isinstance(source, StrV):
-            raise Unsupported(f"{kind}() of a string", line)
-        return _extreme_of(m, kind, seq, None if default is None else _evaluate(m, default), line)
-
-    return run
-
-
-def _extreme_of(m: Machine, kind: str, seq: Seq, default: Value | None, line: int) -> Value:
-    if all(isinstance(p, Single) for p in seq.pieces) and seq.pieces:
-        return _pick(m, kind, [p.value for p in seq.pieces if isinstance(p, Single)], line)
-    booleans = False
-
-    def number(value: Value) -> Term:
-        nonlocal booleans
-        booleans = booleans or isinstance(value, BoolV)
-        term = as_int(value)
-        if term is None:
-            raise Unsupported(f"{kind}() of anything but integers", line)
-        return term
-
-    empty, best = folds.extreme(seq, kind, number)
-    empty = seqs.decide(m, empty)
-    result: Value = BoolV(T.eq(best, T.num(1))) if booleans else IntV(best)
-    if default is not None:
-        return merge(empty, m.plain(default), result)
-    m.raise_if(empty, "ValueError", line)
-    if T.is_true(empty):
-        raise Dead
-    return result
-
-
-def _pick(m: Machine, kind: str, values: list[Value], line: int) -> Value:
-    """The first largest (or smallest) of some values, as Python picks it."""
-    import ast as syntax
-
-    from judge.symbolic.expr import compare
-
-    best = m.plain(values[0])
-    op = syntax.Gt() if kind == "max" else syntax.Lt()
-    for value in values[1:]:
-        other = m.plain(value)
-        best = merge(compare(m, op, other, best, line), other, best)
-    return best
-
-
 def _isinstance(m: Machine, node: ast.Call) -> Value:
     if len(node.args) != 2:
         raise m.type_error(node.lineno)
@@ -316,26 +197,14 @@ def _type_names(value: Value, line: int) -> set[str]:
     raise Unsupported("isinstance() of this value", line)
 
 
-def _sorted(m: Machine, node: ast.Call) -> Value:
-    line = node.lineno
-    if node.keywords or len(node.args) != 1:
-        raise Unsupported("sorted() with key= or reverse=", line)
-    source, seq = comprehension.iterate(m, _evaluate(m, node.args[0]), line)
-    if isinstance(source, StrV):
-        raise Unsupported("sorted() of a string", line)
-    from judge.symbolic.sorting import sorted_seq
-
-    return ListV(sorted_seq(m, seq, line), fresh=True)
-
-
 _SPECIAL: dict[str, Callable[[Machine, ast.Call], Value]] = {
-    "any": _any_all("any"),
-    "all": _any_all("all"),
-    "sum": _sum,
-    "max": _extreme("max"),
-    "min": _extreme("min"),
+    "any": aggregates.any_all("any"),
+    "all": aggregates.any_all("all"),
+    "sum": aggregates.total,
+    "max": aggregates.extreme("max"),
+    "min": aggregates.extreme("min"),
     "isinstance": _isinstance,
-    "sorted": _sorted,
+    "sorted": aggregates.sort,
 }
 
 
@@ -377,17 +246,85 @@ def _bool(m: Machine, args: list[Value], line: int) -> Value:
 
 
 def _int(m: Machine, args: list[Value], line: int) -> Value:
+    from judge.symbolic import floats
+    from judge.symbolic.texts import number_of
+
+    if len(args) == 2:
+        return _int_of_base(m, args, line)
     _arity(m, args, 0, 1, line)
     if not args:
         return IntV(T.num(0))
 
     def convert(value: Value) -> Value:
         number = as_int(value)
-        if number is None:
-            raise Unsupported("int() of anything but an integer or a truth value", line)
-        return IntV(number)
+        if number is not None:
+            return IntV(number)
+        if isinstance(value, StrV):
+            return number_of(m, value, line)
+        if isinstance(value, FloatV):
+            known = floats.literal(value.term)
+            if known is None:
+                raise Unsupported("int() of an unknown float", line)
+            if not math.isfinite(known):
+                m.raise_if(T.true(), "ValueError" if math.isnan(known) else "OverflowError", line)
+                raise Dead
+            return IntV(T.num(int(known)))
+        raise m.type_error(line)
 
     return m.each(args[0], convert, line)
+
+
+def _int_of_base(m: Machine, args: list[Value], line: int) -> Value:
+    word, base = seqs.literal_text(m.plain(args[0])), as_int(m.plain(args[1]))
+    known = None if base is None else T.literal(base)
+    if word is None or known is None:
+        raise Unsupported("int() of an unknown string in a base", line)
+    try:
+        return IntV(T.num(int(word, int(known))))
+    except ValueError:
+        m.raise_if(T.true(), "ValueError", line)
+        raise Dead from None
+
+
+def _float(m: Machine, args: list[Value], line: int) -> Value:
+    from judge.symbolic import floats
+
+    _arity(m, args, 0, 1, line)
+    if not args:
+        return FloatV(floats.constant(0.0))
+
+    def convert(value: Value) -> Value:
+        if isinstance(value, StrV):
+            word = seqs.literal_text(value)
+            if word is None:
+                raise Unsupported("float() of an unknown string", line)
+            try:
+                return FloatV(floats.constant(float(word)))
+            except ValueError:
+                m.raise_if(T.true(), "ValueError", line)
+                raise Dead from None
+        if not isinstance(value, IntV | BoolV | FloatV):
+            raise m.type_error(line)
+        return FloatV(floats.as_float(value))
+
+    return m.each(args[0], convert, line)
+
+
+def _base(prefix: str, code: str) -> Callable[[Machine, list[Value], int], Value]:
+    def run(m: Machine, args: list[Value], line: int) -> Value:
+        _arity(m, args, 1, 1, line)
+        number = seqs.index_term(m, m.plain(args[0]), line)
+        known = T.literal(number)
+        if known is None:
+            raise Unsupported(f"{prefix}() of an unknown integer", line)
+        return seqs.text(format(int(known), f"#{code}"))
+
+    return run
+
+
+def _callable(m: Machine, args: list[Value], line: int) -> Value:
+    _arity(m, args, 1, 1, line)
+    return BoolV(T.boolean(isinstance(args[0], LambdaV | BuiltinV | ImportedV | TypeV)))
 
 
 def _divmod(m: Machine, args: list[Value], line: int) -> Value:
@@ -412,15 +349,20 @@ def _pow(m: Machine, args: list[Value], line: int) -> Value:
 
 def _list(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 0, 1, line)
-    return ListV(_elements(m, args[0], line) if args else Seq(), fresh=True)
+    seq = _elements(m, args[0], line) if args else Seq()
+    return ListV(Seq(tuple(_stored_piece(m, p) for p in seq.pieces)), fresh=True)
 
 
-def _elements(m: Machine, value: Value, line: int) -> Seq:
+def _elements(m: Machine, value: Value, line: int, any_order: bool = False) -> Seq:
     """The elements as the program sees them (the characters of a string as strings)."""
-    source, seq = comprehension.iterate(m, value, line)
+    source, seq = comprehension.iterate(m, value, line, any_order)
     if not isinstance(source, StrV):
         return seq
     return Seq(tuple(_as_chars(p) for p in seq.pieces))
+
+
+def _stored_piece(m: Machine, piece: Piece) -> Piece:
+    return Single(m.stored(piece.value)) if isinstance(piece, Single) else piece
 
 
 def _as_chars(piece: Piece) -> Piece:
@@ -436,31 +378,64 @@ def _tuple(m: Machine, args: list[Value], line: int) -> Value:
         return TupleV(())
     items = seqs.tuple_items(m.plain(args[0]))
     if items is None:
-        raise Unsupported("a tuple of unknown length", line)
-    return TupleV(items)
+        items = tuple(ordering.singles(_elements(m, args[0], line), "a tuple", line))
+    return TupleV(tuple(m.stored(v) for v in items))
 
 
 def _set(m: Machine, args: list[Value], line: int) -> Value:
-    from judge.symbolic.compare import contains
-
     _arity(m, args, 0, 1, line)
-    seq = _elements(m, args[0], line) if args else Seq()
-    return SetV(lambda v: contains(v, seq), seq)
+    if args and isinstance(plain := m.plain(args[0]), SetV):
+        return replace(plain, fresh=True)
+    return sets.of_seq(m, _elements(m, args[0], line) if args else Seq(), line)
 
 
 def _dict(m: Machine, args: list[Value], line: int) -> Value:
-    from judge.symbolic.dicts import empty
+    _arity(m, args, 0, 1, line)
+    if not args:
+        return dicts.empty()
+    plain = m.plain(args[0])
+    if isinstance(plain, DictV):
+        return replace(plain, fresh=True, default=None)
+    pairs = []
+    for item in ordering.singles(_elements(m, plain, line), "dict() of pairs", line):
+        both = seqs.tuple_items(m.plain(item))
+        if both is None or len(both) != 2:
+            raise Unsupported("dict() of anything but pairs", line)
+        pairs.append((both[0], m.stored(both[1])))
+    return dicts.literal_dict(m, pairs, line)
 
-    if args:
-        raise Unsupported("dict() of something", line)
-    return empty()
+
+def _map(m: Machine, args: list[Value], line: int) -> Value:
+    """``map``: the function is called as the result is gone through, which is where it is made."""
+    if len(args) < 2:
+        raise m.type_error(line)
+    columns = [ordering.singles(_elements(m, a, line), "map()", line) for a in args[1:]]
+    rows = zip(*columns, strict=False)
+    values = [m.stored(call_value(m, args[0], list(row), line)) for row in rows]
+    return IterV(Seq(ordering.as_pieces(values)))
+
+
+def _filter(m: Machine, args: list[Value], line: int) -> Value:
+    _arity(m, args, 2, 2, line)
+    kept = []
+    for item in ordering.singles(_elements(m, args[1], line), "filter()", line):
+        plain = isinstance(args[0], NoneV)
+        verdict = item if plain else call_value(m, args[0], [item], line)
+        if m.sure(_truth(m, verdict), "filter() by an unknown condition", line):
+            kept.append(m.stored(item))
+    return IterV(Seq(ordering.as_pieces(kept)))
+
+
+def _walks(m: Machine, args: list[Value]) -> frozenset[int]:
+    return frozenset(a for v in args for a in comprehension.walked(v, m.plain(v)))
 
 
 def _enumerate(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 1, 2, line)
     seq = _elements(m, args[0], line)
     start = seqs.index_term(m, m.plain(args[1]), line) if len(args) == 2 else T.num(0)
-    return ListV(Seq((_pairs([_counting(start), lambda j: at(seq, j)], seq.length),)))
+    pairs = _pairs([_counting(start), lambda j: at(seq, j)], seq.length)
+    return IterV(comprehension.whole(m, Seq((pairs,)), line), _walks(m, args[:1]))
 
 
 def _counting(start: Term) -> Callable[[Term], Value]:
@@ -470,11 +445,12 @@ def _counting(start: Term) -> Callable[[Term], Value]:
 def _zip(m: Machine, args: list[Value], line: int) -> Value:
     sequences = [_elements(m, a, line) for a in args]
     if not sequences:
-        return ListV(Seq())
+        return IterV(Seq())
     length = sequences[0].length
     for other in sequences[1:]:
         length = seqs.choose(m, T.le(length, other.length), length, other.length)
-    return ListV(Seq((_pairs([_element_of(s) for s in sequences], length),)))
+    pairs = _pairs([_element_of(s) for s in sequences], length)
+    return IterV(comprehension.whole(m, Seq((pairs,)), line), _walks(m, args))
 
 
 def _element_of(seq: Seq) -> Callable[[Term], Value]:
@@ -492,7 +468,9 @@ def _pairs(parts: list[Callable[[Term], Value]], length: Term) -> Piece:
 
 def _reversed(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 1, 1, line)
-    return ListV(seqs.reverse(_elements(m, args[0], line)))
+    if isinstance(m.plain(args[0]), SetV | IterV):
+        raise m.type_error(line)
+    return IterV(seqs.reverse(_elements(m, args[0], line)), _walks(m, args))
 
 
 def _ord(m: Machine, args: list[Value], line: int) -> Value:
@@ -520,31 +498,45 @@ def _str(m: Machine, args: list[Value], line: int) -> Value:
 
 
 def as_text(m: Machine, value: Value, line: int) -> StrV:
-    """``str(value)`` for strings and literals."""
+    """``str(value)`` of strings, integers, truth values and None."""
+    from judge.symbolic.texts import digits_of
+
     if isinstance(value, StrV):
         return value
     if isinstance(value, BoolV):
+        settled = m.settle(value.term) if m.forks is not None else None
+        if settled is not None:
+            return seqs.text(str(settled))
         chosen = merge(value.term, seqs.text("True"), seqs.text("False"))
         assert isinstance(chosen, StrV)
         return chosen
     if isinstance(value, NoneV):
         return seqs.text("None")
-    number = T.literal(value.term) if isinstance(value, IntV) else None
-    if number is None:
-        raise Unsupported("the decimal text of an unknown integer", line)
-    return seqs.text(str(number))
+    if isinstance(value, IntV):
+        return digits_of(m, value.term, line)
+    if isinstance(value, Choice) and m.forks is not None:
+        return as_text(m, m.each(value, lambda v: v, line), line)
+    kind = type(value).__name__.removesuffix("V").lower()
+    raise Unsupported(f"the text of a {kind}", line)
 
 
 _BUILTINS: dict[str, Callable[[Machine, list[Value], int], Value]] = {
     "abs": _abs,
+    "bin": _base("bin", "b"),
     "bool": _bool,
+    "callable": _callable,
     "chr": _chr,
     "dict": _dict,
     "divmod": _divmod,
     "enumerate": _enumerate,
+    "filter": _filter,
+    "float": _float,
+    "hex": _base("hex", "x"),
     "int": _int,
     "len": _len,
     "list": _list,
+    "map": _map,
+    "oct": _base("oct", "o"),
     "ord": _ord,
     "pow": _pow,
     "range": _range,

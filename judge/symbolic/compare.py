@@ -14,21 +14,28 @@ from judge.symbolic.merge import at, same, same_piece
 from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BuiltinV,
     Choice,
     DictV,
+    DictViewV,
     Filtered,
     FloatV,
     Forgotten,
     Getter,
+    ImportedV,
     IntV,
+    IterV,
+    LambdaV,
     ListV,
     NoneV,
     RangeV,
+    Ref,
     Seq,
     SetV,
     Single,
     StrV,
     TupleV,
+    TypeV,
     Unbound,
     Unsupported,
     Value,
@@ -68,6 +75,8 @@ def as_seq(value: Value) -> Seq | None:
         return Seq(tuple(Single(v) for v in value.items))
     if isinstance(value, RangeV):
         return range_seq(value)
+    if isinstance(value, IterV):
+        return value.items
     return None
 
 
@@ -94,7 +103,15 @@ def equal(a: Value, b: Value) -> Term:
         return T.and_(*map(element_equal, a.items, b.items))
     if isinstance(a, RangeV) and isinstance(b, RangeV):
         return equal_seq(range_seq(a), range_seq(b))
-    if type(a) is type(b) or isinstance(a, DictV | SetV) or isinstance(b, DictV | SetV):
+    if isinstance(a, DictV) and isinstance(b, DictV):
+        from judge.symbolic.dicts import equal_dicts
+
+        return equal_dicts(a, b)
+    if isinstance(a, SetV) and isinstance(b, SetV):
+        from judge.symbolic.sets import equal_sets
+
+        return equal_sets(a, b)
+    if type(a) is type(b) or _opaque(a) or _opaque(b):
         raise Unsupported(f"equality of {_kind(a)} and {_kind(b)}")
     return T.false()
 
@@ -104,6 +121,11 @@ def element_equal(a: Value, b: Value) -> Term:
     if isinstance(a, FloatV) or isinstance(b, FloatV):
         raise Unsupported("equality of containers of floats (NaN is compared by identity)")
     return equal(a, b)
+
+
+def _opaque(value: Value) -> bool:
+    """Values that some other kind may equal, or that are compared by identity."""
+    return isinstance(value, DictViewV | IterV | Ref | LambdaV | BuiltinV | ImportedV | TypeV)
 
 
 def _kind(value: Value) -> str:

@@ -10,20 +10,31 @@ import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from judge.symbolic import folds
+from judge.symbolic import dicts, folds, sets
 from judge.symbolic import term as T
-from judge.symbolic.compare import as_seq, bounds_of, contains
+from judge.symbolic.compare import as_seq, bounds_of
+from judge.symbolic.forks import concrete
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import put
 from judge.symbolic.seqs import element, tuple_items
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
+    Choice,
+    DictV,
+    DictViewV,
+    FloatV,
+    IntV,
+    IterV,
     ListV,
+    NoneV,
     Piece,
     RangeV,
+    Ref,
     Seq,
     SetV,
     Single,
+    TupleV,
     Unsupported,
     Value,
     View,
@@ -32,15 +43,42 @@ from judge.symbolic.values import (
 MAX_SINGLES = 200
 
 
-def iterate(m: Machine, value: Value, line: int) -> tuple[Value, Seq]:
-    """The sequence that iterating over a value goes through."""
+def iterate(m: Machine, value: Value, line: int, any_order: bool = False) -> tuple[Value, Seq]:
+    """The sequence that iterating over a value goes through.
+
+    ``any_order`` is for what does not depend on the order; only that may go through a set.
+    """
     plain = m.plain(value)
+    if isinstance(plain, Choice) and m.forks is not None:
+        plain = m.each(plain, lambda v: v, line)
     seq = as_seq(plain)
+    if isinstance(plain, DictV):
+        seq = dicts.keys_seq(plain)
+    elif isinstance(plain, DictViewV):
+        seq = dicts.view_seq(m, plain)
+    elif isinstance(plain, SetV) and any_order:
+        seq = sets.members(plain, line)
+    elif isinstance(plain, IntV | BoolV | FloatV | NoneV):
+        raise m.type_error(line)
     if seq is None:
         raise Unsupported(
             f"iterating over a {type(plain).__name__.removesuffix('V').lower()}", line
         )
-    return plain, seq
+    return plain, concrete(m, seq, line)
+
+
+def walked(source: Value, plain: Value) -> frozenset[int]:
+    """The heap places that going through a value reads as it goes."""
+    if isinstance(plain, IterV):
+        return plain.walks
+    if isinstance(plain, DictViewV):
+        return frozenset((plain.of.address,)) if isinstance(plain.of, Ref) else frozenset()
+    return frozenset((source.address,)) if isinstance(source, Ref) else frozenset()
+
+
+def whole(m: Machine, seq: Seq, line: int) -> Seq:
+    """The elements one by one, in a run of paths or where the number of elements is literal."""
+    return concrete(m, seq, line) if m.forks is not None else seq
 
 
 @contextmanager
@@ -99,7 +137,9 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
     first, rest = generators[0], generators[1:]
     if first.is_async:
         raise Unsupported("an asynchronous comprehension", first.target.lineno)
-    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno)
+    # any and all stop early, but whatever is raised on the way is kept apart as vague.
+    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno, any_order=True)
+    before = _raised(m)
     parts: list[Term] = []
     for piece in seq.pieces:
         go_on = {"sum": T.true(), "any": T.not_(T.or_(*parts)), "all": T.and_(*parts)}[kind]
@@ -112,9 +152,15 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
                     parts.append(_leaf_under(m, first.ifs, rest, leaf, kind))
             else:
                 parts.append(_fold_view(m, first, rest, leaf, kind, source, piece))
+    if isinstance(source, SetV) and _raised(m) != before:
+        raise Unsupported("an exception while a set is gone through", first.target.lineno)
     if kind == "sum":
         return T.add(T.num(0), *parts)
     return T.or_(*parts) if kind == "any" else T.and_(*parts)
+
+
+def _raised(m: Machine) -> int:
+    return len(m.pending) + sum(len(f.raises) for f in m.frames)
 
 
 def _leaf_under(
@@ -176,19 +222,42 @@ def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -
     return ListV(_build(m, node.generators, node.elt), fresh=True)
 
 
+def generator(m: Machine, node: ast.GeneratorExp) -> IterV:
+    """A generator expression, to be consumed where it stands."""
+    return IterV(_build(m, node.generators, node.elt))
+
+
 def set_comp(m: Machine, node: ast.SetComp) -> SetV:
     """A set by its members."""
-    seq = list_comp(m, node).seq
-    return SetV(lambda v: contains(v, seq), seq)
+    seq = _build(m, node.generators, node.elt, any_order=True)
+    return sets.of_seq(m, seq, node.lineno)
 
 
-def _build(m: Machine, generators: list[ast.comprehension], elt: ast.expr) -> Seq:
+def dict_comp(m: Machine, node: ast.DictComp) -> DictV:
+    """A dict from pairs in order; the last of equal keys counts, the first keeps its place."""
+    pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
+    pieces = _build(m, node.generators, pair).pieces
+    pairs = []
+    for piece in pieces:
+        if not isinstance(piece, Single) or not isinstance(piece.value, TupleV):
+            raise Unsupported("a dict comprehension of unknown length", node.lineno)
+        key, value = piece.value.items
+        pairs.append((key, value))
+    return dicts.literal_dict(m, pairs, node.lineno)
+
+
+def _build(
+    m: Machine, generators: list[ast.comprehension], elt: ast.expr, any_order: bool = False
+) -> Seq:
     from judge.symbolic.expr import evaluate
 
     first, rest = generators[0], generators[1:]
-    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno)
+    if first.is_async:
+        raise Unsupported("an asynchronous comprehension", first.target.lineno)
+    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno, any_order)
     if len(seq.pieces) > MAX_SINGLES:
         raise Unsupported("a comprehension over a very long literal", elt.lineno)
+    before = _raised(m)
     pieces: list[Piece] = []
     for piece in seq.pieces:
         if isinstance(piece, Single):
@@ -197,6 +266,8 @@ def _build(m: Machine, generators: list[ast.comprehension], elt: ast.expr) -> Se
             raise Unsupported("a comprehension with two 'for's that makes a list", elt.lineno)
         else:
             pieces.append(_build_view(m, first, elt, source, piece))
+    if isinstance(source, SetV) and _raised(m) != before:
+        raise Unsupported("an exception while a set is gone through", elt.lineno)
     return Seq(tuple(pieces))
 
 
@@ -212,6 +283,9 @@ def _build_single(
     with scope(m):
         bind_target(m, first.target, value)
         keep = _conditions(m, first.ifs)
+        taken = m.settle(keep)
+        if taken is not None:
+            keep = T.boolean(taken)
         if T.is_false(keep):
             return []
         with m.guarded(keep):

@@ -1,37 +1,106 @@
-"""Dicts over scalar keys: presence and value, no order, no size.
+"""Dicts: which keys are there and what each maps to; order and size where they are known.
 
-Reading, ``in``, ``get``, setting a key and counting are modelled; iterating, ``len``, ``keys`` and
-deleting are refused.
+Entries are kept in the order of insertion as long as it is decided which keys are equal: always
+for literals and in runs of paths. Otherwise a dict is a function of its key, and whatever asks for
+order, size, keys or items is refused.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from judge.symbolic import term as T
-from judge.symbolic.compare import equal
+from judge.symbolic.compare import element_equal, equal
+from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import merge
+from judge.symbolic.sets import hashable
 from judge.symbolic.shapes import Shape, join, shape_of
-from judge.symbolic.values import DictV, Unsupported, Value
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    DictV,
+    DictViewV,
+    IntV,
+    Seq,
+    Single,
+    TupleV,
+    Unsupported,
+    Value,
+)
+
+Entries = tuple[tuple[Value, Value], ...]
 
 
 def empty() -> DictV:
     """``{}``."""
-
-    def nothing(key: Value) -> Value:
-        raise Unsupported("a value from a dict that is literally empty")
-
-    return DictV(lambda k: T.false(), nothing, None, None, fresh=True)
+    return of_entries(())
 
 
-def literal_dict(pairs: list[tuple[Value, Value]]) -> DictV:
+def of_entries(entries: Entries, fresh: bool = True, default: Value | None = None) -> DictV:
+    """The dict of some entries whose keys are known to differ."""
+    key: Shape | None = None
+    value: Shape | None = None
+    for k, v in entries:
+        key, value = _join(key, _shape(k)), _join(value, _shape(v))
+
+    def has(wanted: Value) -> Term:
+        return T.or_(*(element_equal(wanted, k) for k, _ in entries))
+
+    def get(wanted: Value) -> Value:
+        if not entries:
+            raise Unsupported("a value from a dict that is literally empty")
+        found = entries[-1][1]
+        for k, v in entries[-2::-1]:
+            found = merge(element_equal(wanted, k), v, found)
+        return found
+
+    return DictV(has, get, key, value, fresh, entries, default)
+
+
+def _shape(value: Value) -> Shape | None:
+    try:
+        return shape_of(value)
+    except Unsupported:
+        return None
+
+
+def _join(old: Shape | None, new: Shape | None) -> Shape | None:
+    return (new if old is None else old) if old is None or new is None else join(old, new)
+
+
+def literal_dict(m: Machine, pairs: list[tuple[Value, Value]], line: int) -> DictV:
     """A dict display: a later pair wins over an earlier one with the same key."""
     result = empty()
     for key, value in pairs:
-        result = with_item(result, key, value)
+        result = with_item(m, result, key, value, line)
     return result
 
 
-def with_item(old: DictV, key: Value, value: Value) -> DictV:
-    """The dict after ``d[key] = value``."""
+def place_of(m: Machine, old: DictV, key: Value) -> int | None:
+    """Where the key is among the entries; -1 where it is not there, None where nobody knows."""
+    if old.entries is None:
+        return None
+    for n, (k, _) in enumerate(old.entries):
+        same = m.settle(element_equal(key, k))
+        if same is None:
+            return None
+        if same:
+            return n
+    return -1
+
+
+def with_item(m: Machine, old: DictV, key: Value, value: Value, line: int) -> DictV:
+    """The dict after ``d[key] = value``; a key that is there keeps its place."""
+    hashable(m, key, line)
+    place = place_of(m, old, key)
+    if place is not None and old.entries is not None:
+        entries = list(old.entries)
+        if place < 0:
+            entries.append((key, value))
+        else:
+            entries[place] = (entries[place][0], value)
+        return of_entries(tuple(entries), old.fresh, old.default)
+    if old.default is not None:
+        raise Unsupported("a defaultdict with unknown keys", line)
 
     def get(k: Value) -> Value:
         if old.key is None:
@@ -41,11 +110,116 @@ def with_item(old: DictV, key: Value, value: Value) -> DictV:
     return DictV(
         lambda k: T.or_(equal(k, key), old.has(k)),
         get,
-        _join(old.key, shape_of(key)),
-        _join(old.value, shape_of(value)),
+        _known_join(old.key, shape_of(key)),
+        _known_join(old.value, shape_of(value)),
         fresh=old.fresh,
     )
 
 
-def _join(old: object, new: Shape) -> Shape:
+def _known_join(old: object, new: Shape) -> Shape:
     return new if old is None else join(old, new)  # type: ignore[arg-type]
+
+
+def without(m: Machine, old: DictV, key: Value) -> DictV:
+    """The dict after ``del d[key]`` of a key that is there."""
+    place = place_of(m, old, key)
+    if place is not None and place >= 0 and old.entries is not None:
+        return of_entries(old.entries[:place] + old.entries[place + 1 :], old.fresh, old.default)
+    return DictV(
+        lambda k: T.and_(T.not_(equal(k, key)), old.has(k)),
+        old.get,
+        old.key,
+        old.value,
+        fresh=old.fresh,
+        default=old.default,
+    )
+
+
+def look_up(m: Machine, value: DictV, key: Value, line: int) -> Value:
+    """``d[key]``: KeyError where it is not there."""
+    hashable(m, key, line)
+    place = place_of(m, value, key)
+    if place is not None and value.entries is not None:
+        if place >= 0:
+            return value.entries[place][1]
+        m.raise_if(T.true(), "KeyError", line)
+        raise Dead
+    m.raise_if(T.not_(value.has(key)), "KeyError", line)
+    if value.key is None:
+        raise Dead
+    return value.get(key)
+
+
+def look_up_default(m: Machine, target: Value, value: DictV, key: Value, line: int) -> Value:
+    """``d[key]`` of a ``Counter`` (0, nothing is put in) or a ``defaultdict`` (what it makes)."""
+    from judge.symbolic.closures import call_value
+    from judge.symbolic.tables import writable
+
+    hashable(m, key, line)
+    place = place_of(m, value, key)
+    if place is None or value.entries is None or value.default is None:
+        raise Unsupported("a defaultdict or Counter with unknown keys", line)
+    if place >= 0:
+        return value.entries[place][1]
+    if isinstance(value.default, IntV):
+        return value.default
+    cell = writable(m, target, line)
+    made = m.stored(call_value(m, value.default, [], line))
+    changed = with_item(m, value, key, made, line)
+    m.state.heap[cell.address].value = replace(changed, fresh=False)
+    return made
+
+
+def get_or(m: Machine, value: DictV, key: Value, default: Value, line: int) -> Value:
+    """``d.get(key, default)``."""
+    hashable(m, key, line)
+    place = place_of(m, value, key)
+    if place is not None and value.entries is not None:
+        return value.entries[place][1] if place >= 0 else default
+    if value.key is None:
+        return default
+    return merge(value.has(key), value.get(key), default)
+
+
+def entries_of(value: DictV, line: int | None = None) -> Entries:
+    """The entries, where they are known."""
+    if value.entries is None:
+        raise Unsupported("the order or size of a dict with unknown keys", line)
+    return value.entries
+
+
+def view_seq(m: Machine, view: DictViewV) -> Seq:
+    """What a view of a dict goes through now."""
+    value = m.plain(view.of)
+    assert isinstance(value, DictV)
+    items: list[Value] = []
+    for k, v in entries_of(value):
+        items.append({"keys": k, "values": v, "items": TupleV((k, v))}[view.kind])
+    return Seq(tuple(map(Single, items)))
+
+
+def keys_seq(value: DictV) -> Seq:
+    """The keys in order."""
+    return Seq(tuple(Single(k) for k, _ in entries_of(value)))
+
+
+def equal_dicts(a: DictV, b: DictV) -> Term:
+    """``a == b``: the same keys with equal values, in any order."""
+    if a.entries is None or b.entries is None:
+        raise Unsupported("equality of dicts with unknown keys")
+    if isinstance(a.default, IntV) and isinstance(b.default, IntV):
+        raise Unsupported("equality of Counters, where a missing key counts as 0")
+    if len(a.entries) != len(b.entries):
+        return T.false()
+    cases = []
+    for k, v in a.entries:
+        cases.append(
+            T.or_(*(T.and_(element_equal(k, j), element_equal(v, w)) for j, w in b.entries))
+        )
+    return T.and_(*cases)
+
+
+__all__ = [
+    "empty", "entries_of", "equal_dicts", "get_or", "keys_seq", "literal_dict", "look_up",
+    "look_up_default", "of_entries", "place_of", "view_seq", "with_item", "without",
+]  # fmt: skip

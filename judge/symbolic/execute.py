@@ -10,23 +10,29 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from judge.symbolic import closures, modules, recursive, seqs
 from judge.symbolic import term as T
 from judge.symbolic.expr import condition, evaluate, operate
 from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
 from judge.symbolic.merge import same
-from judge.symbolic.methods import set_subscript, writable
+from judge.symbolic.methods import delete, set_subscript, writable
 from judge.symbolic.plan import LoopInfo, Mode, Plan
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
+    DictV,
+    DictViewV,
     Forgotten,
+    IntV,
+    IterV,
     LambdaV,
     ListV,
     NoneV,
     Ref,
+    SetV,
     Unbound,
     Unsupported,
     Value,
@@ -66,14 +72,11 @@ class Executor(Machine):
         self.goals: list[Goal] = []
         self.loops: dict[str, LoopInfo] = {}
         self.loop_numbers: dict[str, int] = {}
-        self.under_binder = False
         self.trial = 0
         self.steps = 0
         self.trace = Trace()
         self.on_recursion: Callable[[str, list[Value], int], Value] | None = None
         self.recursive = False
-        self.bounded = False
-        """Whether some path was cut at an unrolling bound."""
         self.partial: set[int] = set()
         """Lines of loops without a measure."""
         self.vague = False
@@ -345,14 +348,10 @@ class Executor(Machine):
             caller.facts.append(T.implies(guard, T.and_(*learned)))
         assert merged.value is not None
         if isinstance(merged.value, Ref) and (conditional or self.pure):
-            return ListV(_list_of(merged.state.heap[merged.value.address].value).seq)
+            held = merged.state.heap[merged.value.address].value
+            assert isinstance(held, ListV | DictV | SetV)
+            return replace(held, fresh=False)
         return merged.value
-
-
-def _list_of(value: Value) -> ListV:
-    if not isinstance(value, ListV):
-        raise Unsupported("a dict returned by a function")
-    return value
 
 
 def _body(function: ast.FunctionDef) -> list[ast.stmt]:
@@ -431,14 +430,22 @@ def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
             place = writable(x, old, line)
             x.state.heap[place.address].value = ListV(seqs.concat(plain.seq, added))
             return x.normal()
+        if isinstance(plain, SetV):
+            changed = operate(x, node.op, plain, evaluate(x, node.value), line)
+            place = writable(x, old, line)
+            assert isinstance(changed, SetV)
+            x.state.heap[place.address].value = replace(changed, fresh=False)
+            return x.normal()
+        if isinstance(plain, DictV):
+            raise Unsupported("an augmented assignment to a dict", line)
         x.bind(node.target.id, operate(x, node.op, old, evaluate(x, node.value), line))
         return x.normal()
     if isinstance(node.target, ast.Subscript) and not isinstance(node.target.slice, ast.Slice):
-        from judge.symbolic.expr import subscript
+        from judge.symbolic.expr import read_item
 
         container = evaluate(x, node.target.value)
         index = evaluate(x, node.target.slice)
-        old = subscript(x, x.plain(container), x.plain(index), line)
+        old = read_item(x, container, index, line)
         new = operate(x, node.op, old, evaluate(x, node.value), line)
         set_subscript(x, container, index, new, line)
         return x.normal()
@@ -452,11 +459,16 @@ def _expression(x: Executor, node: ast.Expr) -> list[Outcome]:
 
 def _return(x: Executor, node: ast.Return) -> list[Outcome]:
     value = NoneV() if node.value is None else evaluate(x, node.value)
+    if isinstance(value, IterV | DictViewV):
+        raise Unsupported("an iterator or a view that is returned", node.lineno)
     return [Outcome("return", x.state, value, None, node.lineno)]
 
 
 def _if(x: Executor, node: ast.If) -> list[Outcome]:
     test = seqs.decide(x, condition(x, node.test))
+    if x.forks is not None and not _joinable(x, node):
+        settled = x.settle(test)
+        test = test if settled is None else T.boolean(settled)
     raised = x.take_pending()
     state = x.state
     results: list[Outcome] = []
@@ -468,6 +480,38 @@ def _if(x: Executor, node: ast.If) -> list[Outcome]:
             branch.facts.append(side)
         results += x.run(body, branch)
     return [*raised, *results]
+
+
+_PLAIN_PARTS = (
+    ast.Assign, ast.AugAssign, ast.BinOp, ast.BoolOp, ast.Compare, ast.Constant, ast.If, ast.Name,
+    ast.Pass, ast.UnaryOp, ast.operator, ast.boolop, ast.cmpop, ast.unaryop, ast.expr_context,
+)  # fmt: skip
+
+
+def _joinable(x: Executor, node: ast.If) -> bool:
+    """In a run of paths: whether both branches only compute numbers, so that they can meet."""
+    for part in [*node.body, *node.orelse]:
+        for inner in ast.walk(part):
+            if not isinstance(inner, _PLAIN_PARTS):
+                return False
+            if isinstance(inner, ast.Name):
+                known = x.state.env.get(inner.id)
+                if not isinstance(known, IntV | BoolV):
+                    return False
+    return True
+
+
+def _delete(x: Executor, node: ast.Delete) -> list[Outcome]:
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            evaluate(x, ast.copy_location(ast.Name(target.id, ast.Load()), target))
+            x.bind(target.id, Unbound())
+        elif isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            container = evaluate(x, target.value)
+            delete(x, container, evaluate(x, target.slice), target.lineno)
+        else:
+            raise Unsupported("this kind of del", target.lineno)
+    return x.normal()
 
 
 def _pass(x: Executor, node: ast.Pass) -> list[Outcome]:
@@ -527,17 +571,34 @@ def exception_class(name: str) -> type[BaseException] | None:
 
 
 def _try(x: Executor, node: ast.Try) -> list[Outcome]:
-    if node.finalbody:
-        raise Unsupported("try … finally", node.lineno)
     results: list[Outcome] = []
-    for outcome in x.run(node.body, x.state):
+    x.trying += 1
+    try:
+        tried = x.run(node.body, x.state)
+    finally:
+        x.trying -= 1
+    for outcome in tried:
         if outcome.kind == "raise":
             results += _handle(x, node, outcome)
         elif outcome.kind == "normal" and node.orelse:
             results += x.run(node.orelse, outcome.state)
         else:
             results.append(outcome)
-    return results
+    if not node.finalbody:
+        return results
+    return [done for outcome in results for done in _finally(x, node, outcome)]
+
+
+def _finally(x: Executor, node: ast.Try, outcome: Outcome) -> list[Outcome]:
+    """The last part runs whatever happened; what it returns or raises takes over."""
+    if isinstance(outcome.value, Ref):
+        raise Unsupported("try … finally around a value that may still change", node.lineno)
+    done: list[Outcome] = []
+    for end in x.run(node.finalbody, outcome.state):
+        if end.kind == "normal":
+            end = replace(outcome, state=end.state)
+        done.append(end)
+    return done
 
 
 def _handle(x: Executor, node: ast.Try, raised: Outcome) -> list[Outcome]:
@@ -601,6 +662,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[..., list[Outcome]]] = {
     ast.Try: _try,
     ast.While: _while,
     ast.For: _for,
+    ast.Delete: _delete,
     ast.FunctionDef: _nested,
     ast.Import: _import,
     ast.ImportFrom: _import,

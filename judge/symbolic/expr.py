@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from judge.symbolic import calls, closures, comprehension, modules, numbers, seqs
+from judge.symbolic import calls, closures, comprehension, dicts, modules, numbers, seqs, sets
 from judge.symbolic import term as T
 from judge.symbolic.compare import contains, equal, less
 from judge.symbolic.floats import constant as float_constant
@@ -23,10 +23,13 @@ from judge.symbolic.values import (
     BuiltinV,
     Choice,
     DictV,
+    DictViewV,
     FloatV,
     Forgotten,
     ImportedV,
     IntV,
+    IterV,
+    LambdaV,
     ListV,
     NoneV,
     RangeV,
@@ -80,6 +83,12 @@ def truth(m: Machine, value: Value) -> Term:
         return T.or_(*(T.and_(c, truth(m, v)) for c, v in value.options))
     if isinstance(value, RangeV):
         return T.lt(T.num(0), seqs.length_of(m, value, 0))
+    if isinstance(value, DictV) and value.entries is not None:
+        return T.boolean(bool(value.entries))
+    if isinstance(value, SetV):
+        return T.lt(T.num(0), sets.size(m, value, 0))
+    if isinstance(value, LambdaV | BuiltinV | TypeV | ImportedV | IterV):
+        return T.true()
     raise Unsupported(f"the truth of a {type(value).__name__.removesuffix('V').lower()}")
 
 
@@ -169,9 +178,20 @@ def _operate(m: Machine, op: ast.operator, a: Value, b: Value, line: int) -> Val
                 return TupleV(x.items * known)
     if isinstance(op, ast.Mod) and isinstance(a, StrV):
         raise Unsupported("string formatting with %", line)
-    if isinstance(a, SetV | DictV) or isinstance(b, SetV | DictV):
+    sign = _SET_SIGNS.get(type(op))
+    if isinstance(a, SetV) and isinstance(b, SetV) and sign is not None:
+        return sets.combine(m, sign, a, b)
+    if isinstance(a, SetV | DictV) and isinstance(b, SetV | DictV):
         raise Unsupported(f"{_name(op)} on sets or dicts", line)
     raise m.type_error(line)
+
+
+_SET_SIGNS: dict[type[ast.operator], str] = {
+    ast.BitOr: "|",
+    ast.BitAnd: "&",
+    ast.Sub: "-",
+    ast.BitXor: "^",
+}
 
 
 def _divide(m: Machine, a: Value, b: Value, line: int) -> Value:
@@ -228,6 +248,8 @@ def _junction(m: Machine, conjunction: bool, nodes: list[ast.expr]) -> Value:
     go_on = here if conjunction else T.not_(here)
     if T.is_false(go_on):
         return first
+    if _forks_first(m, nodes[1:]) and (taken := m.settle(go_on)) is not None:
+        return m.plain(_junction(m, conjunction, nodes[1:])) if taken else first
     try:
         with m.guarded(go_on):
             rest = m.plain(_junction(m, conjunction, nodes[1:]))
@@ -241,7 +263,22 @@ def _junction(m: Machine, conjunction: bool, nodes: list[ast.expr]) -> Value:
 
 def _conditional(m: Machine, node: ast.IfExp) -> Value:
     test = seqs.decide(m, condition(m, node.test))
+    if _forks_first(m, [node.body, node.orelse]) and (taken := m.settle(test)) is not None:
+        return evaluate(m, node.body if taken else node.orelse)
     return choose(m, test, lambda: evaluate(m, node.body), lambda: evaluate(m, node.orelse))
+
+
+_SIMPLE = (
+    ast.BinOp, ast.BoolOp, ast.Compare, ast.Constant, ast.IfExp, ast.Name, ast.UnaryOp,
+    ast.operator, ast.boolop, ast.cmpop, ast.unaryop, ast.expr_context,
+)  # fmt: skip
+
+
+def _forks_first(m: Machine, nodes: list[ast.expr]) -> bool:
+    """In a run of paths: whether to decide before what is not plain arithmetic is evaluated."""
+    if m.forks is None or m.binding:
+        return False
+    return not all(isinstance(n, _SIMPLE) for node in nodes for n in ast.walk(node))
 
 
 def choose(m: Machine, test: Term, then: Callable[[], Value], other: Callable[[], Value]) -> Value:
@@ -303,10 +340,14 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value, line: int) -> 
 def _order(m: Machine, op: ast.cmpop, a: Value, b: Value, line: int) -> Term:
     if isinstance(op, ast.Gt | ast.GtE):
         a, b = b, a
-    result = less(a, b, isinstance(op, ast.Lt | ast.Gt))
+    strict = isinstance(op, ast.Lt | ast.Gt)
+    result = less(a, b, strict)
     if result is None:
-        if isinstance(a, SetV) or isinstance(b, SetV):
-            raise Unsupported("subset tests", line)
+        if isinstance(a, SetV) and isinstance(b, SetV):
+            inside = sets.subset(a, b)
+            return T.and_(inside, T.not_(sets.subset(b, a))) if strict else inside
+        if isinstance(a, SetV | DictViewV) or isinstance(b, SetV | DictViewV):
+            raise Unsupported("an order between sets and other values", line)
         raise m.type_error(line)
     return result
 
@@ -339,7 +380,12 @@ def _membership(m: Machine, needle: Value, hay: Value, line: int) -> Term:
         if isinstance(b, TupleV):
             return BoolV(contains(a, Seq(tuple(Single(v) for v in b.items))))
         if isinstance(b, DictV | SetV):
+            sets.hashable(m, a, line)
             return BoolV(b.has(a))
+        if isinstance(b, DictViewV):
+            return BoolV(contains(a, dicts.view_seq(m, b)))
+        if isinstance(b, IterV):
+            return BoolV(contains(a, b.items))
         raise m.type_error(line)
 
     return truth(m, m.each(needle, lambda a: m.each(hay, lambda b: test(a, b), line), line))
@@ -366,8 +412,15 @@ def _subscript(m: Machine, node: ast.Subscript) -> Value:
         if step is None:
             raise Unsupported("a slice step that is not a constant", line)
         return m.each(value, lambda v: _slice(m, v, bounds[0], bounds[1], int(step), line), line)
-    index = evaluate(m, node.slice)
-    return m.each(value, lambda v: m.each(index, lambda i: subscript(m, v, i, line), line), line)
+    return read_item(m, value, evaluate(m, node.slice), line)
+
+
+def read_item(m: Machine, target: Value, index: Value, line: int) -> Value:
+    """``target[index]``, which puts a missing key into a ``defaultdict``."""
+    plain = m.plain(target)
+    if isinstance(plain, DictV) and plain.default is not None:
+        return m.stored(dicts.look_up_default(m, target, plain, m.plain(index), line))
+    return m.each(target, lambda v: m.each(index, lambda i: subscript(m, v, i, line), line), line)
 
 
 def _bound(m: Machine, node: ast.expr | None) -> Term | None:
@@ -395,10 +448,7 @@ def _slice(
 def subscript(m: Machine, value: Value, index: Value, line: int) -> Value:
     """``value[index]``."""
     if isinstance(value, DictV):
-        m.raise_if(T.not_(value.has(index)), "KeyError", line)
-        if value.key is None:
-            raise Dead
-        return value.get(index)
+        return m.stored(dicts.look_up(m, value, index, line))
     if isinstance(value, TupleV):
         place = T.literal(seqs.index_term(m, index, line))
         if place is None:
@@ -444,18 +494,16 @@ def _items(m: Machine, nodes: list[ast.expr]) -> list[Value]:
 
 def _set(m: Machine, node: ast.Set) -> Value:
     seq = Seq(tuple(Single(m.stored(v)) for v in _items(m, node.elts)))
-    return SetV(lambda v: contains(v, seq), seq)
+    return sets.of_seq(m, seq, node.lineno)
 
 
 def _dict(m: Machine, node: ast.Dict) -> Value:
-    from judge.symbolic.dicts import literal_dict
-
     pairs = []
     for key, value in zip(node.keys, node.values, strict=True):
         if key is None:
             raise Unsupported("** in a dict", node.lineno)
         pairs.append((m.plain(evaluate(m, key)), m.stored(evaluate(m, value))))
-    return literal_dict(pairs)
+    return dicts.literal_dict(m, pairs, node.lineno)
 
 
 def _walrus(m: Machine, node: ast.NamedExpr) -> Value:
@@ -513,6 +561,7 @@ _HANDLERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.JoinedStr: _joined,
     ast.Call: calls.call,
     ast.ListComp: comprehension.list_comp,
-    ast.GeneratorExp: comprehension.list_comp,
+    ast.GeneratorExp: comprehension.generator,
+    ast.DictComp: comprehension.dict_comp,
     ast.SetComp: comprehension.set_comp,
 }

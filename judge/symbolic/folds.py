@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from judge.symbolic import recursive
+from judge.symbolic import quotients, recursive
 from judge.symbolic import term as T
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
@@ -221,7 +221,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
         result[f.id] = f
     for f in _parities([*roots, *result.values()]):
         result[f.id] = f
-    for f in _pair_lemmas([t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]):
+    applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
+    for f in [*_pair_lemmas(applied), *quotients.neighbours(applied)]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
 
@@ -231,7 +232,7 @@ def _instances(t: Term) -> list[Term]:
     if name == "fold.power":
         return _power_facts(t) if not t.bound else []
     if name == "floor.div":
-        return _quotient_facts(t) if not t.bound else []
+        return quotients.quotient_facts(t) if not t.bound else []
     fold = T.definitions().get(name)
     if isinstance(fold, recursive.Definition):
         return recursive.instances(t)
@@ -425,16 +426,6 @@ def _parities(roots: list[Term]) -> list[Term]:
                     squares[a.id] = a
     two = T.num(2)
     return [T.eq(T.floormod(T.sub(T.mul(x, x), x), two), T.num(0)) for x in squares.values()]
-
-
-def _quotient_facts(t: Term) -> list[Term]:
-    """The remainder lies between zero and the divisor; the same quotient in the theory's words."""
-    a, b = t.kids
-    rest, zero = T.sub(a, T.mul(b, t)), T.num(0)
-    return [
-        T.implies(T.lt(zero, b), T.and_(T.le(zero, rest), T.lt(rest, b))),
-        T.implies(T.lt(b, zero), T.and_(T.le(rest, zero), T.lt(b, rest))),
-    ]
 
 
 def _power_facts(t: Term) -> list[Term]:

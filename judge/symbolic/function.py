@@ -14,7 +14,8 @@ from judge.subset import Candidate, Refusal
 from judge.symbolic import recursive
 from judge.symbolic import term as T
 from judge.symbolic.execute import Executor, Goal, _body, exception_class, unbound
-from judge.symbolic.machine import VAGUE
+from judge.symbolic.forks import Script
+from judge.symbolic.machine import VAGUE, Dead
 from judge.symbolic.merge import same
 from judge.symbolic.plan import LoopInfo, Mode, Plan
 from judge.symbolic.shapes import DictShape, Shape, facts_of, shape_of_annotation, unknown
@@ -27,6 +28,7 @@ from judge.symbolic.values import (
     ListV,
     NoneV,
     Ref,
+    SetV,
     Unsupported,
     Value,
 )
@@ -87,9 +89,17 @@ def derivation(
     plan: Plan,
     mode: Mode,
     inputs: dict[str, Value] | None = None,
+    forks: Script | None = None,
 ) -> Derivation:
-    """Run the function symbolically (or on literal ``inputs``) and collect its goals."""
-    return _Run(candidate, contract, plan, mode).run(inputs)
+    """Run the function symbolically (or on literal ``inputs``) and collect its goals.
+
+    With ``forks`` it is the run of one path, whose decisions are taken from there.
+    """
+    run = _Run(candidate, contract, plan, mode)
+    run.x.forks = forks
+    if mode.unroll is not None:
+        run.x.rounds = mode.unroll
+    return run.run(inputs)
 
 
 def violates(candidate: Candidate, contract: Contract, inputs: dict[str, Value]) -> bool | None:
@@ -125,14 +135,15 @@ class _Run:
             result.shapes = parameter_shapes(self.candidate)
         for parameter, _ in self.candidate.parameters:
             if inputs is None:
-                value = unknown(result.shapes[parameter], parameter)
-                state.facts += facts_of(result.shapes[parameter], value)
+                value = self._unknown(result.shapes[parameter], parameter, state)
             else:
                 value = inputs[parameter]
             result.arguments[parameter] = value
             state.env[parameter] = (
-                state.allocate(value) if isinstance(value, ListV | DictV) else value
+                state.allocate(value) if isinstance(value, ListV | DictV | SetV) else value
             )
+            if state.dead:
+                return result
         self.entry = dict(state.env)
         x.old = dict(result.arguments)
         for text, node in self.requires:
@@ -160,13 +171,28 @@ class _Run:
         self._assumptions()
         return result
 
+    def _unknown(self, shape: Shape, name: str, state: State) -> Value:
+        """Any argument of that shape; in a run of paths its structure is decided."""
+        if self.x.forks is None:
+            value = unknown(shape, name)
+            state.facts += facts_of(shape, value)
+            return value
+        from judge.symbolic.forks import instance
+
+        self.x.state = state
+        try:
+            return instance(self.x, shape, name)
+        except Dead:
+            return NoneV()  # beyond the bound: the state is dead
+
     def _assumptions(self) -> None:
         notes = self.result.assumptions
         notes.add("resources: enough time, memory and stack for every call")
         for line in self.candidate.program.checks:
             notes.add(f"the module's own check in line {line} passes when it is loaded")
         lists = [s for s in self.result.shapes.values() if not _scalar(s)]
-        if len([1 for v in self.result.arguments.values() if isinstance(v, ListV | DictV)]) > 1:
+        held = [v for v in self.result.arguments.values() if isinstance(v, ListV | DictV | SetV)]
+        if len(held) > 1:
             notes.add("list arguments are distinct objects")
         if lists:
             notes.add("arguments have the annotated types, all through their elements")

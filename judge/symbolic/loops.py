@@ -11,10 +11,11 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from judge.symbolic import seqs
+from judge.symbolic import dicts, seqs
 from judge.symbolic import term as T
 from judge.symbolic.closures import bound_names
-from judge.symbolic.compare import as_seq, range_length
+from judge.symbolic.compare import range_length
+from judge.symbolic.comprehension import iterate, walked
 from judge.symbolic.execute import Executor, assign
 from judge.symbolic.expr import condition, evaluate
 from judge.symbolic.merge import at, same
@@ -31,6 +32,8 @@ from judge.symbolic.values import (
     ListV,
     RangeV,
     Ref,
+    Seq,
+    SetV,
     StrV,
     Unbound,
     Unsupported,
@@ -40,6 +43,9 @@ from judge.symbolic.values import (
 MAX_TRIALS = 8
 MAX_EXACT = 16
 """A loop with this many rounds at most, by its text, is run round by round instead of cut."""
+
+MAX_WALK = 40
+"""The same in a run of paths."""
 
 
 @dataclass(slots=True)
@@ -56,11 +62,13 @@ class Loop:
     advance: Callable[[State], None]
     structure: Callable[[State], list[tuple[str, Term]]]
     measure: Callable[[State], Term] | None
-    watched: int | None = None
-    """The heap address that a ``for`` walks over."""
+    watched: frozenset[int] = frozenset()
+    """The heap addresses that a ``for`` walks over."""
     range_text: tuple[str, str, int] | None = None
     rounds: int | None = None
     """How many rounds there are at most, where that is a literal."""
+    keys_only: bool = False
+    """Whether it walks over the keys of a dict, whose values may change."""
 
 
 def _key(x: Executor, node: ast.While | ast.For) -> str:
@@ -104,9 +112,12 @@ def for_loop(x: Executor, node: ast.For) -> list[Outcome]:
     if isinstance(plain, RangeV) and abs(plain.step) == 1:
         loop = _range_loop(x, node, key, f"_i{number}", plain)
     else:
-        watched = source.address if isinstance(source, Ref) else None
-        loop = _sequence_loop(x, node, key, number, plain, watched)
-    loop.rounds = T.literal(seqs.length_of(x, plain, node.lineno))
+        watched = walked(source, plain)
+        keys_only = isinstance(plain, DictV)
+        plain, seq = iterate(x, source, node.iter.lineno)
+        loop = _sequence_loop(x, node, key, number, plain, seq, watched)
+        loop.keys_only = keys_only
+    loop.rounds = T.literal(range_length(plain) if isinstance(plain, RangeV) else seq.length)
     return [*raised, *_loop(x, loop)]
 
 
@@ -158,7 +169,7 @@ def _range_loop(x: Executor, node: ast.For, key: str, index: str, source: RangeV
         advance,
         structure,
         measure,
-        None,
+        frozenset(),
         _range_text(node),
     )
 
@@ -175,12 +186,14 @@ def _range_text(node: ast.For) -> tuple[str, str, int] | None:
 
 
 def _sequence_loop(
-    x: Executor, node: ast.For, key: str, number: int, source: Value, watched: int | None
+    x: Executor,
+    node: ast.For,
+    key: str,
+    number: int,
+    source: Value,
+    seq: Seq,
+    watched: frozenset[int],
 ) -> Loop:
-    seq = as_seq(source)
-    if seq is None:
-        kind = type(source).__name__.removesuffix("V").lower()
-        raise Unsupported(f"iterating over a {kind}", node.iter.lineno)
     length = range_length(source) if isinstance(source, RangeV) else seq.length
     index, name = f"_i{number}", f"_it{number}"
 
@@ -221,6 +234,8 @@ def _sequence_loop(
 
 def _loop(x: Executor, loop: Loop) -> list[Outcome]:
     if loop.rounds is not None and loop.rounds <= MAX_EXACT:
+        return _unrolled(x, loop, loop.rounds)
+    if x.forks is not None and loop.rounds is not None and loop.rounds <= MAX_WALK:
         return _unrolled(x, loop, loop.rounds)
     if x.mode.unroll is not None:
         return _unrolled(x, loop, x.mode.unroll)
@@ -283,7 +298,7 @@ class _Cut:
                 continue
             fresh = unknown(shape_or_none, T.fresh_name(f"{name}.{number}"))
             head.facts += facts_of(shape_or_none, fresh)
-            if isinstance(fresh, ListV | DictV):
+            if isinstance(fresh, ListV | DictV | SetV):
                 fresh = head.allocate(fresh, frozen=True)
             head.env[name] = fresh
         if self.loop.index is not None:
@@ -338,7 +353,7 @@ class _Cut:
                     stable = False
                 if same(cell.value, now.value):
                     continue
-                if address == self.loop.watched:
+                if address in self.loop.watched:
                     raise Unsupported("changing the list that is being walked over", self.line)
                 shape = join(
                     self.cells.get(address, shape_of(self.entry.heap[address].value))
@@ -485,7 +500,9 @@ def _bound(value: Value | None) -> bool:
 # ---------------------------------------------------------------- unrolled
 
 
-def _untouched(before: Value, now: Value, line: int) -> None:
+def _untouched(before: Value, now: Value, keys_only: bool, line: int) -> None:
+    if keys_only and isinstance(before, DictV) and isinstance(now, DictV):
+        before, now = (ListV(dicts.keys_seq(d)) for d in (before, now))
     if not same(before, now):
         raise Unsupported("changing the list that is being walked over", line)
 
@@ -494,13 +511,15 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
     """Run round after round; a path that is still looping at the bound is cut and remembered."""
     state = x.state
     number = _number(x, loop.key)
-    walked = None if loop.watched is None else state.heap[loop.watched].value
+    before = {a: state.heap[a].value for a in loop.watched}
     leaving: list[Outcome] = []
     for turn in range(rounds + 1):
         if x.mode.concrete:
             x.trace.heads.append((loop.key, dict(state.env), state.copy()))
         x.state = state
         guard = seqs.decide(x, loop.guard(x))
+        if x.forks is not None and (settled := x.settle(guard)) is not None:
+            guard = T.boolean(settled)
         leaving += x.take_pending()
         state = x.state
         if not T.is_true(guard):
@@ -522,8 +541,10 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
         loop.enter(x)
         back: list[Outcome] = []
         for outcome in [*x.take_pending(), *x.run(loop.node.body, x.state)]:
-            if walked is not None and loop.watched is not None:
-                _untouched(walked, outcome.state.heap[loop.watched].value, loop.node.lineno)
+            if outcome.kind in ("normal", "continue"):
+                for address, value in before.items():
+                    now = outcome.state.heap[address].value
+                    _untouched(value, now, loop.keys_only, loop.node.lineno)
             if outcome.kind in ("normal", "continue"):
                 loop.advance(outcome.state)
                 outcome.kind = "normal"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from judge.symbolic import term as T
 from judge.symbolic.merge import merge
@@ -19,15 +20,21 @@ from judge.symbolic.term import Term
 from judge.symbolic.values import (
     Choice,
     DictV,
+    DictViewV,
     Forgotten,
+    IterV,
     LambdaV,
     ListV,
     Ref,
+    SetV,
     TupleV,
     Unbound,
     Unsupported,
     Value,
 )
+
+if TYPE_CHECKING:
+    from judge.symbolic.forks import Script
 
 VAGUE = "perhaps "
 """Marks an exception whose condition is wider than the truth."""
@@ -66,6 +73,18 @@ class Machine:
         self.code: list[ast.FunctionDef] = []
         """The functions being run, innermost last."""
         self.assumptions: set[str] = set()
+        self.forks: Script | None = None
+        """The decisions of this run, when it is one of many paths."""
+        self.rounds = 3
+        """How long unknown lists and loops may be in a run of paths."""
+        self.under_binder = False
+        """Whether a function is run for an element nobody knows."""
+        self.trying = 0
+        """How many ``try`` bodies are open."""
+        self.bounded = False
+        """Whether some path was cut at the bound."""
+        self.limits: set[str] = set()
+        """What the bound leaves out beside long loops, in words."""
         self.scopes = 0
         """How many scopes of comprehensions or lambdas are open."""
         self.pure = False
@@ -101,6 +120,11 @@ class Machine:
         if self.binding:
             frame.raises.append((condition, exception, line))
             return
+        if self.forks is not None and self.trying:
+            if self.settle(condition) is True:
+                self.pending.append(Outcome("raise", self.state.copy(), None, exception, line))
+                self.state.facts.append(T.false())
+            return
         raised = self.state.copy()
         raised.facts.append(condition)
         self.pending.append(Outcome("raise", raised, None, exception, line))
@@ -130,6 +154,49 @@ class Machine:
         taken, self.pending = self.pending, []
         return [o for o in taken if not o.state.dead]
 
+    # ------------------------------------------------------------ decisions
+
+    def settle(self, condition: Term) -> bool | None:
+        """Whether a condition holds: by what is known, or decided by this path; None: unknown."""
+        known = self._known(condition)
+        if known is not None:
+            return known
+        if self.forks is None or self.binding or self.under_binder or condition.bound:
+            return None
+        answer = self.forks.decide()
+        self.state.facts.append(condition if answer else T.not_(condition))
+        return answer
+
+    def sure(self, condition: Term, what: str, line: int | None) -> bool:
+        """As ``settle``; refuses ``what`` where nobody knows."""
+        answer = self.settle(condition)
+        if answer is None:
+            raise Unsupported(what, line)
+        return answer
+
+    def _known(self, condition: Term) -> bool | None:
+        if condition.op in ("and", "or"):
+            ends = condition.op == "or"
+            parts = [self._known(k) for k in condition.kids]
+            if any(p is ends for p in parts):
+                return ends
+            return None if any(p is None for p in parts) else not ends
+        if condition.op == "not":
+            inner = self._known(condition.kids[0])
+            return None if inner is None else not inner
+        return T.decide(condition, [*self.state.facts, *(g for f in self.frames for g in f.guards)])
+
+    def cut(self, line: int) -> None:
+        """Leave out the runs that get here: they are beyond the bound of a run of paths.
+
+        Any other run has no bound, so there this is refused.
+        """
+        if self.forks is None or self.binding or self.under_binder:
+            raise Unsupported("a value beyond the bound", line)
+        self.bounded = True
+        guard = self.guard()
+        self.state.facts.append(T.not_(guard))
+
     # ------------------------------------------------------------ values
 
     def plain(self, value: Value) -> Value:
@@ -147,7 +214,11 @@ class Machine:
         if isinstance(value, ListV):
             return ListV(value.seq)
         if isinstance(value, DictV):
-            return DictV(value.has, value.get, value.key, value.value)
+            return replace(value, fresh=False)
+        if isinstance(value, SetV):
+            return replace(value, fresh=False)
+        if isinstance(value, IterV | DictViewV):
+            raise Unsupported("an iterator or a view that is kept")
         if isinstance(value, TupleV):
             return TupleV(tuple(self.stored(v) for v in value.items))
         return value
@@ -162,6 +233,11 @@ class Machine:
             raise Dead
         if not isinstance(value, Choice):
             return operation(value)
+        if self.forks is not None and not self.binding:
+            for condition, option in value.options[:-1]:
+                if self.settle(condition):
+                    return operation(option)
+            return operation(value.options[-1][1])
         result: Value | None = None
         for condition, option in value.options:
             try:
@@ -197,9 +273,10 @@ class Machine:
             raise Unsupported("an assignment inside a contract")
         if isinstance(value, ListV):
             value = self.state.allocate(ListV(value.seq), frozen=not value.fresh)
-        elif isinstance(value, DictV):
-            plain = DictV(value.has, value.get, value.key, value.value)
-            value = self.state.allocate(plain, frozen=not value.fresh)
+        elif isinstance(value, DictV | SetV):
+            value = self.state.allocate(replace(value, fresh=False), frozen=not value.fresh)
+        elif isinstance(value, IterV):
+            raise Unsupported("an iterator kept in a variable")
         self.state.env[name] = value
 
 

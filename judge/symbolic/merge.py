@@ -11,11 +11,13 @@ from judge.symbolic.values import (
     BuiltinV,
     Choice,
     DictV,
+    DictViewV,
     Filtered,
     FloatV,
     Forgotten,
     ImportedV,
     IntV,
+    IterV,
     LambdaV,
     ListV,
     NoneV,
@@ -61,6 +63,8 @@ def merge(c: Term, a: Value, b: Value) -> Value:
         return TupleV(tuple(merge(c, x, y) for x, y in zip(a.items, b.items, strict=True)))
     if isinstance(a, DictV) and isinstance(b, DictV):
         return _merge_dict(c, a, b)
+    if isinstance(a, SetV) and isinstance(b, SetV):
+        return _merge_set(c, a, b)
     if isinstance(a, RangeV) and isinstance(b, RangeV) and a.step == b.step:
         return RangeV(T.ite(c, a.start, b.start), T.ite(c, a.stop, b.stop), a.step)
     return _choice(c, a, b)
@@ -70,6 +74,8 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
     if a.key is None and b.key is None:
         return a
     known = a if a.key is not None else b
+    if (a.default is None) != (b.default is None):
+        raise Unsupported("a value that is a defaultdict on some paths")
     return DictV(
         lambda k: T.ite(c, a.has(k), b.has(k)),
         lambda k: (
@@ -81,13 +87,35 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
         ),
         known.key,
         known.value,
+        entries=_merge_entries(c, a, b),
+        default=a.default,
     )
+
+
+def _merge_entries(c: Term, a: DictV, b: DictV) -> tuple[tuple[Value, Value], ...] | None:
+    if a.entries is None or b.entries is None or len(a.entries) != len(b.entries):
+        return None
+    pairs = list(zip(a.entries, b.entries, strict=True))
+    if not all(same(x[0], y[0]) for x, y in pairs):
+        return None
+    return tuple((x[0], merge(c, x[1], y[1])) for x, y in pairs)
+
+
+def _merge_set(c: Term, a: SetV, b: SetV) -> SetV:
+    if same(a, b):
+        return a
+    element = a.element if b.element is None else b.element
+    if a.element is not None and b.element is not None and a.element != b.element:
+        raise Unsupported("a set of different kinds on different paths")
+    return SetV(lambda v: T.ite(c, a.has(v), b.has(v)), None, None, element)
 
 
 def _choice(c: Term, a: Value, b: Value) -> Value:
     """A value of two kinds; alternatives of one kind are merged, so the list stays short."""
     for value in (a, b):
-        if isinstance(value, Ref | SetV | TypeV | LambdaV | BuiltinV | ImportedV):
+        if isinstance(
+            value, Ref | SetV | IterV | DictViewV | TypeV | LambdaV | BuiltinV | ImportedV
+        ):
             raise Unsupported("a value that is of different kinds on different paths")
     options: list[tuple[Term, Value]] = []
     for side, value in ((c, a), (T.not_(c), b)):
@@ -199,11 +227,27 @@ def same(a: Value, b: Value) -> bool:
         return len(a.seq.pieces) == len(b.seq.pieces) and all(
             map(same_piece, a.seq.pieces, b.seq.pieces)
         )
+    if isinstance(a, DictV) and isinstance(b, DictV):
+        return _same_dict(a, b)
+    if isinstance(a, SetV) and isinstance(b, SetV):
+        if a.entries is None or b.entries is None:
+            return a.has is b.has
+        return len(a.entries) == len(b.entries) and all(map(same, a.entries, b.entries))
     if isinstance(a, Choice) and isinstance(b, Choice):
         return len(a.options) == len(b.options) and all(
             x[0] is y[0] and same(x[1], y[1]) for x, y in zip(a.options, b.options, strict=True)
         )
     return False
+
+
+def _same_dict(a: DictV, b: DictV) -> bool:
+    if (a.default is None) != (b.default is None):
+        return False
+    if a.entries is None or b.entries is None:
+        return a.has is b.has and a.get is b.get
+    return len(a.entries) == len(b.entries) and all(
+        same(x[0], y[0]) and same(x[1], y[1]) for x, y in zip(a.entries, b.entries, strict=True)
+    )
 
 
 def put(value: Value, mapping: Mapping[int, Term]) -> Value:

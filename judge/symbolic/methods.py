@@ -5,23 +5,29 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from judge.symbolic import folds, seqs
+from judge.symbolic import dicts, folds, seqs
 from judge.symbolic import term as T
+from judge.symbolic.closures import call_value
 from judge.symbolic.compare import element_equal
-from judge.symbolic.dicts import with_item
-from judge.symbolic.machine import Machine
-from judge.symbolic.merge import at, merge
+from judge.symbolic.forks import concrete
+from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.merge import at
+from judge.symbolic.ordering import singles
+from judge.symbolic.tables import dict_method, set_method, writable
+from judge.symbolic.texts import text_method
 from judge.symbolic.values import (
-    BoolV,
+    BuiltinV,
+    Choice,
     DictV,
     IntV,
     ListV,
     NoneV,
-    Ref,
     Seq,
+    SetV,
     Single,
     StrV,
     TupleV,
+    TypeV,
     Unsupported,
     Value,
 )
@@ -29,43 +35,61 @@ from judge.symbolic.values import (
 
 def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     """``target.name(args)``."""
+    from judge.symbolic.calls import positional
     from judge.symbolic.expr import evaluate
 
-    line = node.lineno
-    if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
-        raise Unsupported(f"keyword or starred arguments of .{attribute.attr}()", line)
+    line, name = node.lineno, attribute.attr
     target = evaluate(m, attribute.value)
-    args = [evaluate(m, a) for a in node.args]
     plain = m.plain(target)
-    table = (
-        _STR if isinstance(plain, StrV) else _LIST if isinstance(plain, ListV | TupleV) else None
-    )
+    if isinstance(plain, Choice) and m.forks is not None:
+        plain = m.each(plain, lambda v: v, line)
+    if isinstance(plain, TypeV):
+        return call_value(m, BuiltinV(f"{plain.name}.{name}"), positional(m, node), line)
+    if name == "sort" and isinstance(plain, ListV):
+        return _sort(m, target, node, line)
+    args = positional(m, node)
+    if isinstance(plain, StrV):
+        args += _named(m, node, name, len(args))
+        return text_method(m, name, plain, args, line)
+    if node.keywords:
+        raise Unsupported(f"keyword arguments of .{name}()", line)
     if isinstance(plain, DictV):
-        table = _DICT
-    run = table.get(attribute.attr) if table is not None else None
+        return dict_method(m, name, target, plain, args, line)
+    if isinstance(plain, SetV):
+        return set_method(m, name, target, plain, args, line)
+    run = _LIST.get(name) if isinstance(plain, ListV | TupleV) else None
     if run is not None:
         return run(m, plain, args, line)
-    change = _CHANGES.get(attribute.attr)
+    change = _CHANGES.get(name)
     if change is not None and isinstance(plain, ListV):
         return _change(m, target, change, args, line)
     kind = type(plain).__name__.removesuffix("V").lower()
-    raise Unsupported(f"{kind}.{attribute.attr}()", line)
+    raise Unsupported(f"{kind}.{name}()", line)
+
+
+_KEYWORDS = {
+    "split": ["sep", "maxsplit"],
+    "rsplit": ["sep", "maxsplit"],
+    "splitlines": ["keepends"],
+}
+
+
+def _named(m: Machine, node: ast.Call, name: str, given: int) -> list[Value]:
+    """Keyword arguments of a string's method, put in their places."""
+    from judge.symbolic.expr import evaluate
+
+    found = {k.arg: evaluate(m, k.value) for k in node.keywords}
+    order = _KEYWORDS.get(name, [])[given:]
+    if set(found) - set(order):
+        raise Unsupported(f"keyword arguments of .{name}()", node.lineno)
+    values: list[Value] = []
+    for place, word in enumerate(order):
+        if any(w in found for w in order[place:]):
+            values.append(found.get(word, NoneV()))
+    return values
 
 
 Change = Callable[[Machine, Seq, list[Value], int], tuple[Seq, Value]]
-
-
-def writable(m: Machine, target: Value, line: int) -> Ref:
-    """The heap place of a list or dict that may be changed here."""
-    if m.pure:
-        raise Unsupported("a change inside a contract", line)
-    if m.binding or not T.is_true(m.guard()):
-        raise Unsupported("a change inside an expression that is not always evaluated", line)
-    if not isinstance(target, Ref):
-        raise Unsupported("changing a list that is part of another value", line)
-    if m.state.heap[target.address].frozen:
-        raise Unsupported("changing a list that has a second holder", line)
-    return target
 
 
 def _change(m: Machine, target: Value, change: Change, args: list[Value], line: int) -> Value:
@@ -121,11 +145,66 @@ def _reverse(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, V
     return seqs.reverse(seq), NoneV()
 
 
-def _sort(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, Value]:
-    from judge.symbolic.sorting import sorted_seq
+def _sort(m: Machine, target: Value, node: ast.Call, line: int) -> Value:
+    """``xs.sort()``: in place."""
+    from judge.symbolic.aggregates import sort_by
 
-    _exactly(m, args, 0, line)
-    return sorted_seq(m, seq, line), NoneV()
+    if node.args:
+        raise m.type_error(line)
+    place = writable(m, target, line)
+    done = sort_by(m, m.plain(target), node.keywords, line)
+    m.state.heap[place.address].value = ListV(done)
+    return NoneV()
+
+
+def _remove(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, Value]:
+    (value,) = _exactly(m, args, 1, line)
+    place = _place_of(m, seq, m.plain(value), line)
+    return Seq(seq.pieces[:place] + seq.pieces[place + 1 :]), NoneV()
+
+
+def _place_of(m: Machine, seq: Seq, wanted: Value, line: int) -> int:
+    """Where the first equal element is; ValueError where there is none."""
+    for place, value in enumerate(singles(seq, "index() or remove() in a list", line)):
+        if m.sure(element_equal(value, wanted), "index() or remove() of unknown values", line):
+            return place
+    m.raise_if(T.true(), "ValueError", line)
+    raise Dead
+
+
+def _index(m: Machine, value: Value, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise Unsupported("index() in a part of a list", line)
+    seq = value.seq if isinstance(value, ListV) else Seq()
+    if isinstance(value, TupleV):
+        seq = Seq(tuple(map(Single, value.items)))
+    wanted = m.plain(args[0])
+    if m.forks is not None or all(isinstance(p, Single) for p in seq.pieces):
+        try:
+            return IntV(T.num(_place_of(m, concrete(m, seq, line), wanted, line)))
+        except Unsupported:
+            if m.forks is not None:
+                raise
+    return _unknown_index(m, seq, wanted, line)
+
+
+def _unknown_index(m: Machine, seq: Seq, wanted: Value, line: int) -> Value:
+    """The first place of an element, by what that means."""
+    from judge.symbolic.compare import contains
+
+    if m.binding or m.under_binder:
+        raise Unsupported("index() inside a comprehension", line)
+    m.raise_if(T.not_(contains(wanted, seq)), "ValueError", line)
+    place = T.var(T.fresh_name("index"))
+    hole = T.fresh_bvar()
+    before = T.and_(T.le(T.num(0), hole), T.lt(hole, place))
+    other = T.implies(before, T.not_(element_equal(at(seq, hole), wanted)))
+    inside = T.and_(T.le(T.num(0), place), T.lt(place, seq.length))
+    found = T.and_(
+        inside, element_equal(at(seq, place), wanted), T.quantify("forall", [hole], other)
+    )
+    m.state.facts.append(T.implies(m.guard(), found))
+    return IntV(place)
 
 
 _CHANGES: dict[str, Change] = {
@@ -134,8 +213,8 @@ _CHANGES: dict[str, Change] = {
     "extend": _extend,
     "insert": _insert,
     "pop": _pop,
+    "remove": _remove,
     "reverse": _reverse,
-    "sort": _sort,
 }
 
 
@@ -148,13 +227,7 @@ def _exactly(m: Machine, args: list[Value], number: int, line: int) -> list[Valu
 def _count(m: Machine, value: Value, args: list[Value], line: int) -> Value:
     (needle,) = _exactly(m, args, 1, line)
     wanted = m.plain(needle)
-    if isinstance(value, StrV):
-        if not isinstance(wanted, StrV):
-            raise m.type_error(line)
-        if T.literal(wanted.seq.length) != 1:
-            raise Unsupported("str.count() of more than one character", line)
-        wanted = at(wanted.seq, T.num(0))
-    seq = value.seq if isinstance(value, ListV | StrV) else Seq(())
+    seq = value.seq if isinstance(value, ListV) else Seq()
     if isinstance(value, TupleV):
         seq = Seq(tuple(map(Single, value.items)))
     return IntV(folds.sum_of(seq, lambda v: T.ite(element_equal(v, wanted), T.num(1), T.num(0))))
@@ -167,33 +240,23 @@ def _copy(m: Machine, value: Value, args: list[Value], line: int) -> Value:
     return ListV(value.seq, fresh=True)
 
 
-def _affix(end: bool) -> Callable[[Machine, Value, list[Value], int], Value]:
-    def run(m: Machine, value: Value, args: list[Value], line: int) -> Value:
-        (part,) = _exactly(m, args, 1, line)
-        wanted = m.plain(part)
-        if not isinstance(wanted, StrV) or not isinstance(value, StrV):
-            raise Unsupported("startswith() or endswith() of anything but a string", line)
-        test = seqs.ends_with if end else seqs.starts_with
-        return BoolV(test(value.seq, wanted.seq))
-
-    return run
-
-
-def _dict_get(m: Machine, value: Value, args: list[Value], line: int) -> Value:
-    assert isinstance(value, DictV)
-    if not 1 <= len(args) <= 2:
-        raise m.type_error(line)
-    key = m.plain(args[0])
-    default = m.stored(args[1]) if len(args) == 2 else NoneV()
-    if value.key is None:
-        return default
-    return merge(value.has(key), value.get(key), default)
-
-
 Method = Callable[[Machine, Value, list[Value], int], Value]
-_STR: dict[str, Method] = {"count": _count, "startswith": _affix(False), "endswith": _affix(True)}
-_LIST: dict[str, Method] = {"count": _count, "copy": _copy}
-_DICT: dict[str, Method] = {"get": _dict_get}
+_LIST: dict[str, Method] = {"count": _count, "copy": _copy, "index": _index}
+
+
+def delete(m: Machine, target: Value, index: Value, line: int) -> None:
+    """``del target[index]``."""
+    plain = m.plain(target)
+    place = writable(m, target, line)
+    if isinstance(plain, DictV):
+        key = m.plain(index)
+        dicts.look_up(m, plain, key, line)
+        m.state.heap[place.address].value = dicts.without(m, plain, key)
+    elif isinstance(plain, ListV):
+        changed, _ = _pop(m, plain.seq, [index], line)
+        m.state.heap[place.address].value = ListV(changed)
+    else:
+        raise m.type_error(line)
 
 
 def set_subscript(m: Machine, target: Value, index: Value, value: Value, line: int) -> None:
@@ -205,7 +268,7 @@ def set_subscript(m: Machine, target: Value, index: Value, value: Value, line: i
     stored = m.stored(value)
     cell = m.state.heap[place.address]
     if isinstance(plain, DictV):
-        cell.value = with_item(plain, m.plain(index), stored)
+        cell.value = dicts.with_item(m, plain, m.plain(index), stored, line)
         return
     number = seqs.index_term(m, m.plain(index), line)
     changed = seqs.set_item(m, plain.seq, number, stored, line)
@@ -213,4 +276,4 @@ def set_subscript(m: Machine, target: Value, index: Value, value: Value, line: i
     m.state.heap[place.address].value = ListV(changed)
 
 
-__all__ = ["method", "set_subscript", "writable"]
+__all__ = ["delete", "method", "set_subscript", "writable"]

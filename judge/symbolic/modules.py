@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import math
 import string
 import sys
@@ -17,7 +18,19 @@ from judge.symbolic import floats, seqs
 from judge.symbolic import term as T
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.numbers import as_int
-from judge.symbolic.values import FloatV, ImportedV, IntV, Unsupported, Value
+from judge.symbolic.values import (
+    DictV,
+    FloatV,
+    ImportedV,
+    IntV,
+    IterV,
+    NoneV,
+    Seq,
+    Single,
+    TupleV,
+    Unsupported,
+    Value,
+)
 
 Module = Callable[[Machine, list[Value], int], Value]
 
@@ -178,7 +191,109 @@ def _factorial(m: Machine, args: list[Value], line: int) -> Value:
     return IntV(T.num(math.factorial(known)))
 
 
+def _counter(m: Machine, args: list[Value], line: int) -> Value:
+    """``Counter(iterable)``: keys in the order of their first appearance."""
+    from judge.symbolic import dicts
+    from judge.symbolic.calls import _elements
+    from judge.symbolic.ordering import singles
+
+    if len(args) > 1:
+        raise m.type_error(line)
+    result = dicts.of_entries((), default=IntV(T.num(0)))
+    if args and isinstance(args[0], DictV):
+        raise Unsupported("Counter() of a dict", line)
+    items = singles(_elements(m, args[0], line), "Counter()", line) if args else []
+    for item in items:
+        before = as_int(dicts.get_or(m, result, item, IntV(T.num(0)), line))
+        assert before is not None
+        result = dicts.with_item(m, result, item, IntV(T.add(before, T.num(1))), line)
+    return result
+
+
+def _defaultdict(m: Machine, args: list[Value], line: int) -> Value:
+    from judge.symbolic import dicts
+
+    if len(args) != 1 or isinstance(args[0], NoneV):
+        raise Unsupported("defaultdict() with these arguments", line)
+    return dicts.of_entries((), default=args[0])
+
+
+def _reduce(m: Machine, args: list[Value], line: int) -> Value:
+    from judge.symbolic.calls import _elements
+    from judge.symbolic.closures import call_value
+    from judge.symbolic.ordering import singles
+
+    if len(args) not in (2, 3):
+        raise m.type_error(line)
+    items = singles(_elements(m, args[1], line), "reduce()", line)
+    if len(args) == 3:
+        items = [args[2], *items]
+    if not items:
+        raise m.type_error(line)
+    value = items[0]
+    for item in items[1:]:
+        value = call_value(m, args[0], [value, item], line)
+    return value
+
+
+def _prod(m: Machine, args: list[Value], line: int) -> Value:
+    from judge.symbolic.calls import _elements
+    from judge.symbolic.ordering import singles
+
+    if len(args) != 1:
+        raise m.type_error(line)
+    product = T.num(1)
+    for item in singles(_elements(m, args[0], line, any_order=True), "math.prod()", line):
+        number = as_int(m.plain(item))
+        if number is None:
+            raise Unsupported("math.prod() of anything but integers", line)
+        product = T.mul(product, number)
+    return IntV(product)
+
+
+def _combinations(kind: str) -> Module:
+    """``itertools``: combinations, permutations or product, of few elements."""
+
+    def run(m: Machine, args: list[Value], line: int) -> Value:
+        from judge.symbolic.calls import _elements
+        from judge.symbolic.ordering import singles
+
+        what = f"itertools.{kind}()"
+        pools = args if kind == "product" else args[:1]
+        columns = [singles(_elements(m, a, line), what, line) for a in pools]
+        size = T.literal(_integers(m, args[1:], line)[0]) if len(args) == 2 else None
+        if kind != "product" and (not args or len(args) > 2):
+            raise m.type_error(line)
+        if kind != "product" and len(args) == 2 and size is None:
+            raise Unsupported(f"{what} of unknown size", line)
+        if kind == "combinations" and size is None:
+            raise m.type_error(line)
+        if size is not None and size < 0:
+            m.raise_if(T.true(), "ValueError", line)
+            raise Dead
+        made = (
+            itertools.product(*columns)
+            if kind == "product"
+            else itertools.combinations(columns[0], int(size or 0))
+            if kind == "combinations"
+            else itertools.permutations(columns[0], None if size is None else int(size))
+        )
+        rows = list(itertools.islice(made, 501))
+        if len(rows) > 500:
+            raise Unsupported(f"{what} of so many elements", line)
+        return IterV(Seq(tuple(Single(TupleV(tuple(map(m.stored, r)))) for r in rows)))
+
+    return run
+
+
 _FUNCTIONS: dict[str, Module] = {
+    "collections.Counter": _counter,
+    "collections.defaultdict": _defaultdict,
+    "functools.reduce": _reduce,
+    "itertools.combinations": _combinations("combinations"),
+    "itertools.permutations": _combinations("permutations"),
+    "itertools.product": _combinations("product"),
+    "math.prod": _prod,
     "math.gcd": _gcd,
     "math.isqrt": _isqrt,
     "math.sqrt": _sqrt,

@@ -12,11 +12,18 @@ from judge.symbolic.merge import at
 from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
+    DictV,
+    DictViewV,
     Filtered,
+    FloatV,
     IntV,
+    IterV,
     ListV,
+    NoneV,
     RangeV,
     Seq,
+    SetV,
     Single,
     StrV,
     TupleV,
@@ -205,8 +212,8 @@ def substring(needle: Seq, hay: Seq) -> Term:
 
 
 def _run_at(needle: Seq, hay: Seq, start: Term) -> Term:
-    if not hay.pieces:
-        return T.false()
+    if not hay.pieces:  # only the empty string occurs in the empty string
+        return T.eq(needle.length, T.num(0))
     run = View(lambda j: at(hay, T.add(start, j)), T.num(0), needle.length)
     return equal_seq(needle, Seq((run,)))
 
@@ -234,9 +241,17 @@ def length_of(m: Machine, value: Value, line: int) -> Term:
         from judge.symbolic.compare import range_length
 
         return range_length(value)
-    seq = as_seq(value)
+    if isinstance(value, DictViewV):
+        value = m.plain(value.of)
+    if isinstance(value, DictV) and value.entries is not None:
+        return T.num(len(value.entries))
+    if isinstance(value, SetV):
+        from judge.symbolic.sets import size
+
+        return size(m, value, line)
+    seq = None if isinstance(value, IterV) else as_seq(value)
     if seq is None:
-        if isinstance(value, IntV):
+        if isinstance(value, IntV | BoolV | FloatV | NoneV | IterV):
             raise m.type_error(line)
         raise Unsupported(f"len of a {type(value).__name__.removesuffix('V').lower()}", line)
     return seq.length
@@ -280,6 +295,8 @@ def tuple_items(value: Value) -> tuple[Value, ...] | None:
     """The items, where their number is known: of a tuple, or of a literal list or string."""
     if isinstance(value, TupleV):
         return value.items
+    if isinstance(value, IterV):
+        value = ListV(value.items)
     if isinstance(value, ListV | StrV):
         length = T.literal(value.seq.length)
         if length is not None and length <= MAX_REPEAT:

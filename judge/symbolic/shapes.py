@@ -22,6 +22,7 @@ from judge.symbolic.values import (
     NoneV,
     RangeV,
     Seq,
+    SetV,
     Single,
     StrV,
     TupleV,
@@ -63,13 +64,29 @@ class DictShape:
 
 
 @dataclass(frozen=True, slots=True)
+class SetShape:
+    """A set; ``element`` is None while nothing was ever put in."""
+
+    element: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class VarTupleShape:
+    """A tuple of unknown length, as in ``tuple[int, ...]``."""
+
+    element: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class ChoiceShape:
     """One of several kinds, as in ``Optional[int]``."""
 
     options: tuple[Shape, ...]
 
 
-Shape = Union[Scalar, ListShape, TupleShape, DictShape, ChoiceShape]  # noqa: UP007
+Shape = Union[  # noqa: UP007
+    Scalar, ListShape, TupleShape, DictShape, SetShape, VarTupleShape, ChoiceShape
+]
 
 INT_SHAPE, BOOL_SHAPE, STR_SHAPE = Scalar("int"), Scalar("bool"), Scalar("str")
 FLOAT_SHAPE, NONE_SHAPE = Scalar("float"), Scalar("none")
@@ -120,6 +137,10 @@ def _generic(node: ast.Subscript) -> Shape:
         isinstance(i, ast.Constant) and i.value is Ellipsis for i in inner
     ):
         return TupleShape(tuple(shape_of_annotation(i) for i in inner))
+    if head in ("tuple", "Tuple") and len(inner) == 2:
+        return VarTupleShape(shape_of_annotation(inner[0]))
+    if head in ("set", "Set", "frozenset") and len(inner) == 1:
+        return SetShape(shape_of_annotation(inner[0]))
     if head in ("dict", "Dict") and len(inner) == 2:
         return DictShape(shape_of_annotation(inner[0]), shape_of_annotation(inner[1]))
     raise Unsupported(f"annotation {ast.unparse(node)}", node.lineno)
@@ -135,6 +156,8 @@ def join(a: Shape, b: Shape) -> Shape:
         return ListShape(join(a.element, b.element))
     if isinstance(a, DictShape) and isinstance(b, DictShape):
         return DictShape(_join_optional(a.key, b.key), _join_optional(a.value, b.value))
+    if isinstance(a, SetShape) and isinstance(b, SetShape):
+        return SetShape(_join_optional(a.element, b.element))
     if isinstance(a, TupleShape) and isinstance(b, TupleShape) and len(a.items) == len(b.items):
         return TupleShape(tuple(map(join, a.items, b.items)))
     options: list[Shape] = []
@@ -186,12 +209,16 @@ def shape_of(value: Value) -> Shape:
             shape = join(shape, shape_of(option))
         return shape
     if isinstance(value, DictV):
+        if value.default is not None:
+            raise Unsupported("a defaultdict in this place")
         return DictShape(_shape_or_none(value.key), _shape_or_none(value.value))
+    if isinstance(value, SetV):
+        return SetShape(_shape_or_none(value.element))
     raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} in this place")
 
 
 def _shape_or_none(thing: object) -> Shape | None:
-    if isinstance(thing, Scalar | ListShape | TupleShape | DictShape | ChoiceShape):
+    if isinstance(thing, Scalar | ListShape | TupleShape | DictShape | SetShape | ChoiceShape):
         return thing
     return None
 
@@ -248,7 +275,29 @@ def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
             rest = T.and_(rest, T.not_(here))
         options.append((rest, unknown(shape.options[-1], f"{name}.last", indices)))
         return Choice(tuple(options))
+    if isinstance(shape, VarTupleShape):
+        raise Unsupported("a tuple of unknown length")
+    if isinstance(shape, SetShape):
+        return _unknown_set(shape, name, indices)
     return _unknown_dict(shape, name, indices)
+
+
+def _unknown_set(shape: SetShape, name: str, indices: tuple[Term, ...]) -> Value:
+    if shape.element is None and not indices:
+        return SetV(lambda v: T.false(), Seq(), (), None)
+    if indices or shape.element != INT_SHAPE:
+        raise Unsupported("a set of anything but integers, of unknown members")
+
+    def has(member: Value) -> Term:
+        if isinstance(member, IntV):
+            return _leaf(f"{name}.has", BOOL, (member.term,))
+        if isinstance(member, BoolV):
+            return _leaf(f"{name}.has", BOOL, (T.ite(member.term, T.num(1), T.num(0)),))
+        if isinstance(member, StrV | TupleV | NoneV):
+            return T.false()
+        raise Unsupported("membership of such a value in a set of integers")
+
+    return SetV(has, None, None, INT_SHAPE)
 
 
 def _unknown_scalar(kind: str, name: str, indices: tuple[Term, ...]) -> Value:

@@ -20,7 +20,7 @@ def sorted_seq(m: Machine, seq: Seq, line: int) -> Seq:
     length = T.literal(seq.length)
     if length is not None and length <= 6:
         return _network(m, [at(seq, T.num(k)) for k in range(length)], line)
-    if m.binding:
+    if m.binding or m.under_binder:
         raise Unsupported("sorted() inside a comprehension", line)
     hole = T.bvar("probe")
     element = at(seq, hole)

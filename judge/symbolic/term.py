@@ -388,8 +388,8 @@ def _euclid(op: str, a: Term, b: Term) -> Term:
 def floordiv(a: Term, b: Term) -> Term:
     """Python's ``a // b``; ``b`` must not be zero where the value matters.
 
-    With an unknown divisor it is a function of its own that ``folds.facts`` pins down by the one
-    quotient that leaves a remainder between zero and the divisor; ``%`` is that remainder.
+    With an unknown divisor it is a function of its own (see ``quotients``), under a quantifier
+    too, so that what is said of all divisors meets what is said of one.
 
     SMT-LIB's ``div`` rounds so that the remainder is never negative, which is Python's floor only
     for a positive divisor; a negative one is turned round first.
@@ -399,9 +399,7 @@ def floordiv(a: Term, b: Term) -> Term:
         if value == 0:
             return node("div", (a, b), INT)
         return _euclid("div", a, b) if value > 0 else _euclid("div", neg(a), num(-value))
-    if not a.bound and not b.bound:
-        return app("floor.div", [a, b], INT)
-    return ite(lt(num(0), b), _euclid("div", a, b), _euclid("div", neg(a), neg(b)))
+    return app("floor.div", [a, b], INT)
 
 
 def floormod(a: Term, b: Term) -> Term:
@@ -411,9 +409,7 @@ def floormod(a: Term, b: Term) -> Term:
         if value == 0:
             return node("mod", (a, b), INT)
         return _euclid("mod", a, b) if value > 0 else neg(_euclid("mod", neg(a), num(-value)))
-    if not a.bound and not b.bound:
-        return sub(a, mul(b, app("floor.div", [a, b], INT)))
-    return ite(lt(num(0), b), _euclid("mod", a, b), neg(_euclid("mod", neg(a), neg(b))))
+    return sub(a, mul(b, app("floor.div", [a, b], INT)))
 
 
 # ---------------------------------------------------------------- truth
@@ -568,6 +564,8 @@ def rebuild(term: Term, kids: tuple[Term, ...]) -> Term:
         return _euclid(term.op, *kids)
     if term.op in ("forall", "exists"):
         return quantify(term.op, kids[:-1], kids[-1])
+    if term.op == "app" and term.args[0] == "floor.div":
+        return floordiv(*kids)
     if term.op == "app":
         return app(str(term.args[0]), kids, term.sort)
     return node(term.op, kids, term.sort)

@@ -145,6 +145,18 @@ class ListV(Value):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class IterV(Value):
+    """What a generator expression, ``map``, ``zip`` and their like make: gone through once.
+
+    It may be consumed where it is made; keeping one is refused. ``walks`` are the heap places that
+    it reads while it is gone through.
+    """
+
+    items: Seq
+    walks: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StrV(Value):
     """A string: a sequence whose elements are ``IntV`` code points."""
 
@@ -162,9 +174,10 @@ class RangeV(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DictV(Value):
-    """A dict over scalar keys: which keys are there, and what each maps to.
+    """A dict: which keys are there, and what each maps to.
 
-    Order and size are not modelled; whatever asks for them is refused.
+    Where it is known which keys are the same, ``entries`` has them in the order of insertion; else
+    it is None, and whatever asks for order or size is refused.
     """
 
     has: Callable[[Value], Term]
@@ -174,19 +187,39 @@ class DictV(Value):
     value: object
     """Shape of the values."""
     fresh: bool = False
+    entries: tuple[tuple[Value, Value], ...] | None = None
+    default: Value | None = None
+    """What makes the value of a missing key, in a ``defaultdict``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetV(Value):
-    """A set: membership of a value, and the sequence it was made of where that is known."""
+    """A set: membership of a value, and the sequence it was made of where that is known.
+
+    ``entries`` are its members, each once, in no order that means anything; None where it is not
+    known which are the same.
+    """
 
     has: Callable[[Value], Term]
     source: Seq | None = None
+    entries: tuple[Value, ...] | None = None
+    element: object = None
+    """Shape of the members."""
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictViewV(Value):
+    """``d.keys()``, ``d.values()`` or ``d.items()``: what the dict holds when it is looked at."""
+
+    of: Value
+    """The dict, or its place in the heap."""
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ref(Value):
-    """A mutable list or dict, by its place in the heap."""
+    """A mutable list, dict or set, by its place in the heap."""
 
     address: int
 

@@ -1,0 +1,248 @@
+"""Builtins that go through a sequence: ``any``, ``all``, ``sum``, ``max``, ``min``, ``sorted``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from judge.symbolic import comprehension, folds, ordering, seqs
+from judge.symbolic import term as T
+from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.merge import merge
+from judge.symbolic.numbers import as_int
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    BoolV,
+    IntV,
+    ListV,
+    NoneV,
+    Piece,
+    Seq,
+    Single,
+    StrV,
+    Unsupported,
+    Value,
+)
+
+
+def evaluate(m: Machine, node: ast.expr) -> Value:
+    """See ``expr.evaluate``."""
+    from judge.symbolic.expr import evaluate as run
+
+    return run(m, node)
+
+
+def truth(m: Machine, value: Value) -> Term:
+    """See ``expr.truth``."""
+    from judge.symbolic.expr import truth as run
+
+    return run(m, value)
+
+
+def _generator(node: ast.Call) -> ast.GeneratorExp | ast.ListComp | None:
+    if len(node.args) >= 1 and isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
+        return node.args[0]
+    return None
+
+
+def any_all(kind: str) -> Callable[[Machine, ast.Call], Value]:
+    """``any`` or ``all``."""
+
+    def run(m: Machine, node: ast.Call) -> Value:
+        if len(node.args) != 1 or node.keywords:
+            raise m.type_error(node.lineno)
+        made = node.args[0]
+        if isinstance(made, ast.GeneratorExp):
+            from judge.symbolic.expr import condition
+
+            return BoolV(
+                comprehension.fold(m, made.generators, lambda: condition(m, made.elt), kind)
+            )
+        source, seq = comprehension.iterate(m, evaluate(m, made), node.lineno, any_order=True)
+        return BoolV(_over(m, seq, source, kind))
+
+    return run
+
+
+def _over(m: Machine, seq: Seq, source: Value, kind: str) -> Term:
+    from judge.symbolic.compare import exists
+
+    parts = []
+    for piece in seq.pieces:
+
+        def test(v: Value) -> Term:
+            held = truth(m, seqs.element(source, v))
+            return held if kind == "any" else T.not_(held)
+
+        parts.append(test(piece.value) if isinstance(piece, Single) else exists(piece, test))
+    found = T.or_(*parts)
+    return found if kind == "any" else T.not_(found)
+
+
+def total(m: Machine, node: ast.Call) -> Value:
+    """``sum`` of integers, or of lists onto a list."""
+    line = node.lineno
+    if node.keywords or not 1 <= len(node.args) <= 2:
+        raise Unsupported("sum() with these arguments", line)
+    made = _generator(node)
+
+    def number(value: Value) -> Term:
+        term = as_int(m.plain(value))
+        if term is None:
+            raise Unsupported("a sum of anything but integers", line)
+        return term
+
+    if made is not None:
+        elt = made.elt
+        result = comprehension.fold(m, made.generators, lambda: number(evaluate(m, elt)), "sum")
+    else:
+        if len(node.args) == 2 and not isinstance(
+            start := m.plain(evaluate(m, node.args[1])), IntV
+        ):
+            return _concatenated(m, node, start, line)
+        _, seq = comprehension.iterate(m, evaluate(m, node.args[0]), line, any_order=True)
+        result = folds.sum_of(seq, number)
+    if len(node.args) == 2:
+        result = T.add(result, number(evaluate(m, node.args[1])))
+    return IntV(result)
+
+
+def _concatenated(m: Machine, node: ast.Call, start: Value, line: int) -> Value:
+    """``sum(lists, [])``."""
+    from judge.symbolic.expr import operate
+
+    _, seq = comprehension.iterate(m, evaluate(m, node.args[0]), line)
+    for value in ordering.singles(seq, "sum() of such values", line):
+        start = operate(m, ast.Add(), start, value, line)
+    return start
+
+
+def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
+    """``max`` or ``min``."""
+
+    def run(m: Machine, node: ast.Call) -> Value:
+        line = node.lineno
+        keywords = {k.arg: k.value for k in node.keywords}
+        if set(keywords) - {"default", "key"}:
+            raise m.type_error(line)
+        values = [evaluate(m, a) for a in starred(m, node.args, line)]
+        key = _key(m, keywords.get("key"))
+        default = keywords.get("default")
+        if not values:
+            raise m.type_error(line)
+        if len(values) == 1:
+            source, seq = comprehension.iterate(m, values[0], line, any_order=key is None)
+            if default is not None and T.is_true(T.eq(seq.length, T.num(0))):
+                return evaluate(m, default)
+            if isinstance(source, StrV) or key is not None:
+                seq = Seq(tuple(_char(source, p) for p in seq.pieces))
+                parts = ordering.singles(seq, f"{kind}() with a key or of a string", line)
+                return ordering.extreme_by(m, kind, parts, key, line)
+            other = None if default is None else evaluate(m, default)
+            return _extreme_of(m, kind, seq, other, line)
+        if key is not None:
+            return ordering.extreme_by(m, kind, [m.plain(v) for v in values], key, line)
+        return _pick(m, kind, values, line)
+
+    return run
+
+
+def starred(m: Machine, nodes: list[ast.expr], line: int) -> list[ast.expr]:
+    """The arguments, of which none may be starred."""
+    if any(isinstance(a, ast.Starred) for a in nodes):
+        raise Unsupported("a starred argument", line)
+    return nodes
+
+
+def _char(source: Value, piece: Piece) -> Piece:
+    if isinstance(source, StrV) and isinstance(piece, Single):
+        return Single(seqs.char(piece.value))
+    return piece
+
+
+def _key(m: Machine, node: ast.expr | None) -> Value | None:
+    """The value of ``key=``; a lambda is called at once, so what it closes over cannot change."""
+    if node is None:
+        return None
+    if isinstance(node, ast.Lambda):
+        from judge.symbolic.closures import make
+
+        return make(m, node, immediate=True)
+    value = m.plain(evaluate(m, node))
+    return None if isinstance(value, NoneV) else value
+
+
+def sort(m: Machine, node: ast.Call) -> Value:
+    """``sorted``."""
+    if len(node.args) != 1:
+        raise m.type_error(node.lineno)
+    return ListV(sort_by(m, evaluate(m, node.args[0]), node.keywords, node.lineno), fresh=True)
+
+
+def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) -> Seq:
+    """The sorted elements, by the keywords of ``sorted`` and ``sort``."""
+    named = {k.arg: k.value for k in keywords}
+    if set(named) - {"key", "reverse"}:
+        raise m.type_error(line)
+    key = _key(m, named.get("key"))
+    reverse = False
+    if "reverse" in named:
+        test = truth(m, evaluate(m, named["reverse"]))
+        reverse = m.sure(test, "an unknown reverse=", line)
+    source, seq = comprehension.iterate(m, value, line, any_order=key is None)
+    seq = Seq(tuple(_char(source, p) for p in seq.pieces))
+    parts = [p.value for p in seq.pieces if isinstance(p, Single)]
+    if len(parts) == len(seq.pieces) and (m.forks is not None or _plain_order(parts, key)):
+        values = ordering.ordered(m, parts, key, reverse, line)
+        return Seq(ordering.as_pieces([m.stored(v) for v in values]))
+    if key is not None or isinstance(source, StrV):
+        raise Unsupported("sorting by a key, or a string, of unknown length", line)
+    from judge.symbolic.sorting import sorted_seq
+
+    done = sorted_seq(m, seq, line)
+    return seqs.reverse(done) if reverse else done
+
+
+def _plain_order(parts: list[Value], key: Value | None) -> bool:
+    """Whether the elements are other than unknown integers, which ``sorting`` knows better."""
+    return key is not None or not all(
+        isinstance(v, IntV) and T.literal(v.term) is None for v in parts
+    )
+
+
+def _extreme_of(m: Machine, kind: str, seq: Seq, default: Value | None, line: int) -> Value:
+    if all(isinstance(p, Single) for p in seq.pieces) and seq.pieces:
+        return _pick(m, kind, [p.value for p in seq.pieces if isinstance(p, Single)], line)
+    booleans = False
+
+    def number(value: Value) -> Term:
+        nonlocal booleans
+        booleans = booleans or isinstance(value, BoolV)
+        term = as_int(value)
+        if term is None:
+            raise Unsupported(f"{kind}() of anything but integers", line)
+        return term
+
+    empty, best = folds.extreme(seq, kind, number)
+    empty = seqs.decide(m, empty)
+    result: Value = BoolV(T.eq(best, T.num(1))) if booleans else IntV(best)
+    if default is not None:
+        return merge(empty, m.plain(default), result)
+    m.raise_if(empty, "ValueError", line)
+    if T.is_true(empty):
+        raise Dead
+    return result
+
+
+def _pick(m: Machine, kind: str, values: list[Value], line: int) -> Value:
+    """The first largest (or smallest) of some values, as Python picks it."""
+    import ast as syntax
+
+    from judge.symbolic.expr import compare
+
+    best = m.plain(values[0])
+    op = syntax.Gt() if kind == "max" else syntax.Lt()
+    for value in values[1:]:
+        other = m.plain(value)
+        best = merge(compare(m, op, other, best, line), other, best)
+    return best

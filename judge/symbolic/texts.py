@@ -1,0 +1,559 @@
+"""Methods of strings.
+
+On literals CPython's own method is asked. Character classes are formulas over any string. The rest
+needs to know where things are: it works where that is literal, and in runs of paths, where each
+question is decided. What it is not: case mapping beyond ASCII; a run of paths leaves such strings
+out, and says so in its bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from judge.symbolic import characters, seqs
+from judge.symbolic import term as T
+from judge.symbolic.compare import exists
+from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.merge import at
+from judge.symbolic.numbers import as_int
+from judge.symbolic.term import Term
+from judge.symbolic.values import (
+    BoolV,
+    IntV,
+    ListV,
+    NoneV,
+    Seq,
+    Single,
+    StrV,
+    TupleV,
+    Unsupported,
+    Value,
+    View,
+)
+
+MAX_LITERAL = 2_000
+ASCII_ONLY = "letters are ASCII where their case is changed"
+DIGITS = 4
+"""How many digits a number may have where a run of paths writes it out."""
+
+_PURE = {
+    "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "index",
+    "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
+    "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower",
+    "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust",
+    "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase",
+    "title", "upper", "zfill",
+}  # fmt: skip
+
+
+def text_method(m: Machine, name: str, value: StrV, args: list[Value], line: int) -> Value:
+    """``value.name(*args)``."""
+    if name not in _PURE:
+        raise Unsupported(f"str.{name}()", line)
+    known = _literal_call(m, name, value, args, line)
+    if known is not None:
+        return known
+    run = _METHODS.get(name)
+    if run is None:
+        raise Unsupported(f"str.{name}() of an unknown string", line)
+    return run(m, value, args, line)
+
+
+# ---------------------------------------------------------------- literals
+
+
+def plain_of(value: Value) -> object:
+    """The plain value of a literal; raises ``LookupError`` for others."""
+    if isinstance(value, StrV):
+        word = seqs.literal_text(value)
+        if word is not None and len(word) <= MAX_LITERAL:
+            return word
+    elif isinstance(value, IntV | BoolV):
+        number = T.literal(value.term)
+        if number is not None and abs(number) <= MAX_LITERAL:
+            return number
+    elif isinstance(value, NoneV):
+        return None
+    elif isinstance(value, TupleV):
+        return tuple(map(plain_of, value.items))
+    elif isinstance(value, ListV) and all(isinstance(p, Single) for p in value.seq.pieces):
+        return [plain_of(p.value) for p in value.seq.pieces if isinstance(p, Single)]
+    raise LookupError
+
+
+def from_plain(thing: object) -> Value:
+    """A literal as a value."""
+    if isinstance(thing, bool):
+        return BoolV(T.boolean(thing))
+    if isinstance(thing, int):
+        return IntV(T.num(thing))
+    if isinstance(thing, str):
+        return seqs.text(thing)
+    if isinstance(thing, tuple):
+        return TupleV(tuple(map(from_plain, thing)))
+    assert isinstance(thing, list)
+    return ListV(Seq(tuple(Single(from_plain(v)) for v in thing)), fresh=True)
+
+
+def _literal_call(m: Machine, name: str, value: StrV, args: list[Value], line: int) -> Value | None:
+    try:
+        word = plain_of(value)
+        given = [plain_of(m.plain(a)) for a in args]
+    except LookupError:
+        return None
+    assert isinstance(word, str)
+    if sum(len(a) for a in given if isinstance(a, str | list)) + len(word) > MAX_LITERAL:
+        return None
+    try:
+        return from_plain(getattr(word, name)(*given))
+    except (TypeError, ValueError) as raised:
+        m.raise_if(T.true(), type(raised).__name__, line)
+        raise Dead from None
+
+
+# ---------------------------------------------------------------- classes
+
+
+def _any_char(value: StrV, test: Callable[[Term], Term]) -> Term:
+    parts = []
+    for piece in value.seq.pieces:
+        if isinstance(piece, View):
+            parts.append(exists(piece, lambda v: test(_code(v))))
+        else:
+            parts.append(test(_code(piece.value)))
+    return T.or_(*parts)
+
+
+def _code(value: Value) -> Term:
+    assert isinstance(value, IntV)
+    return value.term
+
+
+def _all_of(name: str) -> Method:
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        _no_arguments(m, args, line)
+        some = T.lt(T.num(0), value.seq.length)
+        return BoolV(
+            T.and_(some, T.not_(_any_char(value, lambda c: T.not_(characters.belongs(name, c)))))
+        )
+
+    return run
+
+
+def _is_ascii(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    _no_arguments(m, args, line)
+    return BoolV(T.not_(_any_char(value, lambda c: T.lt(T.num(127), c))))
+
+
+def _of_case(wanted: str, other: str) -> Method:
+    """Some character of that case, and none of the other or in title case."""
+
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        _no_arguments(m, args, line)
+        some = _any_char(value, lambda c: characters.belongs(wanted, c))
+        wrong = _any_char(
+            value, lambda c: T.or_(characters.belongs(other, c), characters.titled(c))
+        )
+        return BoolV(T.and_(some, T.not_(wrong)))
+
+    return run
+
+
+def _no_arguments(m: Machine, args: list[Value], line: int) -> None:
+    if args:
+        raise m.type_error(line)
+
+
+# ---------------------------------------------------------------- places
+
+
+def codes_of(m: Machine, value: StrV, what: str, line: int) -> list[Term]:
+    """The code points one by one; refuses ``what`` where the length is unknown."""
+    from judge.symbolic.forks import concrete
+
+    seq = concrete(m, value.seq, line)
+    if not all(isinstance(p, Single) for p in seq.pieces):
+        raise Unsupported(f"{what} of a string of unknown length", line)
+    return [_code(p.value) for p in seq.pieces if isinstance(p, Single)]
+
+
+def from_codes(codes: list[Term]) -> StrV:
+    """A string of code points."""
+    return StrV(Seq(tuple(Single(IntV(c)) for c in codes)))
+
+
+def _text_argument(m: Machine, value: Value, line: int) -> StrV:
+    plain = m.plain(value)
+    if not isinstance(plain, StrV):
+        raise m.type_error(line)
+    return plain
+
+
+def _strip(left: bool, right: bool) -> Method:
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        what = "str.strip()"
+        codes = codes_of(m, value, what, line)
+        given = m.plain(args[0]) if args else NoneV()
+        drop = None if isinstance(given, NoneV) else codes_of(
+            m, _text_argument(m, given, line), what, line
+        )  # fmt: skip
+        if len(args) > 1:
+            raise m.type_error(line)
+
+        def goes(code: Term) -> bool:
+            test = (
+                characters.belongs("space", code)
+                if drop is None
+                else T.or_(*(T.eq(code, d) for d in drop))
+            )
+            return m.sure(test, f"{what} of unknown characters", line)
+
+        while left and codes and goes(codes[0]):
+            codes = codes[1:]
+        while right and codes and goes(codes[-1]):
+            codes = codes[:-1]
+        return from_codes(codes)
+
+    return run
+
+
+def _matches(m: Machine, codes: list[Term], start: int, part: list[Term], line: int) -> bool:
+    if start + len(part) > len(codes):
+        return False
+    alike = T.and_(*(T.eq(a, b) for a, b in zip(codes[start:], part, strict=False)))
+    return m.sure(alike, "a search in an unknown string", line)
+
+
+def _cut_at(
+    m: Machine, codes: list[Term], part: list[Term], times: int, line: int
+) -> list[list[Term]]:
+    """The text between the occurrences of ``part``, from the left, at most ``times`` of them."""
+    pieces: list[list[Term]] = [[]]
+    place = 0
+    while place < len(codes):
+        if times != len(pieces) - 1 and _matches(m, codes, place, part, line):
+            pieces.append([])
+            place += len(part)
+        else:
+            pieces[-1].append(codes[place])
+            place += 1
+    return pieces
+
+
+def _split(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    codes = codes_of(m, value, "str.split()", line)
+    if len(args) > 2:
+        raise m.type_error(line)
+    times = _times(m, args[1], line) if len(args) == 2 else -1
+    given = m.plain(args[0]) if args else NoneV()
+    if isinstance(given, NoneV):
+        words = _words(m, codes, times, line)
+    else:
+        part = codes_of(m, _text_argument(m, given, line), "str.split()", line)
+        if not part:
+            m.raise_if(T.true(), "ValueError", line)
+            raise Dead
+        words = _cut_at(m, codes, part, times, line)
+    return ListV(Seq(tuple(Single(from_codes(w)) for w in words)), fresh=True)
+
+
+def _times(m: Machine, value: Value, line: int) -> int:
+    number = as_int(m.plain(value))
+    known = None if number is None else T.literal(number)
+    if known is None:
+        raise Unsupported("an unknown number of replacements or splits", line)
+    return int(known)
+
+
+def _words(m: Machine, codes: list[Term], times: int, line: int) -> list[list[Term]]:
+    words: list[list[Term]] = []
+    inside = False
+    for place, code in enumerate(codes):
+        blank = m.sure(characters.belongs("space", code), "str.split() of unknown characters", line)
+        if blank:
+            inside = False
+        elif inside:
+            words[-1].append(code)
+        elif len(words) == times:
+            return [*words, codes[place:]]
+        else:
+            words.append([code])
+            inside = True
+    return words
+
+
+def _replace(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    if len(args) not in (2, 3):
+        raise m.type_error(line)
+    old, new = (_text_argument(m, a, line) for a in args[:2])
+    what = "str.replace()"
+    codes, part = codes_of(m, value, what, line), codes_of(m, old, what, line)
+    if not part:
+        raise Unsupported("str.replace() of an empty string", line)
+    times = _times(m, args[2], line) if len(args) == 3 else -1
+    pieces = _cut_at(m, codes, part, times, line)
+    put = codes_of(m, new, what, line)
+    out = pieces[0]
+    for piece in pieces[1:]:
+        out = [*out, *put, *piece]
+    return from_codes(out)
+
+
+def _find(last: bool, error: bool) -> Method:
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        if len(args) != 1:
+            raise Unsupported("a search in a part of an unknown string", line)
+        what = "a search"
+        codes = codes_of(m, value, what, line)
+        part = codes_of(m, _text_argument(m, args[0], line), what, line)
+        places = range(len(codes) - len(part) + 1)
+        for place in places[::-1] if last else places:
+            if _matches(m, codes, place, part, line):
+                return IntV(T.num(place))
+        if error:
+            m.raise_if(T.true(), "ValueError", line)
+            raise Dead
+        return IntV(T.num(-1))
+
+    return run
+
+
+def _count(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise Unsupported("str.count() in a part of an unknown string", line)
+    wanted = _text_argument(m, args[0], line)
+    if T.literal(wanted.seq.length) == 1:
+        from judge.symbolic import folds
+
+        one = _code(at(wanted.seq, T.num(0)))
+        return IntV(
+            folds.sum_of(value.seq, lambda v: T.ite(T.eq(_code(v), one), T.num(1), T.num(0)))
+        )
+    part = codes_of(m, wanted, "str.count()", line)
+    codes = codes_of(m, value, "str.count() of more than one character", line)
+    if not part:
+        return IntV(T.num(len(codes) + 1))
+    return IntV(T.num(len(_cut_at(m, codes, part, -1, line)) - 1))
+
+
+def _join(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    from judge.symbolic import ordering
+    from judge.symbolic.calls import _elements
+
+    if len(args) != 1:
+        raise m.type_error(line)
+    out = Seq()
+    parts = ordering.singles(_elements(m, args[0], line), "str.join()", line)
+    for place, part in enumerate(parts):
+        word = m.each(part, lambda v: v, line)
+        if not isinstance(word, StrV):
+            raise m.type_error(line)
+        out = seqs.concat(out, seqs.concat(value.seq, word.seq) if place else word.seq)
+    return StrV(out)
+
+
+def _affix(end: bool) -> Method:
+    test = seqs.ends_with if end else seqs.starts_with
+
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        if len(args) != 1:
+            raise Unsupported("startswith() or endswith() of a part", line)
+        part = m.plain(args[0])
+        options = part.items if isinstance(part, TupleV) else (part,)
+        wanted = [_text_argument(m, o, line) for o in options]
+        return BoolV(T.or_(*(test(value.seq, w.seq) for w in wanted)))
+
+    return run
+
+
+def _without_affix(end: bool) -> Method:
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        if len(args) != 1:
+            raise m.type_error(line)
+        codes = codes_of(m, value, "removing a prefix or suffix", line)
+        part = codes_of(m, _text_argument(m, args[0], line), "removing a prefix or suffix", line)
+        start = len(codes) - len(part) if end else 0
+        if not part or start < 0 or not _matches(m, codes, start, part, line):
+            return from_codes(codes)
+        return from_codes(codes[:start] if end else codes[len(part) :])
+
+    return run
+
+
+def _partition(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+    if len(args) != 1:
+        raise m.type_error(line)
+    codes = codes_of(m, value, "str.partition()", line)
+    part = codes_of(m, _text_argument(m, args[0], line), "str.partition()", line)
+    if not part:
+        m.raise_if(T.true(), "ValueError", line)
+        raise Dead
+    for place in range(len(codes) - len(part) + 1):
+        if _matches(m, codes, place, part, line):
+            rest = codes[place + len(part) :]
+            return TupleV((from_codes(codes[:place]), from_codes(part), from_codes(rest)))
+    return TupleV((from_codes(codes), seqs.text(""), seqs.text("")))
+
+
+# ---------------------------------------------------------------- case
+
+
+def _ascii_codes(m: Machine, value: StrV, line: int) -> list[Term]:
+    codes = codes_of(m, value, "changing the case", line)
+    for code in codes:
+        if not m.sure(T.le(code, T.num(127)), "changing the case of unknown letters", line):
+            m.limits.add(ASCII_ONLY)
+            m.cut(line)
+            raise Dead
+    return codes
+
+
+def _case(change: Callable[[list[Term]], list[Term]]) -> Method:
+    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
+        _no_arguments(m, args, line)
+        return from_codes(change(_ascii_codes(m, value, line)))
+
+    return run
+
+
+def _swapped(codes: list[Term]) -> list[Term]:
+    return [T.ite(characters.within(c, 65, 90), characters.lowered(c), characters.raised(c))
+            for c in codes]  # fmt: skip
+
+
+def _title(codes: list[Term]) -> list[Term]:
+    out = []
+    inside = T.false()
+    for code in codes:
+        out.append(T.ite(inside, characters.lowered(code), characters.raised(code)))
+        inside = T.or_(characters.within(code, 65, 90), characters.within(code, 97, 122))
+    return out
+
+
+def _padded(m: Machine, value: StrV, args: list[Value], line: int, right: bool) -> Value:
+    codes = codes_of(m, value, "padding", line)
+    width = _times(m, args[0], line)
+    fill = _text_argument(m, args[1], line) if len(args) == 2 else seqs.text(" ")
+    if len(args) > 2 or T.literal(fill.seq.length) != 1:
+        raise m.type_error(line)
+    if width > MAX_LITERAL:
+        raise Unsupported("padding to such a width", line)
+    more = [_code(at(fill.seq, T.num(0)))] * max(0, width - len(codes))
+    return from_codes(more + codes if right else codes + more)
+
+
+Method = Callable[[Machine, StrV, list[Value], int], Value]
+_METHODS: dict[str, Method] = {
+    "capitalize": _case(
+        lambda cs: [
+            characters.raised(c) if n == 0 else characters.lowered(c) for n, c in enumerate(cs)
+        ]
+    ),
+    "count": _count,
+    "endswith": _affix(True),
+    "find": _find(False, False),
+    "index": _find(False, True),
+    "isalnum": _all_of("alnum"),
+    "isalpha": _all_of("alpha"),
+    "isascii": _is_ascii,
+    "isdecimal": _all_of("decimal"),
+    "isdigit": _all_of("digit"),
+    "islower": _of_case("lower", "upper"),
+    "isnumeric": _all_of("numeric"),
+    "isspace": _all_of("space"),
+    "isupper": _of_case("upper", "lower"),
+    "join": _join,
+    "ljust": lambda m, v, a, n: _padded(m, v, a, n, False),
+    "lower": _case(lambda cs: [characters.lowered(c) for c in cs]),
+    "lstrip": _strip(True, False),
+    "partition": _partition,
+    "removeprefix": _without_affix(False),
+    "removesuffix": _without_affix(True),
+    "replace": _replace,
+    "rfind": _find(True, False),
+    "rindex": _find(True, True),
+    "rjust": lambda m, v, a, n: _padded(m, v, a, n, True),
+    "rstrip": _strip(False, True),
+    "split": _split,
+    "startswith": _affix(False),
+    "strip": _strip(True, True),
+    "swapcase": _case(_swapped),
+    "title": _case(_title),
+    "upper": _case(lambda cs: [characters.raised(c) for c in cs]),
+}
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def digits_of(m: Machine, number: Term, line: int) -> StrV:
+    """``str`` of an integer; a run of paths leaves out numbers of more digits than the bound."""
+    known = T.literal(number)
+    if known is not None:
+        if abs(known) >= 10**4000:
+            raise Unsupported("the text of so large a number", line)
+        return seqs.text(str(known))
+    negative = m.sure(T.lt(number, T.num(0)), "the decimal text of an unknown integer", line)
+    size = T.neg(number) if negative else number
+    for count in range(1, DIGITS + 1):
+        if m.sure(T.lt(size, T.num(10**count)), "the decimal text of an unknown integer", line):
+            codes = [
+                T.add(
+                    T.num(48),
+                    T.floormod(T.floordiv(size, T.num(10**place)), T.num(10)),
+                )
+                for place in range(count - 1, -1, -1)
+            ]
+            return from_codes([T.num(45), *codes] if negative else codes)
+    m.limits.add(f"integers have at most {DIGITS} digits where they are written out")
+    m.cut(line)
+    raise Dead
+
+
+def _blank_of_number(code: Term) -> Term:
+    """What ``int`` skips: not quite what ``isspace`` says (U+001C to U+001F are not skipped)."""
+    beyond = T.and_(T.lt(T.num(127), code), characters.belongs("space", code))
+    return T.or_(characters.within(code, 9, 13), T.eq(code, T.num(32)), beyond)
+
+
+def number_of(m: Machine, value: StrV, line: int) -> Value:
+    """``int(text)``: blanks around, a sign, decimal digits with single underscores between."""
+    word = seqs.literal_text(value)
+    if word is not None:
+        try:
+            return IntV(T.num(int(word)))
+        except ValueError:
+            m.raise_if(T.true(), "ValueError", line)
+            raise Dead from None
+    codes = codes_of(m, value, "int()", line)
+    what = "int() of an unknown string"
+    while codes and m.sure(_blank_of_number(codes[0]), what, line):
+        codes = codes[1:]
+    while codes and m.sure(_blank_of_number(codes[-1]), what, line):
+        codes = codes[:-1]
+    sign = 1
+    if codes and m.sure(T.eq(codes[0], T.num(45)), what, line):
+        sign, codes = -1, codes[1:]
+    elif codes and m.sure(T.eq(codes[0], T.num(43)), what, line):
+        codes = codes[1:]
+    total, after_digit = T.num(0), False
+    for place, code in enumerate(codes):
+        if m.sure(characters.within(code, 48, 57), what, line):
+            total = T.add(T.mul(T.num(10), total), T.sub(code, T.num(48)))
+            after_digit = True
+        elif after_digit and place + 1 < len(codes) and m.sure(T.eq(code, T.num(95)), what, line):
+            after_digit = False
+        else:
+            if m.sure(T.lt(T.num(127), code), what, line):
+                m.limits.add("digits are ASCII where a text is read as a number")
+                m.cut(line)
+                raise Dead
+            after_digit = False
+            break
+    if not after_digit:
+        m.raise_if(T.true(), "ValueError", line)
+        raise Dead
+    return IntV(total if sign > 0 else T.neg(total))
+
+
+__all__ = ["codes_of", "digits_of", "from_codes", "number_of", "text_method"]

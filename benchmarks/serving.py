@@ -52,7 +52,7 @@ def process(command: list[str], url: str, env: dict[str, str] | None = None) -> 
             deadline = time.monotonic() + 180
             while True:
                 with contextlib.suppress(httpx.HTTPError):
-                    if httpx.get(f"{url}/v1/models", timeout=5).status_code < 500:
+                    if httpx.get(f"{url}/health", timeout=5).status_code == 200:
                         break
                 if server.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
@@ -81,7 +81,10 @@ def transformers_serve() -> Iterator[tuple[str, str]]:
     port = free_port()
     program = str(Path(sys.executable).with_name("transformers"))
     command = [program, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    with process(command, f"http://127.0.0.1:{port}") as url:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        process(command, f"http://127.0.0.1:{port}", {"HF_HUB_CACHE": cache}) as url,
+    ):
         yield url, str(MODEL)
 
 
@@ -180,7 +183,8 @@ def engine_alone(streams: int, requests: int, tokens: int) -> str:
         for _ in range(requests):
             over.acquire()
         spent = time.monotonic() - began
-    return f"{streams:3} at once  {pieces[0] / spent:8.0f} pieces/s   {requests / spent:6.1f} answers/s"
+    rate = pieces[0] / spent
+    return f"{streams:3} at once  {rate:8.0f} pieces/s   {requests / spent:6.1f} answers/s"
 
 
 def main() -> None:

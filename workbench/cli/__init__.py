@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "key": "Make, list, export, trust and revoke signing keys.",
     "ui": "Open the dashboard.",
     "serve": "Serve the student to OpenAI, Anthropic and Ollama clients.",
+    "feedback": "Make tasks of what was asked in production, and watch it for drift.",
     "receipt": "Check a served answer's receipt, offline.",
 }
 

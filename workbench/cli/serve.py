@@ -57,6 +57,12 @@ def command(
     key: Annotated[
         str | None, typer.Option(help="Sign receipts with this key (see workbench key).")
     ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Keep questions without personal data, to make tasks of them (consent!)."
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Load, say one word, print the health, and end.")
     ] = False,
@@ -75,7 +81,7 @@ def command(
     _free(host, port)
     app = build(
         name=name, base=base, adapter=adapter, also=tuple(also or ()), batch=batch, queue=queue,
-        timeout=timeout, fallback=_names(fallback), key=key, token=token,
+        timeout=timeout, fallback=_names(fallback), key=key, token=token, keep=keep,
     )  # fmt: skip
     if check:
         note("The student is loaded and answers.")
@@ -102,6 +108,7 @@ def build(
     fallback: tuple[str, ...],
     key: str | None,
     token: str | None,
+    keep: bool,
 ) -> FastAPI:
     """Load the models and return the application."""
     try:
@@ -109,6 +116,7 @@ def build(
         from workbench.server.gate import Guard
     except ModuleNotFoundError as error:
         raise MissingPartError.extra("The server", "serve") from error
+    from workbench.server.feedback import Keeper
     from workbench.server.fleet import Fleet
     from workbench.server.library import Library
     from workbench.server.metrics import Metrics
@@ -129,7 +137,7 @@ def build(
         metrics.version(spec.name, version.number)
         with_ = "no adapter" if version.adapter_digest is None else version.adapter_digest[:12]
         note(f"Loaded {spec.name}: {Path(spec.base).name} with {with_} on {version.device}")
-    service = Service(fleet, metrics, timeout=timeout)
+    service = Service(fleet, metrics, timeout=timeout, keeper=Keeper(store) if keep else None)
     _check_teachers(fallback, settings)
     verifier = Verifier(service, settings, store, fallback, signing)
     return create_app(service, verifier, library=None if by_path else library, guard=Guard(token))

@@ -50,6 +50,11 @@ class Version:
     loaded: float = field(default_factory=time.time)
 
     @property
+    def digest(self) -> str:
+        """What tells this version's answers from another's: the adapter's digest, or the base's."""
+        return self.adapter_digest or self.base_digest
+
+    @property
     def facts(self) -> dict[str, object]:
         """What ``/health`` and a receipt say of it."""
         return {

@@ -146,7 +146,8 @@ def openai_router(service: Service, verifier: Verifier) -> APIRouter:
         body.check()
         conversation = tuple(message.flat() for message in body.messages)
         most = body.max_completion_tokens or body.max_tokens
-        wanted = Wanted(conversation, body.ask(most), body.model, "openai")
+        agreed = (body.model_extra or {}).get("store") is not False
+        wanted = Wanted(conversation, body.ask(most), body.model, "openai", agreed)
         beside: dict[str, Any] = {}
         if body.examples:
             wanted, cited = await asyncio.to_thread(verifier.with_examples, wanted, body.examples)

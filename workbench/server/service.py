@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from workbench.errors import InputError
+from workbench.server.feedback import Keeper, Seen
 from workbench.server.fleet import Fleet, Served
 from workbench.server.metrics import Metrics
 
@@ -48,6 +49,15 @@ class Wanted:
     ask: Ask
     model: str | None = None
     api: str = "native"
+    keep: bool = True
+    """Whether the client agrees to the question being kept, where the server keeps any."""
+
+    @property
+    def question(self) -> str | None:
+        """The last thing that a person asked; None for a text that is continued."""
+        if isinstance(self.prompt, str):
+            return None
+        return next((text for role, text in reversed(self.prompt) if role == "user"), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,12 @@ class Done:
 class Service:
     """A fleet with limits and figures."""
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, *, timeout: float = 300.0) -> None:
+    def __init__(
+        self, fleet: Fleet, metrics: Metrics, *, timeout: float = 300.0,
+        keeper: Keeper | None = None,
+    ) -> None:  # fmt: skip
         self.fleet = fleet
+        self.keeper = keeper
         self.metrics = metrics
         self.timeout = timeout
         self.started = time.time()
@@ -87,7 +101,7 @@ class Service:
             loop.call_soon_threadsafe(heard.put_nowait, piece)
 
         ticket = await asyncio.to_thread(where.submit, wanted.prompt, wanted.ask, listen)
-        finished = False
+        finished, characters = False, 0
         try:
             async with asyncio.timeout(self.timeout):
                 while not finished:
@@ -99,7 +113,9 @@ class Service:
                         raise FailedError(piece.problem or "the model failed")
                     if piece.finish == "cancelled":
                         raise FailedError("the request was cancelled while the server went down")
+                    characters += len(piece.text)
                     yield piece
+            await self._keep(wanted, where, piece, characters)
         except TimeoutError:
             raise LateError(
                 f"The answer was not complete within {self.timeout:g} seconds.",
@@ -109,6 +125,14 @@ class Service:
             if not finished:
                 ticket.cancel()
                 self.metrics.dropped(where.version.spec.name, wanted.api)
+
+    async def _keep(self, wanted: Wanted, where: Served, last: Piece, characters: int) -> None:
+        question = wanted.question
+        if self.keeper is None or not wanted.keep or question is None:
+            return
+        name = where.version.spec.name
+        seen = Seen(name, where.version.digest, question, last.finish or "stop", characters, name)
+        await asyncio.to_thread(self.keeper.keep, seen)
 
     async def whole(self, wanted: Wanted, served: Served | None = None) -> Done:
         """Return one whole answer."""

@@ -18,6 +18,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
+from workbench.server.feedback import Seen
+from workbench.server.fleet import Served
 from workbench.server.problems import RequestProblem
 from workbench.server.service import Done, Service, Wanted
 from workbench.settings import Settings
@@ -146,11 +148,12 @@ class Verifier:
             chosen = Attempt(name, done, None)
         else:
             await self._contract_holds_up(task)
-            attempts = await self._attempts(wanted, demand, task, name)
+            attempts = await self._attempts(replace(wanted, keep=False), demand, task, name)
             chosen = max(attempts, key=lambda one: one.rank)
             record = self._record(chosen, attempts, served.version.facts)
             self.service.metrics.judged(chosen.verdict, "student" if chosen.source == name else
                                         "teacher")  # fmt: skip
+            await self._keep(wanted, served, task, chosen)
         if demand.receipt:
             assert self.key is not None
             record["receipt"] = _receipt(wanted, task, chosen, record, self.key)
@@ -181,6 +184,17 @@ class Verifier:
             index = Retriever.of(store, self.embed)
             self._index = (time.monotonic(), index)
         return index
+
+    async def _keep(self, wanted: Wanted, served: Served, task: Task, chosen: Attempt) -> None:
+        keeper, question = self.service.keeper, wanted.question
+        if keeper is None or not wanted.keep or question is None:
+            return
+        version = served.version
+        seen = Seen(
+            version.spec.name, version.digest, question, chosen.done.finish,
+            len(chosen.done.text), chosen.source, task, chosen.verdict,
+        )  # fmt: skip
+        await asyncio.to_thread(keeper.keep, seen)
 
     async def _contract_holds_up(self, task: Task) -> None:
         """Refuse a contract that cannot be used before any answer is paid for."""

@@ -19,7 +19,7 @@ from workbench.store.tables import AlertRow, AnswerRow, now
 from workbench.store.views import asking
 from workbench.store.views.leaderboard import wilson
 
-__all__ = ["check_fallback", "check_quality", "dismiss"]
+__all__ = ["check_fallback", "check_quality", "dismiss", "settle"]
 
 _FEW = 10
 """Fewer than this raise nothing: one answer of one is not a rate."""
@@ -36,7 +36,7 @@ def check_fallback(store: Store, settings: Settings, policy: str) -> str | None:
         f"{moved} of the last {total} questions were passed on under the policy {policy!r} "
         f"({share:.0%}); the objective is at most {most:.0%}"
     )
-    return _settle(
+    return settle(
         store,
         "fallback-rate",
         policy,
@@ -73,7 +73,7 @@ def check_quality(store: Store, settings: Settings, answer_ids: Sequence[int]) -
         )
         missed = total >= _FEW and high < least
         said.append(
-            _settle(
+            settle(
                 store, "quality", source, message,
                 value=proved / total, objective=least, missed=missed,
             )
@@ -91,7 +91,7 @@ def dismiss(store: Store, alert_id: int) -> None:
         session.add(row)
 
 
-def _settle(
+def settle(
     store: Store,
     kind: str,
     subject: str,

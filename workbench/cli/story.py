@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sqlmodel import Session, col, func, select
 
+from workbench.stages.filtering import funnel_steps
 from workbench.store.canonical import parse
 from workbench.store.database import Store
 from workbench.store.tables import (
@@ -21,6 +22,7 @@ from workbench.store.tables import (
     RoundAnswerRow,
     RoundRow,
     SelectionRow,
+    SnapshotRow,
     TaskRow,
     VerdictRow,
 )
@@ -113,7 +115,17 @@ def selected(store: Store, round_id: str) -> list[str]:
         lines.append(
             f"{tasks - winners} have none: nothing was proved for them, so nothing is taught"
         )
-    return lines
+    return lines + _filtered(store, row.snapshot_id if row else None)
+
+
+def _filtered(store: Store, snapshot_id: str | None) -> list[str]:
+    with store.read() as session:
+        snapshot = session.get(SnapshotRow, snapshot_id) if snapshot_id else None
+    steps = funnel_steps(store, snapshot) if snapshot is not None else []
+    if not steps:
+        return []
+    took = ", ".join(f"{step['rule']} {step['before'] - step['after']}" for step in steps)
+    return [f"taken by filters: {took}; {steps[-1]['after']} rows are left"]
 
 
 def trained(store: Store, round_id: str) -> list[str]:

@@ -52,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "ui": "Open the dashboard.",
     "serve": "Serve the student to OpenAI, Anthropic and Ollama clients.",
     "feedback": "Make tasks of what was asked in production, and watch it for drift.",
+    "schedule": "Run commands by themselves: nightly rounds, by cron expression.",
     "receipt": "Check a served answer's receipt, offline.",
 }
 

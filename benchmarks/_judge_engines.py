@@ -13,13 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from judge.contract import Budget, Submission
+from judge.plain import to_json
 
 RESOURCES_A_SECOND = 4_000_000
 """Z3's resource units that cost about one CPU second on the machines this was written on."""
@@ -36,8 +37,15 @@ class Finding:
     wall: float
     method: str = ""
     recheck: str = ""
-    recheck_cpu: float = 0.0
     reason: str = ""
+    example: list[Any] | None = None
+    """The arguments of a counterexample, in the judge's plain encoding."""
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Finding:
+        """The finding of a record; fields of other versions are left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in record.items() if name in known})
 
     def record(self) -> dict[str, Any]:
         """The finding as a JSON object."""
@@ -54,11 +62,13 @@ def workbench(submission: Submission, seconds: float) -> dict[str, Any]:
     """The whole judge, as ``workbench judge`` runs it: search, tests, proof, re-check, replay."""
     budget = Budget(rlimit=int(seconds * RESOURCES_A_SECOND))
     judged = _bench().judge(submission, budget)
+    example = judged.counterexample
     return {
         "word": judged.verdict.word,
         "method": judged.method,
         "recheck": judged.recheck.value,
         "reason": judged.reason or "",
+        "example": None if example is None else [to_json(arg) for arg in example.args],
     }
 
 

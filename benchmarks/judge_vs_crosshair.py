@@ -55,9 +55,8 @@ class Results:
         if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
                 row = json.loads(line)
-                self.found[row["any" if keep and row["engine"] == "workbench" else "key"]] = (
-                    Finding(**row["finding"])
-                )
+                key = row["any" if keep and row["engine"] == "workbench" else "key"]
+                self.found[key] = Finding.of(row["finding"])
 
     def keys(self, engine: str, item: Item) -> tuple[str, str]:
         """The key of a finding, and the key that does not depend on the judge's version."""

@@ -1,9 +1,10 @@
 """Training speed: our LoRA round against a bare torch loop, on the same model, rows and machine.
 
 ``python benchmarks/lora_throughput.py`` trains the tiny student for a number of steps both ways and
-prints tokens per CPU second. The bare loop is what anybody would write: peft's adapter, AdamW,
-right-padded batches in the same order of lengths, the loss on completions; no callbacks, logging,
-checkpoints or manifest. The two alternate, so that a busy machine is busy for both.
+prints tokens per CPU second: of whole runs, loading, checkpoint and manifest included, and of a
+further pass, which is what a long training costs. The bare loop is what anybody would write: the
+same adapter, AdamW, right-padded batches of like lengths, the loss on completions; no callbacks,
+logging, checkpoints or manifest. The two alternate, so that a busy machine is busy for both.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def bare(rows: list[Example], base: Path, plan: TrainingPlan) -> tuple[int, floa
     from peft import get_peft_model
 
     from distill.loading import load_model, load_tokenizer
+    from distill.lora import linear_names
     from distill.tiny import encode
 
     cpu, wall = time.process_time(), time.perf_counter()
@@ -56,7 +58,8 @@ def bare(rows: list[Example], base: Path, plan: TrainingPlan) -> tuple[int, floa
         PeftLora(
             r=plan.lora.rank,
             lora_alpha=plan.lora.alpha,
-            target_modules="all-linear",
+            # What ours adapts on a model of this size.
+            target_modules=[*linear_names(model), "embed_tokens"],
             task_type="CAUSAL_LM",
         ),
     )
@@ -88,7 +91,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, default=Path("data/models/tiny"))
     parser.add_argument("--rows", type=int, default=320)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--further", type=int, default=4, help="passes more in the longer run")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -96,17 +100,31 @@ def main() -> int:
     rows = examples(given.rows)
     training = TrainConfig(epochs=given.epochs, batch=32, rate=1e-3, checkpoint=1.0, threads=1)
     plan = TrainingPlan(lora=LoraConfig(rank=32, alpha=64), training=training)
-    speeds: dict[str, list[float]] = {"ours": [], "bare": []}
+    longer = plan.model_copy(
+        update={"training": training.model_copy(update={"epochs": given.epochs + given.further})}
+    )
+    for run in (ours, bare):
+        run(rows[:32], given.base, plan)  # libraries are imported once, before the clock
+    whole: dict[str, list[float]] = {"ours": [], "bare": []}
+    further: dict[str, list[float]] = {"ours": [], "bare": []}
     for way, run in [("ours", ours), ("bare", bare)] * given.repeats:
         tokens, cpu, _ = run(rows, given.base, plan)
-        speeds[way].append(tokens / cpu)
-    ratio = median(speeds["ours"]) / median(speeds["bare"])
+        more_tokens, more_cpu, _ = run(rows, given.base, longer)
+        whole[way].append(more_tokens / more_cpu)
+        further[way].append((more_tokens - tokens) / (more_cpu - cpu))
+    ratios = {
+        name: round(median(found["ours"]) / median(found["bare"]), 3)
+        for name, found in (("whole", whole), ("further", further))
+    }
     if given.json:
-        print(json.dumps({"tokens_per_cpu_second": speeds, "ratio": round(ratio, 3)}))
+        print(json.dumps({"whole": whole, "further": further, "ratios": ratios}))
         return 0
-    for way, found in speeds.items():
-        print(f"{way:>5}: {median(found):8.0f} tokens per CPU second  {[round(s) for s in found]}")
-    print(f"ratio: {ratio:8.2f}  (1.00 would be the bare loop's speed; both include loading)")
+    for title, found in (("whole runs", whole), ("a further pass", further)):
+        for way, speeds in found.items():
+            each = [round(speed) for speed in speeds]
+            print(f"{title:>14}, {way}: {median(speeds):8.0f} tokens per CPU second  {each}")
+    print(f"ratio of whole runs {ratios['whole']:.2f}, of further passes {ratios['further']:.2f}")
+    print("(1.00 would be the bare loop's speed; the goal is 0.90)")
     return 0
 
 

@@ -2,8 +2,9 @@
 
 A whole batch goes to the judge's processes at once, sandboxed and under the settings' budget. What
 does not parse or is refuted scores 0, a proof 1, what lies between as in ``judge.score``. Where the
-judge cannot tell, or fails itself, an answer is unscored: it moves nothing. The second solver is
-not asked: a reward is no verdict, nothing of it is stored, and only winners enter datasets.
+judge cannot tell, or fails itself, an answer is unscored: it moves nothing. The second solver is not
+asked and the search is shorter: a reward is no verdict, nothing of it is stored, and what enters a
+dataset is judged in full.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgeReward"]
 
+CASES = 200
+"""Inputs that the search tries on an answer at most, while the student waits for its reward."""
+
 
 class JudgeReward:
     """Calling it scores answers; ``judged`` and ``seconds`` say what that cost so far."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._budget = replace(settings.budget(), recheck=False)
+        budget = settings.budget()
+        self._budget = replace(budget, recheck=False, cases=min(budget.cases, CASES))
         self._jobs = settings.jobs
         self._tasks: dict[str, Task] = {}
         self._known: dict[tuple[str, str], float | None] = {}

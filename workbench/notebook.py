@@ -8,19 +8,18 @@ line calls in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.errors import InputError, NotFoundError
 from workbench.jupyter import Bar, apart, aside
+from workbench.notebook_views import Readings
 from workbench.rendering import Listing
-from workbench.results import Judged, RoundView
+from workbench.results import Assessed, Judged, RoundView
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from judge.contract import Contract
     from judge.verdict import Judgement
     from workbench.settings import Settings
@@ -30,16 +29,16 @@ if TYPE_CHECKING:
     from workbench.store.views.answers import Given
     from workbench.tasks import Task
 
-__all__ = ["Judged", "RoundView", "Workbench", "open"]
+__all__ = ["Assessed", "Judged", "RoundView", "Workbench", "open"]
 
 T = TypeVar("T")
 
 
-class Workbench:
+class Workbench(Readings):
     """An open home with the loop as methods. Close it, or use it in a ``with`` block."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self.store = store
+        super().__init__(store)
         self.settings = settings
 
     def __repr__(self) -> str:
@@ -82,96 +81,40 @@ class Workbench:
         """Do as :meth:`judge` does, without holding up the event loop."""
         return await aside(self.judge, code, contract, **more)
 
-    # -- the store, read ---------------------------------------------------------------------
+    def assess(
+        self,
+        signature: str,
+        reference: str | None = None,
+        *,
+        requires: Sequence[str] = (),
+        ensures: Sequence[str] = (),
+        raises: Sequence[str] = (),
+    ) -> Assessed:
+        """Try a contract against wrong versions of a reference, before anybody answers.
 
-    def tasks(self, *, split: str = "", category: str = "", search: str = "") -> Listing:
-        """Return the first thousand tasks that fit, with their prompts."""
-        from workbench.store.views.matrix import Filter, page
+        ``signature`` is a ``def`` line. Nothing is stored.
+        """
+        return apart(_assess, self.settings, signature, reference, requires, ensures, raises)
 
-        wanted = Filter(split=split, category=category, search=search)
-        found = self._read(lambda c: page(c, wanted, size=1_000))
+    async def aassess(self, signature: str, *args: Any, **more: Any) -> Assessed:
+        """Do as :meth:`assess` does, without holding up the event loop."""
+        return await aside(self.assess, signature, *args, **more)
+
+    # -- the loop, step by step --------------------------------------------------------------
+
+    def generate(self, *, seed: int = 0, train: int = 40, held_out: int = 20) -> Listing:
+        """Draw tasks of the project's own family and keep them; the same ones for the same seed."""
+        from distill.family import generate
+        from workbench.tasks import add_tasks, from_family, off_the_other_side
+
+        drawn = from_family(generate(seed, train, held_out=held_out))
+        tasks = off_the_other_side(self.store, drawn)
+        add_tasks(self.store, tasks)
         return Listing(
             "Tasks",
             ("id", "category", "split", "prompt"),
-            ((r.task_id, r.category, r.split, r.prompt) for r in found.rows),
-            note=f"{found.total:,} fit." if found.total > len(found.rows) else "",
+            ((t.id, t.category, t.split, t.prompt) for t in tasks),
         )
-
-    def matrix(self, mode: str = "all", *, search: str = "", category: str = "") -> Listing:
-        """Return who solved what: tasks down, sources across; ``mode`` as on the dashboard."""
-        from workbench.store.views.matrix import Filter, Mode, page, sources
-
-        known = {m.value: m for m in Mode}
-        if mode not in known:
-            raise NotFoundError.among("mode", mode, known)
-        wanted = Filter(mode=known[mode], search=search, category=category)
-        names = [s.id for s in self._read(sources)]
-        found = self._read(lambda c: page(c, wanted, size=1_000))
-        return Listing(
-            "Matrix",
-            ("task", *names),
-            (
-                (r.task_id, *(r.cells[n].word if n in r.cells else None for n in names))
-                for r in found.rows
-            ),
-            words=names,
-            note=f"{found.total:,} fit." if found.total > len(found.rows) else "",
-        )
-
-    def rounds(self) -> Listing:
-        """Return every round with its paired figures, the newest first."""
-        from workbench.store.views.rounds import all_rounds
-
-        found = [self.round(r.id) for r in self._read(all_rounds)]
-        return Listing(
-            "Rounds",
-            (
-                *("round", "stage", "state", "before", "after", "low", "high", "fixed", "broken"),
-                *("p", "promoted", "certificate"),
-            ),
-            (
-                (
-                    v.id,
-                    v.round.stage,
-                    v.round.state,
-                    *(
-                        (o.before, o.after, o.low, o.high, o.fixed, o.broken, o.p)
-                        if (o := v.outcome) is not None
-                        else (None,) * 7
-                    ),
-                    v.round.promoted,
-                    v.round.certificate_id,
-                )
-                for v in found
-            ),
-        )
-
-    def round(self, name: str = "") -> RoundView:
-        """Return a round by id or number; the newest without a name."""
-        from workbench.store.views.rounds import all_rounds, find, outcome
-
-        every = self._read(all_rounds)
-        found = self._read(lambda c: find(c, name)) if name else (every[0] if every else None)
-        if found is None:
-            raise NotFoundError.among(
-                "round", name or "newest", [r.id for r in every], "Run: workbench demo"
-            )
-        return RoundView(found, self._read(lambda c: outcome(c, found.id)))
-
-    def certificates(self) -> Listing:
-        """Return every certificate and what the latest check of it said."""
-        from workbench.store.views.certificates import certificates
-
-        return Listing(
-            "Certificates",
-            ("certificate", "round", "state", "key", "path"),
-            (
-                (c.id[:16], c.round_id, c.state, c.keyid[:16], c.path)
-                for c in self._read(certificates)
-            ),
-        )
-
-    # -- the loop, step by step --------------------------------------------------------------
 
     def ask(
         self,
@@ -209,6 +152,25 @@ class Workbench:
         """Bring a round to its end: gate and certificate."""
         return self._until("certified", name, on_event)
 
+    def ablate(
+        self,
+        name: str = "",
+        arms: Sequence[str] = ("all", "tested", "proved", "proof-weighted"),
+        *,
+        on_event: Listener | None = None,
+    ) -> Listing:
+        """Train choices of a round's rows on equally many tokens and compare what came of it."""
+        self.select(name, on_event=on_event)
+        return apart(_ablate, self, self.round(name).id, list(arms), on_event or Bar())
+
+    async def aablate(self, name: str = "", *args: Any, **more: Any) -> Listing:
+        """Do as :meth:`ablate` does, without holding up the event loop."""
+        return await aside(self.ablate, name, *args, **more)
+
+    def verify(self, name: str = "", *, recheck: bool = False) -> Listing:
+        """Check a round's certificate as a stranger would, with the keys that are trusted here."""
+        return apart(_verify, self, self.round(name), recheck)
+
     async def aselect(self, name: str = "", **more: Any) -> RoundView:
         """Do as :meth:`select` does, without holding up the event loop."""
         return await aside(self.select, name, **more)
@@ -234,10 +196,6 @@ class Workbench:
         )
         return self.round(round_id)
 
-    def _read(self, view: Callable[[Connection], T]) -> T:
-        with self.store.engine.connect() as connection:
-            return view(connection)
-
 
 def open(home: str | Path | None = None) -> Workbench:
     """Open (and, the first time, make) a home; without a path, the one of ``WORKBENCH_HOME``."""
@@ -246,6 +204,78 @@ def open(home: str | Path | None = None) -> Workbench:
 
     settings = load_settings(home)
     return Workbench(Store.open(settings), settings)
+
+
+def _assess(
+    settings: Settings,
+    signature: str,
+    reference: str | None,
+    requires: Sequence[str],
+    ensures: Sequence[str],
+    raises: Sequence[str],
+) -> Assessed:
+    import re
+
+    from judge.adequacy import assess
+    from judge.contract import Contract
+
+    named = re.match(r"\s*def\s+(\w+)", signature)
+    if named is None:
+        raise InputError(f"{signature!r} is no signature.", "Write it as def name(x: int) -> int.")
+    contract = Contract(tuple(requires), tuple(ensures), tuple(raises))
+    line = signature.strip().rstrip(":")
+    return Assessed(assess(contract, line, named[1], reference, settings.budget()), line, contract)
+
+
+def _ablate(bench: Workbench, round_id: str, arms: list[str], on_event: Listener) -> Listing:
+    from workbench.stages.ablate import run_ablation
+
+    found = run_ablation(bench.store, bench.settings, round_id, arms=arms, on_event=on_event)
+    left_out = " ".join(f"{arm} was left out: {why}" for arm, why in found.left_out.items())
+    return Listing(
+        "Arms of equal tokens",
+        ("arm", "rows", "passes", "before", "after", "gain", "low", "high", "against the first"),
+        (
+            (
+                arm.name,
+                arm.rows,
+                round(arm.epochs, 2),
+                arm.against_base.before_rate,
+                arm.against_base.after_rate,
+                arm.against_base.gain,
+                arm.against_base.low,
+                arm.against_base.high,
+                arm.against_first.gain,
+            )
+            for arm in found.arms
+        ),
+        note=f"{found.sentence} {left_out}".strip(),
+    )
+
+
+def _verify(bench: Workbench, view: RoundView, recheck: bool) -> Listing:
+    from workbench.certificate.keys import revoked_keyids, trusted_keys
+    from workbench.stages.verifying import verify_known
+    from workbench.store.tables import CertificateRow
+
+    with bench.store.read() as session:
+        row = session.get(CertificateRow, view.round.certificate_id or "")
+    if row is None:
+        raise NotFoundError(f"Round {view.id} has no certificate.", "Finish it: bench.certify()")
+    report = verify_known(
+        bench.store,
+        bench.settings,
+        row,
+        trusted_keys(),
+        recheck=recheck,
+        revoked=revoked_keyids(),
+    )
+    return Listing(
+        "Checks",
+        ("check", "status", "claim", "detail"),
+        ((c.id, c.status, c.claim, c.detail) for c in report.checks),
+        note=report.sentence,
+    )
 
 
 def _judge(

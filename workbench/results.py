@@ -10,10 +10,12 @@ from workbench.rendering import badge, block, card, escaped
 if TYPE_CHECKING:
     import pandas as pd
 
+    from judge.adequacy import Adequacy
+    from judge.contract import Contract
     from judge.verdict import Judgement
     from workbench.store.views.rounds import Outcome, Round
 
-__all__ = ["Judged", "RoundView"]
+__all__ = ["Assessed", "Judged", "RoundView"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +75,52 @@ class Judged:
             f'<div style="opacity:0.75">{escaped(found.method)} · {found.cases:,} inputs tried · '
             f"{found.rlimit:,} solver resources · {found.seconds:.2f} s</div>"
         )
+        return card(*parts)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Assessed:
+    """What an assessment found about a contract; shows the wrong versions that it would accept."""
+
+    found: Adequacy
+    signature: str
+    contract: Contract
+
+    @property
+    def verdict(self) -> str:
+        """One of ok, weak, vacuous, bad and unknown."""
+        return self.found.verdict
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the survivors, one a row: the change, an input that differs, the code."""
+        import pandas as pd
+
+        columns = ["change", "example", "code"]
+        return pd.DataFrame(
+            [[getattr(s, c) for c in columns] for s in self.found.survivors], columns=columns
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.signature}: {self.verdict}. {self.found.explanation}"
+
+    def _repr_html_(self) -> str:
+        found = self.found
+        clauses = [
+            *(f"requires  {c}" for c in self.contract.requires),
+            *(f"ensures   {c}" for c in self.contract.ensures),
+        ]
+        parts = [
+            f"<div><b>{escaped(self.verdict)}</b> &nbsp;{escaped(found.explanation)}</div>",
+            block("\n".join([self.signature, *(f"    {c}" for c in clauses)])),
+        ]
+        if found.mutants:
+            parts.append(
+                f"<div>{found.killed} of {found.mutants} mutants killed; {found.equivalent} more "
+                "mean the same.</div>"
+            )
+        for one in found.survivors[:5]:
+            parts.append(f"<div>It accepts this wrong version ({escaped(one.change)}):</div>")
+            parts.append(block(f"{one.code.rstrip()}\n# differs on {one.example}", word="refuted"))
         return card(*parts)
 
 

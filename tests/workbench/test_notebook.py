@@ -112,7 +112,7 @@ def test_tables_turn_into_frames(bench: wb.Workbench) -> None:
     assert frame.columns[0] == "task"
     assert (frame == "refuted").any(axis=1).all()
     assert len(bench.tasks(category="lists")) == 12
-    assert bench.certificates()[0]["state"] == "incomplete"
+    assert bench.certificates()[0]["state"] == "intact"
 
 
 def test_html_is_escaped_and_carries_no_script() -> None:
@@ -155,3 +155,29 @@ def test_ask_answers_and_judges(tmp_path: Path) -> None:
         assert [r["verdict"] for r in found] == ["proved"]
         with pytest.raises(NotFoundError, match="no/such"):
             bench.ask(["no/such"], ["synthesis"])
+
+
+def test_a_weak_contract_shows_what_it_lets_through(bench: wb.Workbench) -> None:
+    reference = "def f(a: int) -> int:\n    return a + 1 if a < 5 else a\n"
+    weak = bench.assess("def f(a: int) -> int", reference, ensures=["result >= a"])
+    assert weak.verdict == "weak"
+    assert list(weak.to_frame()["change"]) == [s.change for s in weak.found.survivors]
+    assert "a &lt; 5" in weak._repr_html_()
+    assert tags(weak._repr_html_()).tags <= {"div", "b", "pre"}
+    again = asyncio.run(bench.aassess("def f(a: int) -> int", ensures=["result >= a"]))
+    assert again.verdict == "unknown"
+    with pytest.raises(InputError, match="no signature"):
+        bench.assess("f(a)", ensures=["result >= a"])
+
+
+def test_what_the_store_holds_comes_as_tables(bench: wb.Workbench) -> None:
+    shares = [s["share"] for s in bench.sources()]
+    assert shares == sorted(shares, reverse=True)
+    assert set(bench.dataset().to_frame()["verdict"]) == {"proved"}
+    assert list(bench.learning_curve().to_frame()["round"]) == ["r1"]
+    assert bench.losses("r1")[-1]["step"] == 60
+    assert all(0 <= row["share"] <= 1 for row in bench.agreement())
+    with pytest.raises(NotFoundError, match="no dataset yet"):
+        bench.dataset("r2")
+    with pytest.raises(NotFoundError, match="no certificate"):
+        bench.verify("r2")

@@ -273,12 +273,23 @@ def _event(r: Mapping[str, Any]) -> Event:
 
 
 def losses(connection: Connection, round_id: str) -> tuple[tuple[int, float], ...]:
-    """Return (step, training loss) of a round, thinned to at most 1000 points."""
-    found = events(connection, round_id, kinds=("loss",), last=1000)
+    """Return (step, training loss) of a round, thinned evenly to at most 1000 points."""
+    steps = count(
+        connection,
+        "SELECT max(done) AS n FROM event WHERE round_id = :round AND kind = 'loss'",
+        round=round_id,
+    )
+    found = rows(
+        connection,
+        "SELECT * FROM event WHERE round_id = :round AND kind = 'loss'"
+        " AND (done IS NULL OR done % :every = 0) ORDER BY id LIMIT 1000",
+        round=round_id,
+        every=max(1, -(-steps // 1000)),
+    )
     return tuple(
         (int(e.data.get("step", e.done or 0)), float(e.data["loss"]))
-        for e in found
-        if "loss" in e.data
+        for e in map(_event, found)
+        if e.data.get("loss") is not None
     )
 
 

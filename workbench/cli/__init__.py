@@ -49,6 +49,8 @@ COMMANDS: dict[str, str] = {
     "cert": "Issue, show and verify distillation certificates.",
     "registry": "Keep bundles in a folder, an object store or an OCI registry.",
     "key": "Make, list, export, trust and revoke signing keys.",
+    "backup": "Save the whole home in one file, while others work.",
+    "restore": "Make the home again from a back-up.",
     "ui": "Open the dashboard.",
     "serve": "Serve the student to OpenAI, Anthropic and Ollama clients.",
     "feedback": "Make tasks of what was asked in production, and watch it for drift.",

@@ -79,6 +79,7 @@ bench-judge: $(VENV)/.dev
 
 bench-distill: $(VENV)/.dev
 	@$(BIN)/python benchmarks/lora_throughput.py $(ARGS)
+	$(BIN)/python benchmarks/grpo_reward.py $(ARGS)
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.judge.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)

@@ -173,7 +173,7 @@ def test_a_weak_contract_shows_what_it_lets_through(bench: wb.Workbench) -> None
 def test_what_the_store_holds_comes_as_tables(bench: wb.Workbench) -> None:
     shares = [s["share"] for s in bench.sources()]
     assert shares == sorted(shares, reverse=True)
-    assert set(bench.dataset().to_frame()["verdict"]) == {"proved"}
+    assert set(bench.dataset("r1").to_frame()["verdict"]) == {"proved"}
     assert list(bench.learning_curve().to_frame()["round"]) == ["r1"]
     assert bench.losses("r1")[-1]["step"] == 60
     assert all(0 <= row["share"] <= 1 for row in bench.agreement())

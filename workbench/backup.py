@@ -184,7 +184,7 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> tuple[str, int]:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mtime, entry.mode = status.st_size, int(status.st_mtime), 0o600
         reader = _Hashing(source, status.st_size)
-        archive.addfile(entry, reader)  # type: ignore[arg-type]
+        archive.addfile(entry, reader)
     return reader.running.hexdigest(), status.st_size
 
 

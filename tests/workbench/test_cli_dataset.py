@@ -193,6 +193,12 @@ def test_the_mask_of_a_row_is_shown(judged: Store, run: Run) -> None:
     assert "def " in pieces[1]["text"]
     assert "trained on" in run("dataset", "mask", "--row", "2").out
     assert run("dataset", "mask", "--row", "3").status == 2
+    model = str(Path(__file__).parents[2] / "data" / "models" / "tiny")
+    counts = run("dataset", "statistics", "--tokenizer", model).json
+    assert counts["rows"] == counts["methods"]["dpo"]["rows"] == 2
+    assert counts["methods"]["sft"]["tokens"] > counts["methods"]["sft"]["trained"] > 10
+    assert run("dataset", "statistics").json["methods"]["sft"] == {"rows": 2}
+    assert run("dataset", "statistics", "--tokenizer", "/nowhere").status == 2
 
 
 def test_tasks_are_divided_once_by_group_and_by_function(store: Store, run: Run) -> None:

@@ -17,6 +17,7 @@ from workbench.cli.dataset_rows import (
     mask,
     removed,
     restore,
+    statistics,
 )
 from workbench.cli.output import emit_json, emit_lines, emit_table, note
 
@@ -224,3 +225,4 @@ app.command()(removed)
 app.command()(exclude)
 app.command()(restore)
 app.command()(mask)
+app.command()(statistics)

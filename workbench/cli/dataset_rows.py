@@ -105,6 +105,26 @@ def mask(
         typer.echo(piece.text)
 
 
+def statistics(
+    snapshot: Name = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="A model's folder or hub id: count its tokens, too.")
+    ] = None,
+) -> None:
+    """Print what a snapshot is made of, as JSON: rows by kind, lengths, tokens by method."""
+    from distill.errors import DistillError
+    from workbench.errors import InputError
+    from workbench.stages.export import statistics_of, token_counter
+    from workbench.store.database import open_store
+
+    try:
+        tokens = None if tokenizer is None else token_counter(tokenizer)
+    except DistillError as error:
+        raise InputError(f"{error}.", "Name a model with a tokenizer.") from error
+    with open_store() as store:
+        emit_json(statistics_of(store, find_snapshot(store, snapshot), tokens))
+
+
 def find_snapshot(store: Store, name: str | None) -> SnapshotRow:
     """Return a snapshot by its id, the one of a round, or that of the latest round."""
     from sqlmodel import col, select

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
@@ -20,19 +20,28 @@ from workbench.store.tables import SnapshotRow, TaskRow
 if TYPE_CHECKING:
     from distill.example import Example
     from distill.exporting import Exported
+    from distill.statistics import Tokens
 
-__all__ = ["data_card", "export_snapshot"]
+__all__ = ["data_card", "export_snapshot", "statistics_of", "token_counter"]
 
 
 def export_snapshot(
-    store: Store, snapshot: SnapshotRow, form: str, out: Path | None
+    store: Store,
+    snapshot: SnapshotRow,
+    form: str,
+    out: Path | None,
+    *,
+    tokens: Tokens | None = None,
 ) -> Exported | None:
     """Write a snapshot in a format to a file or folder, by its name's ending; to stdout if None.
+
+    A folder's statistics count ``tokens`` where a tokenizer's count is given.
 
     Raises ``StageError`` for a row of a held-out task, and ``DistillError`` for what cannot be
     written; then nothing is left behind.
     """
     from distill.exporting import export
+    from distill.statistics import Statistics
 
     rows = _rows(store, snapshot)
     if out is not None:
@@ -40,13 +49,37 @@ def export_snapshot(
         container = ending.get(out.suffix, "folder")
         out.parent.mkdir(parents=True, exist_ok=True)
         card = data_card(store, snapshot, form) if container == "folder" else ""
-        return export(rows, form, out, container=container, card=card)
+        counted = Statistics(tokens)
+        return export(rows, form, out, container=container, card=card, statistics=counted)
     with tempfile.TemporaryDirectory() as folder:
         done = export(rows, form, Path(folder) / "rows.jsonl")
         with done.path.open("rb") as stream:
             shutil.copyfileobj(stream, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     return None
+
+
+def statistics_of(
+    store: Store, snapshot: SnapshotRow, tokens: Tokens | None = None
+) -> dict[str, Any]:
+    """Count what a snapshot is made of, in one pass."""
+    from distill.statistics import Statistics
+
+    counted = Statistics(tokens)
+    for row in _rows(store, snapshot):
+        counted.add(row)
+    return counted.as_json()
+
+
+def token_counter(base: str) -> Tokens:
+    """Return a function that counts a text's tokens as ``base`` cuts it.
+
+    Raises ``DistillError`` when the tokenizer cannot be loaded.
+    """
+    from distill.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(base)
+    return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _rows(store: Store, snapshot: SnapshotRow) -> Iterator[Example]:

@@ -18,13 +18,13 @@ from workbench.certificate.verify import verify
 def main(arguments: list[str]) -> int:
     """Verify one bundle and print the checks."""
     if len(arguments) < 2 or arguments[0].startswith("-"):
-        print("usage: python -m workbench.certificate DIR KEY.pub [KEY.pub ...]", file=sys.stderr)
+        print(f"usage: {_name()} DIR KEY.pub [KEY.pub ...]", file=sys.stderr)
         return 2
     try:
         keys = [load_public_key(Path(name)) for name in arguments[1:]]
         report = verify(Path(arguments[0]), keys)
     except CertificateError as error:
-        print(f"workbench.certificate: {error}", file=sys.stderr)
+        print(f"{_name()}: {error}", file=sys.stderr)
         return 2
     for check in report.checks:
         if check.id.startswith("recheck-"):
@@ -35,6 +35,12 @@ def main(arguments: list[str]) -> int:
         print(f"unsigned {name}")
     print(report.sentence)
     return report.exit_code
+
+
+def _name() -> str:
+    """Return how this was called: as a module, or as the file that ``cert verifier`` writes."""
+    carried = sys.argv[0] == "verifier"
+    return "python verifier.pyz" if carried else "python -m workbench.certificate"
 
 
 if __name__ == "__main__":

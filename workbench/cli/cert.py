@@ -302,6 +302,19 @@ def pack(
     typer.echo(f"{out} ({out.stat().st_size:,} bytes)")
 
 
+@app.command()
+def verifier(
+    out: Annotated[Path, typer.Argument(help="The new file, for example verifier.pyz.")],
+) -> None:
+    """Write the verifier as one small file, for somebody who will not install the workbench."""
+    from workbench.certificate.carry import write_verifier
+
+    with mistakes():
+        write_verifier(out)
+    typer.echo(str(out))
+    note(f"pip install cryptography pydantic; python {out.name} BUNDLE SIGNER.pub")
+
+
 def _remembered(
     folder: Path, keys: list[PublicKey], recheck: bool, revoked: frozenset[str]
 ) -> Report | None:

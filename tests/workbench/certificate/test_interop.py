@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.workbench.certificate.sample import edit_lines, reseal
-from workbench.certificate import SigningKey
+from workbench.certificate import CertificateError, SigningKey
 
 
 def parts(bundle: Path) -> tuple[bytes, bytes, bytes]:
@@ -210,3 +210,35 @@ def test_the_standalone_verifier_says_how_it_is_used(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_verifier_in_one_file_runs_where_nothing_of_ours_is(
+    bundle: Path, key: SigningKey, tmp_path: Path
+) -> None:
+    from workbench.certificate.carry import write_verifier
+
+    one, two = tmp_path / "verifier.pyz", tmp_path / "again.pyz"
+    write_verifier(one)
+    write_verifier(two)
+    assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(CertificateError, match="never written over"):
+        write_verifier(one)
+    (tmp_path / "k.pub").write_bytes(key.public.pem)
+    # -I and -S leave only what is put on the path: the two libraries, and not this project.
+    libraries = [str(Path(__import__(name).__file__ or "").parents[1]) for name in ("pydantic",)]
+    program = (
+        f"import sys, runpy; sys.path[:0] = {libraries!r}\n"
+        "sys.meta_path = [f for f in sys.meta_path if 'Editable' not in type(f).__name__ and "
+        "'editable' not in str(f)]\n"
+        f"sys.argv = [{str(one)!r}, {str(bundle)!r}, {str(tmp_path / 'k.pub')!r}]\n"
+        f"runpy.run_path({str(one)!r}, run_name='__main__')\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Accepted" in done.stdout
+    (bundle / "README.md").write_text("x")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    done = subprocess.run([sys.executable, str(one)], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, "usage: python verifier.pyz" in done.stderr) == (2, True)

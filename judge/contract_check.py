@@ -158,7 +158,9 @@ def _unknown_name(shown: str, expression: ast.expr, known: set[str], *, post: bo
             return Fault(f"{shown} speaks of `result`, which does not exist before the call.")
         if node.id in vars(builtins):
             return Fault(f"{shown} uses `{node.id}`, which a contract may not; it only looks.")
-        near = difflib.get_close_matches(node.id, sorted(known), 1)
+        near = difflib.get_close_matches(
+            node.id, sorted(known | ({"result"} if post else set())), 1
+        )
         hint = f"did you mean `{near[0]}`?" if near else _names(known)
         return Fault(f"{shown} names `{node.id}`, which is not known here; {hint}")
     return None

@@ -1,8 +1,8 @@
 """Python files whose functions carry contracts, as submissions: one a function.
 
 Read are icontract and deal decorators, PEP 316 docstrings (also as CrossHair writes them) and
-asserts: those that lead a body are its preconditions, any other is a check inside. The decorators
-and their imports are blanked out of the judged code, with all line numbers kept. Nothing is
+asserts: those that lead a body are its preconditions, any other is a check inside. The decorators,
+their imports and what the function cannot reach are blanked, with all line numbers kept. Nothing is
 imported or run, so a contract that is a name is followed only to a function in the same file.
 """
 
@@ -15,6 +15,7 @@ from judge.contract import Contract, Submission
 from judge.reading.docstrings import docstring_clauses
 from judge.reading.lambdas import UnreadableError, clause_of
 from judge.reading.lines import BadLine
+from judge.reading.slicing import sliced
 from judge.reading.source import Fault, parse
 
 MAX_FILE = 2_097_152
@@ -57,7 +58,7 @@ def submissions_from_source(
     found: list[Submission | BadLine] = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and functions[node.name] is node:
-            item = _submission(node, code, filename, names, functions)
+            item = _submission(node, tree, code, filename, names, functions)
             found += [item] if item is not None else []
         elif isinstance(node, ast.ClassDef):
             found += _methods(node, names)
@@ -66,6 +67,7 @@ def submissions_from_source(
 
 def _submission(
     node: ast.FunctionDef,
+    tree: ast.Module,
     code: str,
     filename: str,
     names: dict[str, str],
@@ -90,7 +92,9 @@ def _submission(
         return None
     contract = Contract(tuple(clauses.requires), tuple(clauses.ensures), tuple(clauses.raises))
     name = f"{filename}:{node.lineno}:{node.name}"
-    return Submission(name, node.name, code, contract, line=node.lineno)
+    spoken_of = (*contract.requires, *contract.ensures, *contract.raises)
+    part = sliced(code, tree, node.name, spoken_of)
+    return Submission(name, node.name, part, contract, line=node.lineno)
 
 
 def _methods(node: ast.ClassDef, names: dict[str, str]) -> list[Submission | BadLine]:

@@ -113,8 +113,8 @@ def test_check_reads_the_contracts_of_a_python_file(tmp_path: Path) -> None:
     done = run("check", str(file))
     assert done.returncode == 1
     first, second = done.stdout.splitlines()
-    assert first.startswith(f"{file}:1: ✓ half: proved")
-    assert second.startswith(f"{file}:10: ✗ wrong: refuted: wrong(")
+    assert first.startswith(f"{file}:1:1: ✓ half: proved")
+    assert second.startswith(f"{file}:10:1: ✗ wrong: refuted: wrong(")
 
 
 def test_check_of_a_file_in_another_encoding_is_a_sentence(tmp_path: Path) -> None:
@@ -123,3 +123,14 @@ def test_check_of_a_file_in_another_encoding_is_a_sentence(tmp_path: Path) -> No
     done = run("check", str(file))
     assert done.returncode == 2
     assert "not UTF-8" in done.stderr
+
+
+def test_check_goes_on_past_a_file_it_cannot_read_and_walks_folders(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes("# caf\xe9\n".encode("latin-1"))
+    (tmp_path / "b.py").write_text("def f(n: int) -> int:\n    assert n > 0\n    return 6 // n\n")
+    (tmp_path / ".hidden.py").write_text("def g(n: int) -> int:\n    assert n\n    return 1\n")
+    done = run("check", str(tmp_path))
+    assert done.returncode == 2
+    assert "a.py:1:1: " in done.stderr
+    assert "not UTF-8" in done.stderr
+    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == ["✓ f"]

@@ -19,7 +19,9 @@ GLYPHS = {"proved": "✓", "bounded": "✓", "tested": "✓", "partial": "~", "r
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(help="Python files with contracts.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Python files with contracts, or folders of them.")
+    ],
     jobs: Annotated[int, typer.Option(min=1, help="Judge processes.")] = 2,
     watch: Annotated[
         bool, typer.Option("--watch", help="Judge again when a file changes.")
@@ -28,7 +30,7 @@ def command(
 ) -> None:
     """Judge each function that carries a contract: icontract, deal, PEP 316 or asserts.
 
-    One line a function, as editors read it: file, line, function, verdict, explanation. Exit
+    One line a function, as editors read it: file:line:column, function, verdict, explanation. Exit
     status 1 when something is refuted, 2 when a contract could not be read (the other functions
     are judged all the same), 3 when something could not be decided.
     """
@@ -46,14 +48,14 @@ def _check(files: list[Path], jobs: int, json: bool) -> int:
     places: list[tuple[Path, int, str]] = []
     submissions = []
     seen: set[str] = set()
-    for file in files:
+    for file in _python_files(files):
         found = submissions_from_source(_read(file), str(file))
-        if not found:
+        if not found and file in files:
             note(f"{file}: no function with a contract")
         for item in found:
             if isinstance(item, BadLine):
                 seen.add("unreadable")
-                note(f"{file}:{item.line}: {item.message}")
+                note(f"{file}:{item.line}:1: {item.message}")
                 continue
             places.append((file, item.line or 1, item.entry_point))
             submissions.append(item)
@@ -76,16 +78,25 @@ def _check(files: list[Path], jobs: int, json: bool) -> int:
 def _line(file: Path, line: int, name: str, judgement: Judgement) -> str:
     word = judgement.verdict.word
     glyph = GLYPHS.get(word, "?")
-    return f"{file}:{line}: {glyph} {name}: {word}: {judgement.explanation}"
+    return f"{file}:{line}:1: {glyph} {name}: {word}: {judgement.explanation}"
 
 
-def _read(file: Path) -> str:
+def _python_files(paths: list[Path]) -> list[Path]:
+    """The files as named, and the Python files below the folders that are named."""
+    found: list[Path] = []
+    for path in paths:
+        below = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        found += [f for f in below if f == path or not _hidden(f.relative_to(path))]
+    return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def _read(file: Path) -> bytes:
     try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{file} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8."
-        ) from error
+        return file.read_bytes()
     except OSError as error:
         raise InputError(
             f"{file} cannot be read: {error.strerror}.", "Name a Python file."
@@ -96,7 +107,10 @@ def _wait_for_change(files: list[Path]) -> None:
     """Return when a file's time of change differs from what it is now."""
 
     def times() -> list[float]:
-        return [file.stat().st_mtime if file.exists() else 0.0 for file in files]
+        return [
+            file.stat().st_mtime if file.exists() else 0.0
+            for file in [*files, *_python_files(files)]
+        ]
 
     before = times()
     while times() == before:

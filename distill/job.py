@@ -155,7 +155,8 @@ def run(folder: Path, *, base: str | None = None) -> Path:
 
     def tell(event: TrainEvent) -> None:
         facts = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
-        print(json.dumps(facts), flush=True)
+        if _first():
+            print(json.dumps(facts), flush=True)
 
     return train(rows, base, plan, folder / "result", on_event=tell).adapter_dir
 
@@ -218,25 +219,41 @@ def main(arguments: list[str] | None = None) -> int:
         elif plan.training.processes > 1 and not given.worker:
             return _launched(folder, given.base, plan.training.processes)
         else:
-            print(run(folder, base=given.base))
+            adapter = run(folder, base=given.base)
+            if _first():
+                print(adapter)
     except DistillError as error:
         print(f"distill.job: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def _first() -> bool:
+    """Whether this process speaks for those that train together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _launched(folder: Path, base: str | None, processes: int) -> int:
-    """Run the job under ``accelerate launch``, one process a device."""
-    more = ["--base", base] if base else []
-    command = [
-        sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(processes),
-        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-        "-m", "distill.job", str(folder), "--worker", *more,
-    ]  # fmt: skip
+    """Run the job in several processes, one a device: ``accelerate launch`` on accelerators.
+
+    On processors, which accelerate starts only through MPI, torch's own launcher does the same.
+    """
+    import torch
+
+    script = ["-m", "distill.job", str(folder), "--worker", *(["--base", base] if base else [])]
+    if torch.cuda.is_available():
+        launcher = [
+            "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes),
+            "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        ]  # fmt: skip
+    else:
+        launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     source = str(Path(__file__).resolve().parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False
+        [sys.executable, "-m", *launcher, *script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
     ).returncode
 
 

@@ -107,3 +107,19 @@ def test_a_method_that_needs_the_judge_stays_here(
     with pytest.raises(DistillError, match="cannot leave this machine"):
         job.write(tmp_path / "job", "r1", rows, base, plan)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_several_processes_share_the_rows(base: Path, rows: list[Example], tmp_path: Path) -> None:
+    plan = TrainingPlan(
+        lora=LoraConfig(rank=4), training=TrainConfig(epochs=1, batch=6, processes=2)
+    )
+    place = tmp_path / "job"
+    job.write(place, "r1", rows, base, plan)
+    done = elsewhere(place)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [event["step"] for event in events if event["kind"] == "done"] == [2]
+    _, record = job.read_result(place)
+    assert record.steps == 2
+    assert record.losses[-1][0] == 2

@@ -58,6 +58,9 @@ class PartialSettings(BaseModel):
 
     database: str | None = Field(default=None, description="SQLAlchemy URL of the database")
     jobs: int | None = Field(default=None, ge=1, le=256, description="judge processes")
+    cluster: str | None = Field(
+        default=None, description='where to judge: "local" or an address of a Ray cluster'
+    )
     base: str | None = Field(default=None, description="the student: a hub id or a folder")
     concurrency: int | None = Field(
         default=None, ge=1, le=1000, description="teacher requests in flight"
@@ -113,6 +116,8 @@ class Settings(BaseModel):
     home: Path
     database: str
     jobs: int = 2
+    cluster: str | None = None
+    """None judges in processes of this machine; else a Ray cluster does, with ``jobs`` workers."""
     base: str | None = None
     """None means the small model that the project ships."""
     concurrency: int = 8

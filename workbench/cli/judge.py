@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli.output import emit_lines, note, progress
+from workbench.cluster import address_of, judge_anywhere
 from workbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def command(
     ask_hints: Annotated[
         str | None, typer.Option(help="Ask this teacher for the invariants of open proofs.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", help="Judge on a Ray cluster: 'ray' for one here, or its address."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The output is JSON Lines anyway.")] = False,
 ) -> None:
     """Judge candidates: prove them, or find an input on which they are wrong.
@@ -59,7 +64,7 @@ def command(
     budget = _budget(rlimit, cases, seed, recheck)
     if hints is not None:
         items = _hinted(items, hints)
-    run = _Run(jobs, budget, obligations, ask_hints)
+    run = _Run(jobs, budget, obligations, ask_hints, address_of(on))
     emit_lines(_records(items, run, counts))
     note(", ".join(f"{n} {word}" for word, n in counts.most_common()))
     raise typer.Exit(_status(counts))
@@ -92,12 +97,13 @@ class _Run:
     budget: Budget
     folder: Path | None
     teacher: str | None
+    cluster: str | None = None
 
     def judgements(self, submissions: list[Submission]) -> Iterator[Judgement]:
         """Yield one judgement a submission, in order; a teacher gives open proofs a second try."""
-        from judge import judge_many
-
-        first = judge_many(submissions, jobs=self.jobs, budget=self.budget)
+        first = judge_anywhere(
+            submissions, jobs=self.jobs, budget=self.budget, cluster=self.cluster
+        )
         if self.teacher is None:
             return first
         return iter(self._again(submissions, list(first), self.teacher))

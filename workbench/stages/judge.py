@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, delete, select
 
+from workbench.cluster import judge_anywhere
 from workbench.errors import StageError
 from workbench.settings import Settings
 from workbench.stages.events import Reporter
@@ -78,7 +79,7 @@ def judge_answers(
     stage: str = "judge",
 ) -> JudgeReport:
     """Judge the candidates of ``answer_ids``; what has a verdict under this identity keeps it."""
-    from judge.pool import WorkerFailedError, judge_many
+    from judge.pool import WorkerFailedError
 
     reporter = reporter or Reporter(store)
     identity = identity_of(settings)
@@ -98,7 +99,13 @@ def judge_answers(
         reporter.progress(stage, report.judged, len(missing), judgement.explanation)
 
     submissions = _submissions(store, order)
-    judged = judge_many(submissions, jobs=settings.jobs, budget=settings.budget(), on_done=keep)
+    judged = judge_anywhere(
+        submissions,
+        jobs=settings.jobs,
+        budget=settings.budget(),
+        on_done=keep,
+        cluster=settings.cluster,
+    )
     try:
         # Saved as each is finished, not in order: a slow one must not hold back the others.
         for _ in judged:

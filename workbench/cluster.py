@@ -1,0 +1,157 @@
+"""Judging on a Ray cluster: the same generator as ``judge.judge_many``, over many machines.
+
+Ray places the workers and starts a lost one again; each worker judges through the local pool, so
+the fuses, the memory limits and the sandbox are those of one machine. A judgement is a function of its
+submission: what was under way on a lost worker is judged again and comes back once. Not here: a
+scheduler, a queue or a retry of our own.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import InputError, MissingPartError
+
+if TYPE_CHECKING:
+    from judge.contract import Budget, Submission
+    from judge.verdict import Judgement
+
+__all__ = ["LOCAL", "address_of", "judge_anywhere", "judge_on_ray"]
+
+LOCAL = "local"
+"""The address that means: a cluster of this machine alone, for as long as this process lives."""
+_CHUNK = 8
+"""Submissions a message; a message costs about as much as a cheap judgement."""
+_AHEAD = 3
+"""Messages under way for each worker."""
+_RETRIES = 5
+"""How often a message is sent again when its worker is lost."""
+
+
+def address_of(where: str | None) -> str | None:
+    """Return the cluster's address for ``--on``: "ray" is this machine's own, else an address."""
+    return LOCAL if where == "ray" else where
+
+
+def judge_anywhere(
+    submissions: Iterable[Submission],
+    *,
+    jobs: int,
+    budget: Budget | None = None,
+    on_done: Callable[[Judgement], None] | None = None,
+    cluster: str | None = None,
+) -> Iterator[Judgement]:
+    """As ``judge.judge_many``: on the cluster where one is named, else on this machine."""
+    if cluster is not None:
+        return judge_on_ray(submissions, jobs=jobs, budget=budget, on_done=on_done, address=cluster)
+    from judge import judge_many
+
+    return judge_many(submissions, jobs=jobs, budget=budget, on_done=on_done)
+
+
+def judge_on_ray(
+    submissions: Iterable[Submission],
+    *,
+    jobs: int,
+    budget: Budget | None = None,
+    on_done: Callable[[Judgement], None] | None = None,
+    address: str = LOCAL,
+) -> Iterator[Judgement]:
+    """Yield one judgement a submission, in input order, judged by ``jobs`` Ray workers.
+
+    Raises ``MissingPartError`` without Ray and ``InputError`` when the cluster does not answer.
+    """
+    ray = _ray()
+    ours = _connect(ray, address, jobs)
+    try:
+        yield from _judged(ray, submissions, jobs, budget, on_done)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+class _Worker:
+    """What Ray runs: one judge process, kept from message to message."""
+
+    def judge(self, submissions: Sequence[Submission], budget: Budget | None) -> list[Judgement]:
+        """Judge a message; a failure of the judge is an ERROR among them, not an exception."""
+        from judge import judge_many
+
+        return list(judge_many(submissions, jobs=1, budget=budget))
+
+
+def _judged(
+    ray: Any,
+    submissions: Iterable[Submission],
+    jobs: int,
+    budget: Budget | None,
+    on_done: Callable[[Judgement], None] | None,
+) -> Iterator[Judgement]:
+    remote = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_RETRIES)(_Worker)
+    workers = [remote.remote() for _ in range(jobs)]
+    source = iter(submissions)
+    under_way: deque[Any] = deque()
+    load = dict.fromkeys(range(jobs), 0)
+    owner: dict[Any, int] = {}
+    waiting: list[Any] = []
+    exhausted = False
+    while not exhausted or under_way:
+        while not exhausted and len(under_way) < jobs * _AHEAD:
+            message = list(islice(source, _CHUNK))
+            if not message:
+                exhausted = True
+                break
+            free = min(load, key=lambda number: load[number])
+            reference = workers[free].judge.remote(message, budget)
+            owner[reference], load[free] = free, load[free] + 1
+            under_way.append(reference)
+            waiting.append(reference)
+        if not under_way:
+            return
+        # Results are taken as they come, so that a worker is never idle behind a slow neighbour.
+        ready, waiting = ray.wait(waiting, num_returns=1, timeout=None)
+        for reference in ready:
+            load[owner.pop(reference)] -= 1
+        while under_way and under_way[0] not in owner:
+            for judgement in ray.get(under_way.popleft()):
+                if on_done is not None:
+                    on_done(judgement)
+                yield judgement
+
+
+def _connect(ray: Any, address: str, jobs: int) -> bool:
+    """Join the cluster; True when it was started here and is ours to end."""
+    if ray.is_initialized():
+        return False
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+    try:
+        if address == LOCAL:
+            ray.init(num_cpus=jobs, **quiet)
+        else:
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level="error")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"The Ray cluster at {address!r} does not answer: {str(error).splitlines()[0]}.",
+            f"Start one (ray start --head), or use {LOCAL!r}.",
+        ) from error
+    return True
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens there: Ray itself would wait for minutes. Raises ``OSError``."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingPartError.extra("Judging on a cluster", "scale") from error
+    return ray

@@ -8,9 +8,11 @@ its part so far), the loop's own body (accumulators as folds over the prefix), a
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from judge.prove import exit_guesses
 from judge.prove.helper_guesses import guesses, helper_calls
 from judge.prove.session import Session
 from judge.prove.syntax import Loops, accumulators, conjuncts, replace
@@ -20,6 +22,8 @@ from judge.symbolic.plan import LoopInfo
 from judge.symbolic.shapes import ChoiceShape, ListShape, Scalar, Shape
 
 MAX_CANDIDATES = 1500
+_TWICE_CUT = re.compile(r"\[[^\[\]]*:[^\[\]]*\]\[[^\[\]]*:")
+"""A slice of a slice says nothing that one slice does not, and makes every query harder."""
 
 
 class Guesses:
@@ -45,8 +49,8 @@ class Guesses:
         self.optional = [n for n, s in info.shapes.items() if isinstance(s, ChoiceShape)]
         self.shapes = both
 
-    def add(self, texts: Iterable[str]) -> None:
-        """Add guesses, normalised."""
+    def add(self, texts: Iterable[str], trusted: bool = False) -> None:
+        """Add guesses, normalised; those that a person or a teacher wrote as they are."""
         for text in texts:
             if len(self.found) >= MAX_CANDIDATES:
                 return
@@ -54,14 +58,16 @@ class Guesses:
                 clean = ast.unparse(ast.parse(text, mode="eval").body)
             except SyntaxError:
                 continue
-            self.found.setdefault(clean, None)
+            if trusted or not _TWICE_CUT.search(clean):
+                self.found.setdefault(clean, None)
 
     # ------------------------------------------------------------ tiers
 
     def first(self) -> list[str]:
         """Hints, the contract, the body, and simple bounds."""
-        self.add(self.session.hints)
+        self.add(self.session.hints, trusted=True)
         self.add(self._from_body())
+        self.add(self._from_exits())
         self.add(self._from_helpers())
         self.add(self._from_contract())
         self.add(self._requires())
@@ -112,6 +118,16 @@ class Guesses:
             elif kind == "set":
                 yield f"{name} == any({test} {generator})"
                 yield f"{name} == all(not ({test}) {generator})"
+
+    def _from_exits(self) -> Iterator[str]:
+        node, prefix = self.node, self._prefix()
+        if isinstance(node, ast.For) and prefix is not None:
+            yield from exit_guesses.from_for(node, prefix)
+        if isinstance(node, ast.While):
+            found = {n: self.loops.initial(self.info.key, n) for n in self.changed}
+            starts = {n: text for n, text in found.items() if text is not None}
+            yield from exit_guesses.from_while(node, starts)
+            yield from exit_guesses.geometric(node, starts)
 
     def _results(self) -> list[str]:
         """What may stand for the result: returned expressions, and what the loop changes."""
@@ -227,6 +243,9 @@ class Guesses:
                 yield f"len({name}) == {counter}"
                 yield f"len({name}) <= {counter}"
                 yield f"len({name}) == {counter} + 1"
+            for a, b in combinations([*self.counters, *self.fixed], 2):
+                if a in self.counters:
+                    yield f"len({name}) == {a} + {b}"
             for other in self.sequences:
                 if other != name:
                     yield f"len({name}) == len({other})"

@@ -64,19 +64,19 @@ def _guesses(
 
 
 def translatable(session: Session, first: Derivation, key: str, texts: list[str]) -> list[str]:
-    """The guesses that mean something at the loop's head."""
+    """The guesses that mean something at the loop's head, each meaning once."""
     executor, head = first.executor, first.loops[key].head
     if executor is None or head is None:
         return []
-    kept = []
+    kept: dict[int, str] = {}
     for text in texts:
         try:
             term = executor.formula(text, head)
         except (Unsupported, RecursionError):
             continue
         if not T.is_true(term) and not T.is_false(term):
-            kept.append(text)
-    return kept
+            kept.setdefault(term.id, text)
+    return list(kept.values())
 
 
 def attempt(session: Session, plan: Plan) -> Proof | str:

@@ -12,6 +12,8 @@ from judge.symbolic.plan import LoopInfo
 from judge.symbolic.shapes import Scalar
 
 MAX_TERMS = 60
+MAX_PARTS = 9
+MAX_COEFFICIENT = 1_000
 Row = list[Fraction]
 
 
@@ -36,7 +38,8 @@ def polynomials(info: LoopInfo, snapshots: list[Snapshot]) -> list[str]:
         monomials = list(_monomials(len(names), degree))
         if len(monomials) > MAX_TERMS or len(points) < len(monomials) + 3:
             break
-        found += [_text(v, monomials, names) for v in _null_space(points, monomials)]
+        space = _null_space(points, monomials)
+        found += [_text(v, monomials, names) for v in space if _plausible(v)]
         if len(found) > 24:
             break
     return list(dict.fromkeys(found))[:40]
@@ -81,6 +84,13 @@ def _null_space(points: list[list[int]], monomials: list[tuple[int, ...]]) -> li
             vector[pivot] = -row[k]
         vectors.append(vector)
     return vectors
+
+
+def _plausible(vector: Row) -> bool:
+    """Whether it looks like a law and not like an accident of the points."""
+    scale = math.lcm(*(c.denominator for c in vector))
+    sizes = [abs(int(c * scale)) for c in vector if c]
+    return len(sizes) <= MAX_PARTS and max(sizes, default=0) <= MAX_COEFFICIENT
 
 
 def _text(vector: Row, monomials: list[tuple[int, ...]], names: list[str]) -> str:

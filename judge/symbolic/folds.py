@@ -231,8 +231,12 @@ def _instances(t: Term) -> list[Term]:
     name = str(t.args[0])
     if name == "fold.power":
         return _power_facts(t) if not t.bound else []
+    if name == "bit.and":
+        return _bit_facts(t) if not t.bound else []
+    if name == "math.isqrt":
+        return _root_facts(t) if not t.bound else []
     if name == "floor.div":
-        return quotients.quotient_facts(t) if not t.bound else []
+        return quotients.quotient_facts(t)
     fold = T.definitions().get(name)
     if isinstance(fold, recursive.Definition):
         return recursive.instances(t)
@@ -426,6 +430,28 @@ def _parities(roots: list[Term]) -> list[Term]:
                     squares[a.id] = a
     two = T.num(2)
     return [T.eq(T.floormod(T.sub(T.mul(x, x), x), two), T.num(0)) for x in squares.values()]
+
+
+def _bit_facts(t: Term) -> list[Term]:
+    """``a & b``: not negative unless both are; never more than one that is not negative."""
+    a, b = t.kids
+    zero = T.num(0)
+    some = T.or_(T.le(zero, a), T.le(zero, b))
+    below = T.and_(T.le(t, a), T.le(t, b), T.lt(t, zero))
+    return [
+        T.implies(some, T.le(zero, t)),
+        T.implies(T.le(zero, a), T.le(t, a)),
+        T.implies(T.le(zero, b), T.le(t, b)),
+        T.or_(some, below),
+    ]
+
+
+def _root_facts(t: Term) -> list[Term]:
+    """The whole square root: its square fits, the next one's does not."""
+    (number,) = t.kids
+    after = T.add(t, T.num(1))
+    fits = T.and_(T.le(T.num(0), t), T.le(T.mul(t, t), number), T.lt(number, T.mul(after, after)))
+    return [T.implies(T.le(T.num(0), number), fits)]
 
 
 def _power_facts(t: Term) -> list[Term]:

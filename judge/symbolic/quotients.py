@@ -18,10 +18,12 @@ def quotient_facts(t: Term) -> list[Term]:
     """The remainder lies between zero and the divisor."""
     a, b = t.kids
     rest, zero = T.sub(a, T.mul(b, t)), T.num(0)
-    return [
+    facts = [
         T.implies(T.lt(zero, b), T.and_(T.le(zero, rest), T.lt(rest, b))),
         T.implies(T.lt(b, zero), T.and_(T.le(rest, zero), T.lt(b, rest))),
     ]
+    names = [v for v in T.subterms([t]) if v.op == "bvar"]
+    return [T.quantify("forall", names, f) for f in facts]
 
 
 def neighbours(occurrences: list[Term]) -> list[Term]:

@@ -1,0 +1,141 @@
+"""Guesses from a loop's exits and pointers: what an early return, a break, a moving pair of
+indices, a halving or a doubling says about the rounds that are over.
+
+A round that did not leave the loop failed the test before the ``return``; two indices that move
+towards each other keep their sum; a variable that is divided keeps ``n * c ** k`` in its place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from judge.prove.syntax import replace
+
+MAX_TESTS = 6
+
+
+def exits(loop: ast.For | ast.While) -> list[ast.expr]:
+    """The conditions under which the body itself leaves the loop."""
+    found: dict[str, ast.expr] = {}
+
+    def visit(body: list[ast.stmt], tests: list[ast.expr]) -> None:
+        for statement in body:
+            if isinstance(statement, ast.If):
+                negated = ast.UnaryOp(ast.Not(), statement.test)
+                visit(statement.body, [*tests, statement.test])
+                visit(statement.orelse, [*tests, negated])
+            elif isinstance(statement, ast.Return | ast.Raise | ast.Break) and tests:
+                both = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), list(tests))
+                found.setdefault(ast.unparse(both), both)
+
+    visit(loop.body, [])
+    return list(found.values())[:MAX_TESTS]
+
+
+def steps(loop: ast.While) -> dict[str, tuple[str, int]]:
+    """Variables that the body changes in one way only: ``+`` or ``//`` or ``*`` by a literal."""
+    found: dict[str, tuple[str, int]] = {}
+    mixed: set[str] = set()
+    for node in ast.walk(loop):
+        change = _step(node)
+        if change is None:
+            continue
+        name, step = change
+        if step is None or found.get(name, step) != step:
+            mixed.add(name)
+        else:
+            found[name] = step
+    return {name: step for name, step in found.items() if name not in mixed}
+
+
+_SIGNS = {ast.Add: ("+", 1), ast.Sub: ("+", -1), ast.FloorDiv: ("//", 1), ast.Mult: ("*", 1),
+          ast.RShift: (">>", 1), ast.LShift: ("<<", 1)}  # fmt: skip
+
+
+def _step(node: ast.AST) -> tuple[str, tuple[str, int] | None] | None:
+    """(variable, its change) of an assignment; None as the change where it is of another form."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return node.target.id, _literal_step(node.op, node.value)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        name, value = node.targets[0].id, node.value
+        if isinstance(value, ast.BinOp) and ast.unparse(value.left) == name:
+            return name, _literal_step(value.op, value.right)
+        return name, None
+    return None
+
+
+def _literal_step(op: ast.operator, value: ast.expr) -> tuple[str, int] | None:
+    known = _SIGNS.get(type(op))
+    if known is None or not isinstance(value, ast.Constant) or not isinstance(value.value, int):
+        return None
+    word, sign = known
+    if word in (">>", "<<"):
+        return ("//" if word == ">>" else "*"), 2 ** min(value.value, 30)
+    return word, sign * value.value
+
+
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+
+
+def _negation(test: ast.expr) -> str:
+    """The opposite of a test, as a person would write it."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return f"({ast.unparse(test.operand)})"
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
+        turned = ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
+        return ast.unparse(turned)
+    return f"not ({ast.unparse(test)})"
+
+
+def from_for(loop: ast.For, prefix: str) -> Iterator[str]:
+    """No round that is over met an exit's test."""
+    target = ast.unparse(loop.target)
+    for test in exits(loop):
+        yield f"all({_negation(test)} for {target} in {prefix})"
+
+
+def from_while(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
+    """The same for indices that start somewhere and move by one a round."""
+    moves = {n: s[1] for n, s in steps(loop).items() if s[0] == "+" and n in starts}
+    rising = [n for n, by in moves.items() if by == 1]
+    falling = [n for n, by in moves.items() if by == -1]
+    tests = [*exits(loop), ast.UnaryOp(ast.Not(), loop.test)]
+    for up in rising:
+        mapping = {up: "k_"}
+        for down in falling:
+            total = f"({starts[up]}) + ({starts[down]})"
+            yield f"{up} + {down} == {total}"
+            mapping[down] = f"({total} - k_)"
+        for test in tests:
+            body = _negation(replace(test, mapping))
+            yield f"all({body} for k_ in range({starts[up]}, {up}))"
+    for down in falling:
+        for test in tests:
+            body = _negation(replace(test, {down: "k_"}))
+            yield f"all({body} for k_ in range({down} + 1, {starts[down]} + 1))"
+
+
+def geometric(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
+    """What repeated division or multiplication by a literal keeps."""
+    moves = steps(loop)
+    counters = [n for n, s in moves.items() if s == ("+", 1) and n in starts]
+    for name, (word, by) in moves.items():
+        if name not in starts or by < 2:
+            continue
+        for counter in counters:
+            rounds = counter if starts[counter] == "0" else f"({counter} - ({starts[counter]}))"
+            if word == "//":
+                yield f"{name} * {by} ** {rounds} <= {starts[name]}"
+                yield f"{starts[name]} < ({name} + 1) * {by} ** {rounds}"
+            elif word == "*":
+                yield f"{name} == ({starts[name]}) * {by} ** {rounds}"
+    for name, (word, by) in moves.items():
+        for other, (there, times) in moves.items():
+            if word == "//" and there == "*" and name in starts and other in starts:
+                yield f"{name} * {other} <= ({starts[name]}) * ({starts[other]})"
+                if by == times:
+                    yield f"({starts[name]}) * ({starts[other]}) < ({name} + 1) * {other}"

@@ -1,23 +1,30 @@
 """What the gateway costs on top of the bare SDK, against the same loopback server in the same run.
 
-    python benchmarks/gateway_overhead.py [--requests 2000] [--concurrency 200]
+    python benchmarks/gateway_overhead.py [--requests 2000] [--concurrency 200] [--peer PYTHON]
 
-The server answers at once, in a process of its own. Three contenders ask it the same questions: the
-bare OpenAI SDK, our teacher without a gateway, and our teacher behind a gateway with a SQLite cache
-and ledger. Then the cached answers are served again. A contender that is not installed (LiteLLM) is
-named as absent. Figures are medians over rounds that alternate the contenders.
+The server answers at once, in a process of its own. The bare OpenAI SDK, our teacher without a
+gateway, the gateway with a SQLite cache and ledger, and the gateway on the workbench's own store
+ask it the same questions. With ``--peer``, an interpreter that has LiteLLM, its router and its own
+bare SDK ask the same server in the same run (``gateway_litellm.py``):
+
+    python -m venv /tmp/litellm && /tmp/litellm/bin/pip install litellm
+    python benchmarks/gateway_overhead.py --peer /tmp/litellm/bin/python
+
+Figures are medians over rounds that alternate the contenders.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
+import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -50,8 +57,8 @@ async def _serve(pipe: Connection) -> None:
 
 
 def stored(folder: Path) -> int:
-    """Return the bytes of all files in ``folder``."""
-    return sum(path.stat().st_size for path in folder.iterdir())
+    """Return the bytes of the databases in ``folder``."""
+    return sum(path.stat().st_size for path in folder.glob("*.db"))
 
 
 def serve(pipe: Connection) -> None:
@@ -79,14 +86,26 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
     """Measure and print."""
     import openai
 
-    from teachers import Gateway, Limits, Prompt, Sampling, SqliteCache, SqliteLedger, open_teacher
+    from teachers import (
+        Gateway,
+        Limits,
+        Prompt,
+        Sampling,
+        SqliteCache,
+        SqliteLedger,
+        open_teacher,
+    )
+    from workbench.settings import RequestLimits, load_settings
+    from workbench.stages.door import Door
+    from workbench.store.database import open_store
 
     url = f"http://127.0.0.1:{port}/v1"
     bare = openai.AsyncOpenAI(
         api_key=KEY,
         base_url=url,
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=False),
+        timeout=600.0,  # connecting 200 times at once takes a busy machine longer than 5 s
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=False, timeout=600.0),
     )
     teacher = open_teacher(f"compatible:{url}:m", {"COMPATIBLE_API_KEY": KEY})
     sampling = Sampling(max_tokens=64)
@@ -111,10 +130,20 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
         async def ask_gateway(number: int) -> object:
             return await gateway.ask(teacher, Prompt.of(f"question {number}"), sampling)
 
+        settings = load_settings(Path(folder) / "home").model_copy(
+            update={"limits": {"compatible": RequestLimits(concurrency=width)}}
+        )
+        store = open_store(settings)
+        door = Door().gateway(store, settings, "benchmark")
+
+        async def ask_store(number: int) -> object:
+            return await door.ask(teacher, Prompt.of(f"question {number}"), sampling)
+
         contenders: dict[str, Ask] = {
             "bare SDK": ask_bare,
             "teacher": ask_teacher,
-            "teacher behind gateway": ask_gateway,
+            "gateway, SQLite files": ask_gateway,
+            "gateway, workbench store": ask_store,
         }
         for ask in contenders.values():
             await drive(ask, width, width, 10_000_000)
@@ -136,19 +165,45 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
                 f"  {name:24s} {own:7.3f} ms CPU a request, {own - base:+.3f} over the bare SDK; "
                 f"{passed:7.3f} ms wall; latency {statistics.median(waits[name]) * 1e3:.0f} ms"
             )
-        again, cpu, _ = await drive(ask_gateway, requests, width, 0)
-        print(
-            f"  {'served from the cache':24s} {cpu / requests * 1e3:7.3f} ms CPU a request; "
-            f"{requests / cpu:.0f} a CPU second, {requests / again:.0f} a wall second"
-        )
+        for name in ("gateway, SQLite files", "gateway, workbench store"):
+            again, cpu, _ = await drive(contenders[name], requests, width, 0)
+            print(
+                f"  cached, {name}: {cpu / requests * 1e3:.3f} ms CPU a request, "
+                f"{requests / cpu:.0f} a CPU second, {requests / again:.0f} a wall second"
+            )
         size = stored(Path(folder))
-        print(f"  store: {size / len(cache):.0f} bytes an answer, cache and ledger together")
-        if find_spec("litellm") is None:
-            print("  LiteLLM's router: not installed, not measured")
+        print(f"  SQLite files: {size / len(cache):.0f} bytes an answer, cache and ledger together")
+        store.close()
         cache.close()
         ledger.close()
     await bare.close()
     await teacher.close()
+
+
+def measure_peer(python: str, port: int, options: argparse.Namespace) -> None:
+    """Let LiteLLM's router ask the same server from its own environment, and print."""
+    script = Path(__file__).with_name("gateway_litellm.py")
+    done = subprocess.run(
+        [
+            python, str(script), f"http://127.0.0.1:{port}/v1",
+            "--requests", str(options.requests), "--concurrency", str(options.concurrency),
+            "--rounds", str(options.rounds),
+        ],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    )  # fmt: skip
+    if done.returncode:
+        print(f"  LiteLLM under {python} failed: {done.stderr.strip().splitlines()[-1]}")
+        return
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"LiteLLM {found['version']} in its own environment, same server, same questions")
+    base = found["bare SDK"][0]
+    for name in ("bare SDK", "router"):
+        cpu, wall, latency = found[name]
+        print(
+            f"  {name:24s} {cpu:7.3f} ms CPU a request, {cpu - base:+.3f} over its bare SDK; "
+            f"{wall:7.3f} ms wall; latency {latency:.0f} ms"
+        )
 
 
 def main() -> None:
@@ -157,6 +212,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--concurrency", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer", help="an interpreter that has LiteLLM")
     options = parser.parse_args()
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
@@ -164,6 +220,10 @@ def main() -> None:
     try:
         port = int(ours.recv())
         asyncio.run(measure(port, options.requests, options.concurrency, options.rounds))
+        if options.peer is None:
+            print("  LiteLLM's router: not measured; name its interpreter with --peer")
+        else:
+            measure_peer(options.peer, port, options)
     finally:
         server.terminate()
         server.join()

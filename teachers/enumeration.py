@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from teachers.formal_teacher import FormalTeacher
 
-VERSION = "2"
+VERSION = "3"
 """Raise when language or order of search changes: answers of another version are not reused."""
 
 

@@ -52,15 +52,22 @@ def hash_rows(rows: npt.NDArray[Any], multipliers: Hashes) -> Hashes:
 
 
 _BINARY = ("*", "+", "-", "min", "max", "//", "%")
-_COMMUTES = frozenset({"+", "*", "min", "max"})
+_BITS = ("&", "|", "^")
+_COMMUTES = frozenset({"+", "*", "min", "max", *_BITS})
 
 
 class Bank:
     """The terms found so far, cheapest first. ``term(i)`` writes row ``i`` out as a ``Term``."""
 
     def __init__(
-        self, leaves: Sequence[Leaf], limit: int, *, literal_divisors: bool = False
+        self,
+        leaves: Sequence[Leaf],
+        limit: int,
+        *,
+        literal_divisors: bool = False,
+        bits: bool = False,
     ) -> None:
+        self._operators = (*_BINARY, *_BITS) if bits else _BINARY
         self._literal_divisors = literal_divisors
         columns = len(leaves[0].values)
         self.multipliers = hasher(columns)
@@ -130,7 +137,7 @@ class Bank:
                 part = left[start : start + step]
                 a = np.repeat(part, len(right))
                 b = np.tile(right, len(part))
-                for op in _BINARY:
+                for op in self._operators:
                     if op in _COMMUTES and left_cost < cost - 1 - left_cost:
                         continue
                     yield from self._combine(op, a, b, cost)
@@ -139,7 +146,7 @@ class Bank:
         self, op: str, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], cost: int
     ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64], Rows]]:
         keep = ~(self.constant[a] & self.constant[b])
-        if op in ("+", "-", "min", "max"):
+        if op in ("+", "-", "min", "max", *_BITS):
             keep &= a != b
         if op in ("//", "%"):
             # A divisor is a literal above one, or a term that no example makes zero or negative.
@@ -196,6 +203,12 @@ def apply(op: str, a: Rows, b: Rows) -> Rows:
         return np.minimum(a, b)
     if op == "max":
         return np.maximum(a, b)
+    if op == "&":
+        return a & b
+    if op == "|":
+        return a | b
+    if op == "^":
+        return a ^ b
     if op == "//":
         return a // b
     return a % b

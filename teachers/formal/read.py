@@ -21,6 +21,11 @@ _BINARY = {
     ast.Mult: "*",
     ast.FloorDiv: "//",
     ast.Mod: "%",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
 }
 _COMPARE = {
     ast.Lt: "<",
@@ -107,7 +112,7 @@ class _Reader:
             return Term("neg", (inner,))
         if isinstance(node.op, ast.UAdd):
             return inner
-        raise self._outside("the operator ~")
+        return Term("~", (inner,))
 
     def _compare(self, node: ast.Compare) -> Term:
         parts: list[Term] = []

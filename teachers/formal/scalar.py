@@ -35,6 +35,8 @@ class Effort:
     pairs: int = 120
     depths: tuple[int, ...] = _DEPTHS
     literal_divisors: bool = False
+    bits: bool = False
+    """Also try ``& | ^``: only where a task speaks of bits, since they widen every search."""
 
 
 Found = tuple[int, Term]
@@ -126,7 +128,7 @@ def _value(term: Term, values: dict[Term, tuple[int, ...]], number: int) -> int:
 
 def _integer(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Found]:
     goal = np.array(target, dtype=np.int64)
-    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors)
+    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors, bits=effort.bits)
     found: list[Found] = []
     predicates: Predicates | None = None
     for depth in effort.depths:
@@ -264,7 +266,7 @@ def _outer(bank: Bank, goal: Row) -> list[tuple[str, int, int]]:
 
 def _boolean(leaves: list[Leaf], target: list[int], effort: Effort) -> list[Found]:
     goal = np.array(target, dtype=np.bool_)
-    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors)
+    bank = Bank(leaves, effort.terms, literal_divisors=effort.literal_divisors, bits=effort.bits)
     bank.grow(3)
     if not len(bank):
         return []

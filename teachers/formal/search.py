@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from teachers.formal.bank import Leaf
 from teachers.formal.lists import (
@@ -19,12 +20,14 @@ from teachers.formal.lists import (
     solve_quantified,
 )
 from teachers.formal.order import mention_order, tidy
+from teachers.formal.read import OutsideError
 from teachers.formal.scalar import Effort, solve_boolean, solve_integer
 from teachers.formal.term import Term, evaluate, integer, price, var
+from teachers.formal.tuples import joined, parts_of
 from teachers.formal.write import function
 from teachers.model import Specification
 
-VERSION = "2"
+VERSION = "3"
 """Part of the teacher's identity: raise it when the language or the order of search changes."""
 
 _WORKING = 14
@@ -35,6 +38,9 @@ _WORDS = {
     "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "even": 2, "odd": 2,
     "dozen": 12, "hundred": 100,
 }  # fmt: skip
+
+_BITS = re.compile(r"\b(bits?|bitwise|xor|mask(ed|s)?)\b|[&|^~]", re.IGNORECASE)
+"""Words and signs of a task about bits: only there are ``& | ^`` tried."""
 
 Example = tuple[tuple[object, ...], object]
 
@@ -53,6 +59,27 @@ def kind_of(annotation: str) -> str:
 
 def solve(specification: Specification, hint: str = "") -> str:
     """Return the source of a function that fits all examples, or raise ``CannotError``."""
+    try:
+        parts = parts_of(replace(specification, ensures=()))
+    except OutsideError as reason:
+        raise CannotError(str(reason)) from None
+    if parts is None:
+        body = find(specification, hint)
+    else:
+        width = len(parts.types)
+        for _, result in specification.examples:
+            if not isinstance(result, tuple) or len(result) != width:
+                raise CannotError(f"the result {result!r} is no tuple of {width}")
+        # The contract's clauses stay for the numbers and the order of names in them; the right
+        # result at a counterexample cannot be worked out part by part.
+        texts = {"ensures": specification.ensures, "counterexamples": ()}
+        body = joined([find(replace(parts.alone(part), **texts), hint) for part in range(width)])
+    returns = specification.returns
+    return function(specification.entry_point, specification.parameters, returns, body)
+
+
+def find(specification: Specification, hint: str = "") -> Term:
+    """Return the body of a function with one result that fits all examples."""
     kinds = {name: kind_of(kind) for name, kind in specification.parameters}
     unknown = [f"{n}: {k}" for n, k in specification.parameters if not kinds[n]]
     if unknown:
@@ -62,9 +89,10 @@ def solve(specification: Specification, hint: str = "") -> str:
         raise CannotError("there are no examples to learn from")
     _check(examples, specification, kinds)
     constants = mine(specification, hint)
+    of_bits = _BITS.search(" ".join([hint, *specification.ensures])) is not None
     working = examples[:_WORKING]
     for _ in range(6):
-        term = _propose(specification, kinds, working, constants)
+        term = _propose(specification, kinds, working, constants, bits=of_bits)
         if term is None:
             raise CannotError(
                 f"no program of the search language fits the {len(examples)} examples"
@@ -76,9 +104,7 @@ def solve(specification: Specification, hint: str = "") -> str:
     else:
         raise CannotError("every proposal fits some of the examples and fails others")
     names = [name for name, _ in specification.parameters]
-    settled = tidy(term, mention_order(names, specification.ensures))
-    returns = specification.returns
-    return function(specification.entry_point, specification.parameters, returns, settled)
+    return tidy(term, mention_order(names, specification.ensures))
 
 
 def fits(term: Term, specification: Specification, example: Example) -> bool:
@@ -155,6 +181,8 @@ def _propose(
     kinds: Mapping[str, str],
     examples: Sequence[Example],
     constants: Mapping[int, int],
+    *,
+    bits: bool = False,
 ) -> Term | None:
     scalars = [name for name, kind in kinds.items() if kind == "int"]
     truths = [name for name, kind in kinds.items() if kind == "bool"]
@@ -174,7 +202,7 @@ def _propose(
         return _truth(tables, leaves, target)
     wanted = [_whole(value) for value in target]
     folds = [leaf for table in tables for leaf in fold_leaves(table, wanted)]
-    return _integer(leaves, folds, wanted)
+    return _integer(leaves, folds, wanted, bits=bits)
 
 
 def _whole(value: object) -> int:
@@ -193,13 +221,15 @@ def _source(name: str, column: Sequence[object], names: Sequence[str]) -> Source
     return Source(name, tuple(lists), bound)
 
 
-def _integer(leaves: list[Leaf], folds: list[Leaf], target: list[int]) -> Term | None:
+def _integer(
+    leaves: list[Leaf], folds: list[Leaf], target: list[int], *, bits: bool
+) -> Term | None:
     exact = [leaf for leaf in folds if list(leaf.values) == target]
     best = min(exact, key=lambda leaf: leaf.cost) if exact else None
     if best is not None and best.cost <= 7:
         return best.term
     if not folds:
-        found = solve_integer(leaves, target)
+        found = solve_integer(leaves, target, Effort(bits=bits))
         return None if found is None else found[1]
     cheap = sorted(folds, key=lambda leaf: leaf.cost)
     proposals = [] if best is None else [best.term]

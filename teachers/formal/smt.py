@@ -28,6 +28,13 @@ class Problem:
     returns: str
     requires: tuple[Term, ...]
     ensures: tuple[Term, ...]
+    parts: tuple[tuple[str, str], ...] = ()
+    """Several results that the clauses tie together: their names and kinds instead of "result"."""
+
+    @property
+    def results(self) -> tuple[tuple[str, str], ...]:
+        """Return what is looked for, by name and kind."""
+        return self.parts or (("result", self.returns),)
 
 
 def _sort(manager: Any, kind: str) -> Any:
@@ -108,7 +115,13 @@ def _solver(manager: Any, logic: str, rlimit: int, **options: str) -> Any:
 
 
 def synthesise(problem: Problem, rlimit: int) -> Term | None:
-    """Return a function body that cvc5's SyGuS engine finds for ``problem``, or None.
+    """Return a function body that cvc5's SyGuS engine finds for ``problem``, or None."""
+    found = synthesise_all(problem, rlimit)
+    return None if found is None else found[0]
+
+
+def synthesise_all(problem: Problem, rlimit: int) -> list[Term] | None:
+    """Return a body for each result of ``problem``, or None.
 
     Only linear contracts are asked about: with products the engine enumerates without an end.
     """
@@ -117,14 +130,17 @@ def synthesise(problem: Problem, rlimit: int) -> Term | None:
     manager = cvc5.TermManager()
     # The instantiation engine for single-invocation problems only runs without incrementality.
     solver = _solver(manager, "LIA", rlimit, sygus="true", incremental="false")
-    names = [name for name, _ in problem.parameters]
     formal = [manager.mkVar(_sort(manager, kind), name) for name, kind in problem.parameters]
-    target = solver.synthFun("target", formal, _sort(manager, problem.returns))
+    targets = [
+        solver.synthFun(f"target {name}", formal, _sort(manager, kind))
+        for name, kind in problem.results
+    ]
     actual = [
         solver.declareSygusVar(name, _sort(manager, kind)) for name, kind in problem.parameters
     ]
-    env = dict(zip(names, actual, strict=True))
-    env["result"] = manager.mkTerm(Kind.APPLY_UF, target, *actual) if actual else target
+    env = dict(zip((name for name, _ in problem.parameters), actual, strict=True))
+    for (name, _), target in zip(problem.results, targets, strict=True):
+        env[name] = manager.mkTerm(Kind.APPLY_UF, target, *actual) if actual else target
     # One implication for each clause keeps the problem "single invocation", which the engine
     # solves by instantiation; an assumption beside it would make it enumerate.
     allowed = [translate(manager, clause, env) for clause in problem.requires]
@@ -137,13 +153,13 @@ def synthesise(problem: Problem, rlimit: int) -> Term | None:
     try:
         if not solver.checkSynth().hasSolution():
             return None
-        solution = solver.getSynthSolution(target)
+        solutions = [solver.getSynthSolution(target) for target in targets]
     except RuntimeError:
         # cvc5 says so when the resource limit is met on the way.
         return None
-    body = solution[1] if solution.getKind() == Kind.LAMBDA else solution
+    bodies = [each[1] if each.getKind() == Kind.LAMBDA else each for each in solutions]
     try:
-        return simplify(_back(body, {}))
+        return [simplify(_back(body, {})) for body in bodies]
     except OutsideError:
         return None
 
@@ -162,6 +178,11 @@ def refute(problem: Problem, body: Term, rlimit: int) -> Point | str | None:
 
     or a sentence why the solver could not tell.
     """
+    return refute_all(problem, [body], rlimit)
+
+
+def refute_all(problem: Problem, bodies: Sequence[Term], rlimit: int) -> Point | str | None:
+    """Do the same for a body of each result."""
     manager = cvc5.TermManager()
     solver = _solver(manager, "QF_NIA", rlimit, produce_models="true")
     constants = {
@@ -169,7 +190,9 @@ def refute(problem: Problem, body: Term, rlimit: int) -> Point | str | None:
     }
     for clause in problem.requires:
         solver.assertFormula(translate(manager, clause, constants))
-    env = {**constants, "result": translate(manager, body, constants)}
+    env = dict(constants)
+    for (name, _), body in zip(problem.results, bodies, strict=True):
+        env[name] = translate(manager, body, constants)
     clauses = [translate(manager, clause, env) for clause in problem.ensures]
     try:
         whole = clauses[0] if len(clauses) == 1 else manager.mkTerm(Kind.AND, *clauses)

@@ -15,14 +15,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from teachers.formal import smt
+from teachers.formal import bits, smt
 from teachers.formal.bank import Leaf
+from teachers.formal.bits import has_bits
 from teachers.formal.order import mention_order, tidy
 from teachers.formal.read import OutsideError, definition, read
 from teachers.formal.scalar import Effort, solve_boolean, solve_integer
 from teachers.formal.search import CannotError, fits, kind_of, mine
 from teachers.formal.smt import Point, Problem
 from teachers.formal.term import Term, evaluate, integer, price, var
+from teachers.formal.tuples import Parts, joined, parts_of
 from teachers.formal.write import function
 from teachers.model import Specification
 
@@ -36,7 +38,70 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
     Either way the function satisfies the contract for every allowed input, by the solver's word,
     and fits the examples.
     """
+    try:
+        parts = parts_of(specification)
+    except OutsideError as reason:
+        raise CannotError(str(reason)) from None
+    body, note = (
+        _one(specification, rlimit) if parts is None else (_several(parts, rlimit), _PROVED)
+    )
+    head = specification.entry_point, specification.parameters, specification.returns
+    return function(*head, body), note
+
+
+def _several(parts: Parts, rlimit: int) -> Term:
+    """Return the tuple's parts: each by itself, or those together that a clause ties together."""
+    found: dict[int, Term] = {}
+    for group in parts.groups():
+        if len(group) == 1:
+            alone = parts.alone(group[0])
+            if not alone.ensures:
+                raise CannotError(f"no postcondition says what result[{group[0]}] is")
+            found[group[0]] = _one(alone, rlimit)[0]
+        else:
+            found.update(zip(group, _together(parts, group, rlimit), strict=True))
+    return joined([found[part] for part in range(len(parts.names))])
+
+
+def _together(parts: Parts, group: Sequence[int], rlimit: int) -> list[Term]:
+    specification = parts.specification
+    kinds = _parameter_kinds(specification)
+    wanted = tuple((parts.names[part], _result_kind(parts.types[part])) for part in group)
+    clauses = [each for each in parts.ensures if set(parts.mentioned(each)) & set(group)]
+    try:
+        problem = Problem(
+            parameters=tuple(kinds.items()),
+            returns="",
+            requires=tuple(read(each, kinds) for each in specification.requires),
+            ensures=tuple(read(each, {**kinds, **dict(wanted)}) for each in clauses),
+            parts=wanted,
+        )
+        bodies = smt.synthesise_all(problem, rlimit // _TIED)
+        right = bodies is not None and smt.refute_all(problem, bodies, rlimit) is None
+    except OutsideError as reason:
+        raise CannotError(str(reason)) from None
+    if bodies is None or not right:
+        raise CannotError("the solver found no functions for the contract within its resources")
+    for place, part in enumerate(group):
+        alone = parts.alone(part)
+        if not all(fits(bodies[place], alone, each) for each in alone.examples):
+            raise CannotError(_OTHER)
+    order = mention_order([name for name, _ in specification.parameters], specification.ensures)
+    return [tidy(each, order) for each in bodies]
+
+
+_TIED = 10
+"""Several functions at once cost the engine more for each unit of its limit."""
+
+_PROVED = "proved by the solver"
+_OTHER = "the contract allows results that the examples do not, and the solver chose those"
+
+
+def _one(specification: Specification, rlimit: int) -> tuple[Term, str]:
+    """Return the body of a function with one result, and how it was found."""
     problem = _problem(specification)
+    if has_bits([*problem.requires, *problem.ensures]):
+        return _over_bits(problem, specification, rlimit)
     whole: Term | None = None
     short = _shorten(problem, specification, None, rlimit)
     if short is None or not _fits_all(short, specification):
@@ -58,12 +123,28 @@ def synthesise(specification: Specification, *, rlimit: int) -> tuple[str, str]:
         raise CannotError(
             "the solver found no function for the contract within its resources"
             if short is None and whole is None
-            else "the contract allows results that the examples do not, and the solver chose those"
+            else _OTHER
         )
     best = min(found, key=price)
-    note = "as the contract says it" if best is named else "proved by the solver"
-    head = specification.entry_point, specification.parameters, specification.returns
-    return function(*head, best), note
+    return best, "as the contract says it" if best is named else _PROVED
+
+
+def _over_bits(problem: Problem, specification: Specification, rlimit: int) -> tuple[Term, str]:
+    """Do the same for a contract over bits: what is proposed is proved over wide enough vectors."""
+    named = definition(problem.ensures)
+    found: list[Term] = []
+    try:
+        if named is not None and bits.refute(problem, named, rlimit) is None:
+            found.append(named)
+        short = _shorten(problem, specification, named, rlimit)
+    except OutsideError as reason:
+        raise CannotError(str(reason)) from None
+    found += [] if short is None else [short]
+    found = [each for each in found if _fits_all(each, specification)]
+    if not found:
+        raise CannotError("no short program over bits was proved right within the resources")
+    best = min(found, key=price)
+    return best, "as the contract says it" if best is named else _PROVED
 
 
 def _fits_all(term: Term, specification: Specification) -> bool:
@@ -71,13 +152,8 @@ def _fits_all(term: Term, specification: Specification) -> bool:
 
 
 def _problem(specification: Specification) -> Problem:
-    kinds = {name: kind_of(kind) for name, kind in specification.parameters}
-    for name, written in specification.parameters:
-        if kinds[name] not in ("int", "bool"):
-            raise CannotError(f"the parameter {name}: {written} is neither int nor bool")
-    returns = kind_of(specification.returns or "")
-    if returns not in ("int", "bool"):
-        raise CannotError(f"the result type {specification.returns} is neither int nor bool")
+    kinds = _parameter_kinds(specification)
+    returns = _result_kind(specification.returns)
     if not specification.ensures:
         raise CannotError("there is no postcondition to satisfy")
     scope = {**kinds, "result": returns}
@@ -89,10 +165,28 @@ def _problem(specification: Specification) -> Problem:
             ensures=tuple(read(each, scope) for each in specification.ensures),
         )
         # A dry run: what cannot be translated is said now, in the contract's words.
-        smt.refute(problem, _zero(returns), 1)
+        if has_bits([*problem.requires, *problem.ensures]):
+            bits.refute(problem, _zero(returns), 1)
+        else:
+            smt.refute(problem, _zero(returns), 1)
     except OutsideError as reason:
         raise CannotError(str(reason)) from None
     return problem
+
+
+def _parameter_kinds(specification: Specification) -> dict[str, str]:
+    kinds = {name: kind_of(kind) for name, kind in specification.parameters}
+    for name, written in specification.parameters:
+        if kinds[name] not in ("int", "bool"):
+            raise CannotError(f"the parameter {name}: {written} is neither int nor bool")
+    return kinds
+
+
+def _result_kind(written: str | None) -> str:
+    kind = kind_of(written or "")
+    if kind not in ("int", "bool"):
+        raise CannotError(f"the result type {written} is neither int nor bool")
+    return kind
 
 
 def _zero(kind: str) -> Term:
@@ -118,8 +212,9 @@ def _shorten(
         proposal = _propose(problem, table, constants)
         if proposal is None:
             return None
+        over_bits = has_bits([*problem.requires, *problem.ensures])
         try:
-            answer = smt.refute(problem, proposal, rlimit)
+            answer = (bits if over_bits else smt).refute(problem, proposal, rlimit)
         except OutsideError:
             return None  # it counts truth values as numbers, which Python does and the solver not
         if answer is None:
@@ -145,7 +240,8 @@ def _learn(
     body = definition(problem.ensures) or whole
     value: object
     try:
-        value = smt.witness(problem, point, rlimit) if body is None else evaluate(body, env)
+        asked = bits if has_bits([*problem.requires, *problem.ensures]) else smt
+        value = asked.witness(problem, point, rlimit) if body is None else evaluate(body, env)
     except ZeroDivisionError:
         return False
     if not isinstance(value, int):
@@ -187,10 +283,11 @@ def _propose(
     ]
     count = len(points)
     leaves += [Leaf(integer(value), (value,) * count, cost) for value, cost in constants.items()]
+    over_bits = has_bits([*problem.requires, *problem.ensures])
     if problem.returns == "bool":
-        effort = Effort(literal_divisors=True)
+        effort = Effort(literal_divisors=True, bits=over_bits)
         found = solve_boolean(leaves, [bool(each) for each in table.values()], effort)
     else:
-        effort = Effort(terms=20_000, depths=(1, 3, 4, 5), literal_divisors=True)
+        effort = Effort(terms=20_000, depths=(1, 3, 4, 5), literal_divisors=True, bits=over_bits)
         found = solve_integer(leaves, [int(each) for each in table.values()], effort)
     return None if found is None else found[1]

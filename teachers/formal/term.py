@@ -6,6 +6,7 @@ A term is an expression over integers, booleans and lists of integers, with Pyth
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 class Term:
     """An operator over terms. ``value`` holds a literal, a variable's name or a bound variable.
 
-    Operators: ``var int bool``; ``neg abs + - * // % min max``; ``< <= > >= == !=``;
-    ``and or not if``; on lists ``sum len maxof minof sorted reversed item any all``; ``gen`` is
+    Operators: ``var int bool``; ``neg abs + - * // % min max``; ``< <= > >= == !=``; on bits
+    ``& | ^ ~ << >>``; ``and or not if``; ``tuple`` for several results; on lists
+    ``sum len maxof minof sorted reversed item any all``; ``gen`` is
     a comprehension with args (source, element[, condition]) binding ``value``.
     """
 
@@ -90,6 +92,12 @@ ARITHMETIC: dict[str, Callable[..., object]] = {
     "%": lambda a, b: a % b,
     "min": min,
     "max": max,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "~": operator.invert,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,

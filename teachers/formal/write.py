@@ -10,11 +10,17 @@ from collections import Counter
 
 from teachers.formal.term import COMPARISONS, Term, negate, size, var, variables
 
-_TIGHTNESS = {
+_TIGHTNESS: dict[str, float] = {
     "if": 0,
     "or": 1,
     "and": 2,
     "not": 3,
+    "|": 4.2,
+    "^": 4.4,
+    "&": 4.6,
+    "<<": 4.8,
+    ">>": 4.8,
+    "~": 7,
     "+": 5,
     "-": 5,
     "*": 6,
@@ -134,23 +140,24 @@ def _replace(term: Term, old: Term, new: Term) -> Term:
 
 
 def expression(term: Term) -> str:
-    """Return ``term`` as a Python expression."""
-    return _text(term, 0)
+    """Return ``term`` as a Python expression; a tuple without its parentheses."""
+    text = _text(term, 0)
+    return text[1:-1] if term.op == "tuple" and len(term.args) > 1 else text
 
 
-def _text(term: Term, around: int) -> str:
+def _text(term: Term, around: float) -> str:
     tight = _tightness(term)
     text = _plain(term, tight)
     return f"({text})" if tight < around else text
 
 
-def _tightness(term: Term) -> int:
+def _tightness(term: Term) -> float:
     if term.op == "int" and isinstance(term.value, int) and term.value < 0:
         return 7
     return _TIGHTNESS.get(term.op, _ATOM)
 
 
-def _plain(term: Term, tight: int) -> str:
+def _plain(term: Term, tight: float) -> str:
     op, args = term.op, term.args
     if op in ("var", "int", "bool"):
         return str(term.value)
@@ -165,12 +172,14 @@ def _plain(term: Term, tight: int) -> str:
         return f"-{_text(args[0], 8)}"
     if op in COMPARISONS:
         return f"{_text(args[0], 5)} {op} {_text(args[1], 5)}"
-    if op in ("+", "-", "*", "//", "%"):
+    if op == "~":
+        return f"~{_text(args[0], 8)}"
+    if op in ("+", "-", "*", "//", "%", "&", "|", "^", "<<", ">>"):
         return _binary(term, tight)
     return _call(term)
 
 
-def _binary(term: Term, tight: int) -> str:
+def _binary(term: Term, tight: float) -> str:
     left, right = term.args
     op = term.op
     if op == "+" and right.op == "int" and isinstance(right.value, int) and right.value < 0:
@@ -178,8 +187,8 @@ def _binary(term: Term, tight: int) -> str:
     if op == "+" and right.op == "neg":
         return f"{_text(left, tight)} - {_text(right.args[0], tight + 1)}"
     # + and * associate over integers, so a right operand of the same operator needs no brackets.
-    same = op in ("+", "*") and right.op == op
-    return f"{_text(left, tight)} {op} {_text(right, tight if same else tight + 1)}"
+    same = op in ("+", "*", "&", "|", "^") and right.op == op
+    return f"{_text(left, tight)} {op} {_text(right, tight if same else tight + 0.1)}"
 
 
 def _chain(term: Term) -> str | None:
@@ -214,6 +223,8 @@ def _call(term: Term) -> str:
     op, args = term.op, term.args
     if op == "gen":
         return f"[{_clauses(term)}]"
+    if op == "tuple":
+        return f"({', '.join(_text(each, 0) for each in args)}{',' if len(args) == 1 else ''})"
     if op in ("min", "max", "abs"):
         return f"{op}({', '.join(_text(each, 0) for each in _spread(term))})"
     if op in ("sum", "any", "all"):

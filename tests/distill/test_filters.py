@@ -216,3 +216,14 @@ def test_a_real_model_embeds_equal_texts_alike(base: Path) -> None:
     assert [(one.index, one.kept) for one in found] == [(1, 0)]
     with pytest.raises(DistillError, match="cannot be loaded"):
         alike(rows, str(base / "nowhere"))
+
+
+def test_missing_detectors_are_a_sentence_with_the_line_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> object:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("distill.privacy.import_module", missing)
+    with pytest.raises(DistillError, match=r"pip install .*\[privacy\]"):
+        run_filters([row("a")], pipeline({"rule": "secrets"}))

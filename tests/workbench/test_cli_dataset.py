@@ -82,7 +82,7 @@ def test_a_dataset_from_its_funnel_to_its_files(judged: Store, run: Run, tmp_pat
     steps = run("dataset", "funnel", "--json").json
     assert steps["selection"]["winners"] == 2
     assert [step["rule"] for step in steps["filters"]] == [
-        "truncation", "secrets", "personal", "exact"
+        "truncation", "secrets", "personal", "exact", "contamination"
     ]  # fmt: skip
     assert "exact\t2\t2" in run("dataset", "funnel").out
     assert run("dataset", "removed", "--json").out == ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -31,6 +31,7 @@ __all__ = [
     "probe_all",
     "probe_inputs",
     "same_all",
+    "spread",
     "subject_of",
 ]
 
@@ -162,7 +163,7 @@ def _plain(name: str, random: Random, number: int, near: Sequence[int]) -> tuple
 
 def probe_all(subjects: Sequence[Subject | None], *, jobs: int = 1) -> list[str | None]:
     """Return for each subject a digest of its types and of what it does; None if it cannot run."""
-    return _spread(_probe_chunk, subjects, jobs)
+    return spread(_probe_chunk, subjects, jobs)
 
 
 def _probe_chunk(subjects: Sequence[Subject | None]) -> list[str | None]:
@@ -217,7 +218,7 @@ def same_all(
     pairs: Sequence[tuple[Subject | None, Subject | None]], *, jobs: int = 1
 ) -> list[bool | None]:
     """Say of each pair whether it is one function: proved, told apart by a run, or neither."""
-    return _spread(_same_chunk, pairs, jobs)
+    return spread(_same_chunk, pairs, jobs, proving=True)
 
 
 def _same_chunk(pairs: Sequence[tuple[Subject | None, Subject | None]]) -> list[bool | None]:
@@ -294,11 +295,24 @@ def in_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def _spread(work: Callable[[Sequence[T]], list[R]], items: Sequence[T], jobs: int) -> list[R]:
-    """Do ``work`` in chunks over ``jobs`` processes, in order; here when there is little of it."""
+def spread(
+    work: Callable[[Sequence[T]], list[R]], items: Sequence[T], jobs: int, *, proving: bool = False
+) -> list[R]:
+    """Do ``work`` in chunks ``jobs`` at a time, in order; here when there is little of it.
+
+    What runs in sandboxes runs in processes anyway, so threads are enough to keep them busy; what
+    is ``proving`` gets processes of its own.
+    """
+    if not items:
+        return []
     if jobs <= 1 or len(items) <= _ALONE:
-        return work(items) if items else []
+        return work(items)
     size = max(_CHUNK, min(400, len(items) // (4 * jobs)))
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    pool: Executor
+    if proving:
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    else:
+        pool = ThreadPoolExecutor(jobs)
+    with pool:
         return [one for found in pool.map(work, chunks) for one in found]

@@ -11,6 +11,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from workbench.stages.behaviour import (
     differ,
     in_sandbox,
     probe_inputs,
+    spread,
     subject_of,
 )
 
@@ -89,8 +91,12 @@ def meetings(
     *,
     n: int = 10,
     by_behaviour: bool = True,
+    jobs: int = 1,
 ) -> list[Meeting]:
-    """Return at most one meeting for each row, in order; words and code are looked at first."""
+    """Return at most one meeting for each row, in order; words and code are looked at first.
+
+    Rows are run in ``jobs`` processes when there are many.
+    """
     from distill.decontaminate import Protected
 
     guard = Protected(n=n)
@@ -105,11 +111,11 @@ def meetings(
         runnable = {place: one for place, one in of_row.items() if one is not None}
         with in_sandbox() as sandbox:
             items = _items(protected, sandbox)
-            for place, subject in runnable.items():
-                met = _met(subject, items, sandbox)
-                if met is not None:
-                    shared = f"{len(met.inputs)} inputs"
-                    found[place] = Meeting(place, met.name, "behaviour", shared)
+        met = spread(partial(_met_chunk, items), list(runnable.values()), jobs)
+        for place, item in zip(runnable, met, strict=True):
+            if item is not None:
+                name, width = item
+                found[place] = Meeting(place, name, "behaviour", f"{width} inputs")
     return [found[place] for place in sorted(found)]
 
 
@@ -225,9 +231,18 @@ def _literal(node: ast.expr) -> tuple[object] | None:
         return None
 
 
+def _met_chunk(
+    items: Mapping[int, Sequence[_Item]], subjects: Sequence[Subject]
+) -> list[tuple[str, int] | None]:
+    """Return for each subject the item it meets, and on how many inputs."""
+    with in_sandbox() as sandbox:
+        met = [_met(subject, items, sandbox) for subject in subjects]
+    return [None if item is None else (item.name, len(item.inputs)) for item in met]
+
+
 def _met(subject: Subject, items: Mapping[int, Sequence[_Item]], sandbox: Sandbox) -> _Item | None:
     """Return the first item whose every input the subject treats as the right answer does."""
-    rivals = items.get(len(subject.kinds), ())
+    rivals = [one for one in items.get(len(subject.kinds), ()) if _may_meet(subject, one)]
     if not rivals:
         return None
     inputs = [args for item in rivals for args in item.inputs[:_SCREEN]]
@@ -243,6 +258,18 @@ def _met(subject: Subject, items: Mapping[int, Sequence[_Item]], sandbox: Sandbo
         if same and not _told_apart(subject, item.reference, sandbox):
             return item
     return None
+
+
+def _may_meet(subject: Subject, item: _Item) -> bool:
+    """Whether the parameters' outer types agree, as far as both sides write them down."""
+    if item.reference is None:
+        return True
+    pairs = zip(subject.kinds, item.reference.kinds, strict=True)
+    outer = [tuple(kind.split("[")[0].lower() for kind in pair) for pair in pairs]
+    return all(one == other or not (one in _PLAIN and other in _PLAIN) for one, other in outer)
+
+
+_PLAIN = ("int", "bool", "str", "float", "list", "dict", "set", "tuple")
 
 
 def _told_apart(subject: Subject, right: Subject | None, sandbox: Sandbox) -> bool:

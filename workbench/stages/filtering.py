@@ -6,6 +6,7 @@ came into and went out of each rule, ``removed`` names every row that went, with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ STANDARD: tuple[dict[str, Any], ...] = (
     {"rule": "secrets"},
     {"rule": "personal"},
     {"rule": "exact"},
+    {"rule": "contamination"},
 )
 """What every round's dataset goes through unless its configuration says otherwise."""
 
@@ -156,10 +158,20 @@ def _tools(store: Store, settings: Settings, tasks: Mapping[str, Task]) -> Tools
     def contaminated(rows: Sequence[Example], rule: ContaminationRule) -> dict[int, str]:
         from workbench.stages.contamination import meetings, read_protected, reasons
 
-        protected = [*read_protected(rule.files), *_held_out(store)]
+        own = _held_out(store)
+        prompts = {_words(task.prompt): task.id for task in own}
+        asked = {place: prompts.get(_words(row.messages[-1][1])) for place, row in enumerate(rows)}
+        found = {
+            place: f"asks what the held-out task {name} asks"
+            for place, name in asked.items()
+            if name is not None
+        }
+        protected = [*read_protected(rule.files), *(replace(task, prompt="") for task in own)]
         subjects = {place: _subject(row, tasks) for place, row in enumerate(rows)}
-        found = meetings(rows, protected, subjects, n=rule.n, by_behaviour=rule.behaviour)
-        return reasons(found)
+        met = meetings(
+            rows, protected, subjects, n=rule.n, by_behaviour=rule.behaviour, jobs=settings.jobs
+        )
+        return reasons(met) | found
 
     return Tools(
         semantic=lambda rows: semantic_duplicates(rows, tasks, jobs=settings.jobs),
@@ -170,10 +182,13 @@ def _tools(store: Store, settings: Settings, tasks: Mapping[str, Task]) -> Tools
 def _held_out(store: Store) -> list[Task]:
     """Return the home's held-out tasks.
 
-    Prompts of the generated family share whole phrases by design, so those are not compared by
-    words; what their functions do is.
+    Prompts of one project share phrases, so these are compared by their whole prompt, not by runs
+    of words; and by what their functions do.
     """
     with store.read() as session:
         rows = session.exec(select(TaskRow).where(TaskRow.split == "eval")).all()
-    found = [task_of(row) for row in rows]
-    return [replace(t, prompt="") if t.source == "distill.family" else t for t in found]
+    return [task_of(row) for row in rows]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.lower()))

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from distill.example import Example
 from tests.workbench.stages.scripted import Scripted
-from tests.workbench.stages.test_ask_judge_repair import CLAMP, RIGHT, TASKS, ids, right
+from tests.workbench.stages.test_ask_judge_repair import BIGGER, CLAMP, RIGHT, TASKS, ids, right
 from workbench.errors import InputError, StageError
 from workbench.settings import Settings
 from workbench.stages.ask import ask
@@ -109,6 +109,27 @@ def test_every_round_has_the_standard_filters_and_a_bad_one_is_refused_when_plan
         RoundConfig(filters=({"rule": "scores"},))
     with pytest.raises(InputError, match="no field"):
         parse_filters([{"rule": "score", "over": 1}])
+
+
+def test_a_row_that_does_what_a_held_out_task_asks_is_taken_by_the_standard_filters(
+    store: Store, settings: Settings, judged: str
+) -> None:
+    held = replace(
+        CLAMP, id="held", split="eval", prompt="Something else.", tests=(), entry_point="between",
+        signature="def between(v: int, low: int, high: int) -> int",
+        requires=(), ensures=("result == min(max(v, low), high) if low <= high else True",),
+        reference="def between(v: int, low: int, high: int) -> int:\n"
+        "    return max(low, min(v, high))\n",
+    )  # fmt: skip
+    same_words = replace(
+        BIGGER, id="words", split="eval", signature="", tests=(), ensures=("True",)
+    )
+    add_tasks(store, [held, same_words])
+    snapshot = snapshot_of(store, select_winners(store, settings, judged).snapshot_id)
+    found = {one["task"]: one["reason"] for one in removed_rows(store, snapshot)}
+    assert set(found) == {"clamp", "bigger"}
+    assert "held" in found["clamp"]
+    assert found["bigger"] == "asks what the held-out task words asks"
 
 
 def test_a_protected_file_that_is_not_there_is_a_sentence(store: Store, settings: Settings) -> None:

@@ -72,8 +72,11 @@ def solve(specification: Specification, hint: str = "") -> str:
                 raise CannotError(f"the result {result!r} is no tuple of {width}")
         # The contract's clauses stay for the numbers and the order of names in them; the right
         # result at a counterexample cannot be worked out part by part.
-        texts = {"ensures": specification.ensures, "counterexamples": ()}
-        body = joined([find(replace(parts.alone(part), **texts), hint) for part in range(width)])
+        own = [
+            replace(parts.alone(part), ensures=specification.ensures, counterexamples=())
+            for part in range(width)
+        ]
+        body = joined([find(each, hint) for each in own])
     returns = specification.returns
     return function(specification.entry_point, specification.parameters, returns, body)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.cli.drafts import draft
 from workbench.cli.output import emit_lines, note, progress
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Check whether contracts are worth proving against.")
 
 GLYPHS = {"ok": "✓", "weak": "~", "vacuous": "✗", "bad": "✗", "unknown": "?"}
+
+
+app.command()(draft)
 
 
 @app.callback()

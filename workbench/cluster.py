@@ -1,9 +1,9 @@
 """Judging on a Ray cluster: the same generator as ``judge.judge_many``, over many machines.
 
 Ray places the workers and starts a lost one again; each worker judges through the local pool, so
-the fuses, the memory limits and the sandbox are those of one machine. A judgement is a function of its
-submission: what was under way on a lost worker is judged again and comes back once. Not here: a
-scheduler, a queue or a retry of our own.
+the fuses, the memory limits and the sandbox are those of one machine. A judgement is a function of
+its submission: what was under way on a lost worker is judged again and comes back once. Not here:
+a scheduler, a queue or a retry of our own.
 """
 
 from __future__ import annotations

@@ -66,6 +66,10 @@ def call(m: Machine, node: ast.Call) -> Value:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(m, node)
+    if name == "enumerate" and [k.arg for k in node.keywords] == ["start"]:
+        node = ast.copy_location(
+            ast.Call(node.func, [*node.args, node.keywords[0].value], []), node
+        )
     builtin = _BUILTINS.get(name)
     if builtin is None:
         raise Unsupported(f"call of {name}()", node.lineno)
@@ -409,7 +413,14 @@ def _map(m: Machine, args: list[Value], line: int) -> Value:
     """``map``: the function is called as the result is gone through, which is where it is made."""
     if len(args) < 2:
         raise m.type_error(line)
-    columns = [ordering.singles(_elements(m, a, line), "map()", line) for a in args[1:]]
+    sources = [_elements(m, a, line) for a in args[1:]]
+    if len(sources) == 1 and not _few(sources[0]):
+        call = args[0]
+        mapped = comprehension.transformed(
+            m, sources[0], None, lambda v: call_value(m, call, [v], line)
+        )
+        return IterV(mapped, _walks(m, args[1:]))
+    columns = [ordering.singles(s, "map()", line) for s in sources]
     rows = zip(*columns, strict=False)
     values = [m.stored(call_value(m, args[0], list(row), line)) for row in rows]
     return IterV(Seq(ordering.as_pieces(values)))
@@ -417,13 +428,26 @@ def _map(m: Machine, args: list[Value], line: int) -> Value:
 
 def _filter(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 2, 2, line)
-    kept = []
-    for item in ordering.singles(_elements(m, args[1], line), "filter()", line):
-        plain = isinstance(args[0], NoneV)
-        verdict = item if plain else call_value(m, args[0], [item], line)
-        if m.sure(_truth(m, verdict), "filter() by an unknown condition", line):
-            kept.append(m.stored(item))
+    plain = isinstance(args[0], NoneV)
+
+    def passes(value: Value) -> Term:
+        return _truth(m, value if plain else call_value(m, args[0], [value], line))
+
+    source = _elements(m, args[1], line)
+    if not _few(source):
+        return IterV(comprehension.transformed(m, source, passes, None), _walks(m, args[1:]))
+    kept = [
+        m.stored(item)
+        for item in ordering.singles(source, "filter()", line)
+        if m.sure(passes(item), "filter() by an unknown condition", line)
+    ]
     return IterV(Seq(ordering.as_pieces(kept)))
+
+
+def _few(seq: Seq) -> bool:
+    """Whether the elements can be taken one by one."""
+    length = T.literal(seq.length)
+    return length is not None and length <= 64
 
 
 def _walks(m: Machine, args: list[Value]) -> frozenset[int]:

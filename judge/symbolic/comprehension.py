@@ -17,6 +17,7 @@ from judge.symbolic.forks import concrete
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import put
 from judge.symbolic.seqs import element, tuple_items
+from judge.symbolic.shapes import INT_SHAPE
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
@@ -138,7 +139,10 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
     if first.is_async:
         raise Unsupported("an asynchronous comprehension", first.target.lineno)
     # any and all stop early, but whatever is raised on the way is kept apart as vague.
-    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno, any_order=True)
+    around = m.plain(evaluate(m, first.iter))
+    if isinstance(around, DictV | SetV) and kind != "sum" and _integers_only(around):
+        return _fold_members(m, first, rest, leaf, kind, around)
+    source, seq = iterate(m, around, first.iter.lineno, any_order=True)
     before = _raised(m)
     parts: list[Term] = []
     for piece in seq.pieces:
@@ -157,6 +161,35 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
     if kind == "sum":
         return T.add(T.num(0), *parts)
     return T.or_(*parts) if kind == "any" else T.and_(*parts)
+
+
+def _integers_only(value: DictV | SetV) -> bool:
+    """Whether members are known by a formula alone, and are integers."""
+    if isinstance(value, DictV):
+        return value.entries is None and value.listing is None and value.key == INT_SHAPE
+    return value.entries is None and value.source is None and value.element == INT_SHAPE
+
+
+def _fold_members(
+    m: Machine,
+    first: ast.comprehension,
+    rest: list[ast.comprehension],
+    leaf: Leaf,
+    kind: str,
+    value: DictV | SetV,
+) -> Term:
+    """``any`` or ``all`` over the keys of a dict, or the members of a set, of integers."""
+    hole = T.fresh_bvar()
+    inside = value.has(IntV(hole))
+    before = _raised(m)
+    with scope(m), m.binder(hole, inside, lazy=True):
+        bind_target(m, first.target, IntV(hole))
+        body = _leaf_under(m, first.ifs, rest, leaf, kind)
+    if isinstance(value, SetV) and _raised(m) != before:
+        raise Unsupported("an exception while a set is gone through", first.target.lineno)
+    if kind == "any":
+        return T.quantify("exists", [hole], T.and_(inside, body))
+    return T.quantify("forall", [hole], T.implies(inside, body))
 
 
 def _raised(m: Machine) -> int:
@@ -215,6 +248,42 @@ def _within(source: Value, hole: Term, lo: Term, hi: Term) -> Term:
     if isinstance(source, RangeV) and source.step == 1:
         return T.and_(T.le(source.start, hole), T.lt(hole, source.stop))
     return T.and_(T.le(lo, hole), T.lt(hole, hi))
+
+
+def transformed(
+    m: Machine,
+    seq: Seq,
+    test: Callable[[Value], Term] | None,
+    change: Callable[[Value], Value] | None,
+) -> Seq:
+    """What ``filter`` or ``map`` makes of a sequence of any length."""
+    pieces: list[Piece] = []
+    for piece in seq.pieces:
+        if isinstance(piece, Single):
+            if test is not None:
+                raise Unsupported("filter() of a sequence in several pieces")
+            value = piece.value if change is None else change(piece.value)
+            pieces.append(Single(m.stored(value)))
+            continue
+        lo, hi, get, kept = bounds_of(piece)
+        hole = T.fresh_bvar()
+        inside = T.and_(T.le(lo, hole), T.lt(hole, hi), kept(hole))
+        with scope(m), m.binder(hole, inside):
+            value = m.stored(get(hole))
+            keep = T.and_(kept(hole), T.true() if test is None else test(value))
+            if change is not None:
+                value = m.stored(change(value))
+        pieces.append(_over_hole(hole, value, keep, lo, hi))
+    return Seq(tuple(pieces))
+
+
+def _over_hole(hole: Term, value: Value, keep: Term, lo: Term, hi: Term) -> View:
+    return folds.filtered(
+        lambda j: put(value, {hole.id: j}),
+        lambda j: T.substitute(keep, {hole.id: j}),
+        lo,
+        hi,
+    )
 
 
 def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> ListV:
@@ -314,9 +383,4 @@ def _build_view(
         keep = T.and_(kept(hole), _conditions(m, first.ifs))
         with m.guarded(keep):
             value = m.stored(evaluate(m, elt))
-    return folds.filtered(
-        lambda j: put(value, {hole.id: j}),
-        lambda j: T.substitute(keep, {hole.id: j}),
-        lo,
-        hi,
-    )
+    return _over_hole(hole, value, keep, lo, hi)

@@ -14,7 +14,7 @@ from judge.symbolic.compare import element_equal, equal
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import merge
 from judge.symbolic.sets import hashable
-from judge.symbolic.shapes import Shape, join, shape_of
+from judge.symbolic.shapes import INT_SHAPE, Shape, join, shape_of
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     DictV,
@@ -25,6 +25,7 @@ from judge.symbolic.values import (
     TupleV,
     Unsupported,
     Value,
+    View,
 )
 
 Entries = tuple[tuple[Value, Value], ...]
@@ -53,7 +54,7 @@ def of_entries(entries: Entries, fresh: bool = True, default: Value | None = Non
             found = merge(element_equal(wanted, k), v, found)
         return found
 
-    return DictV(has, get, key, value, fresh, entries, default)
+    return DictV(has, get, key, value, fresh, entries, default=default)
 
 
 def _shape(value: Value) -> Shape | None:
@@ -192,21 +193,50 @@ def view_seq(m: Machine, view: DictViewV) -> Seq:
     """What a view of a dict goes through now."""
     value = m.plain(view.of)
     assert isinstance(value, DictV)
+    if value.listing is not None:
+        return _listed(value.listing, view.kind)
     items: list[Value] = []
     for k, v in entries_of(value):
         items.append({"keys": k, "values": v, "items": TupleV((k, v))}[view.kind])
     return Seq(tuple(map(Single, items)))
 
 
+def _listed(listing: tuple[Seq, Seq], kind: str) -> Seq:
+    keys, values = listing
+    if kind != "items":
+        return keys if kind == "keys" else values
+    pair = View(
+        lambda j: TupleV((keys.pieces[0].at(j), values.pieces[0].at(j))), T.num(0), keys.length
+    )
+    return Seq((pair,))
+
+
 def keys_seq(value: DictV) -> Seq:
     """The keys in order."""
+    if value.listing is not None:
+        return value.listing[0]
     return Seq(tuple(Single(k) for k, _ in entries_of(value)))
+
+
+def _equal_functions(a: DictV, b: DictV) -> Term:
+    """Dicts of integer keys, by what they hold."""
+    if a.key != INT_SHAPE or b.key != INT_SHAPE or a.default is not None or b.default is not None:
+        raise Unsupported("equality of dicts with unknown keys")
+    hole = T.fresh_bvar()
+    key = IntV(hole)
+    alike = T.and_(
+        T.iff(a.has(key), b.has(key)),
+        T.implies(a.has(key), element_equal(a.get(key), b.get(key))),
+    )
+    return T.quantify("forall", [hole], alike)
 
 
 def equal_dicts(a: DictV, b: DictV) -> Term:
     """``a == b``: the same keys with equal values, in any order."""
+    if a.has is b.has and a.get is b.get and a.listing is not None:
+        return T.true()
     if a.entries is None or b.entries is None:
-        raise Unsupported("equality of dicts with unknown keys")
+        return _equal_functions(a, b)
     if isinstance(a.default, IntV) and isinstance(b.default, IntV):
         raise Unsupported("equality of Counters, where a missing key counts as 0")
     if len(a.entries) != len(b.entries):

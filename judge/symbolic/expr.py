@@ -85,6 +85,8 @@ def truth(m: Machine, value: Value) -> Term:
         return T.lt(T.num(0), seqs.length_of(m, value, 0))
     if isinstance(value, DictV) and value.entries is not None:
         return T.boolean(bool(value.entries))
+    if isinstance(value, DictV) and value.listing is not None:
+        return T.lt(T.num(0), value.listing[0].length)
     if isinstance(value, SetV):
         return T.lt(T.num(0), sets.size(m, value, 0))
     if isinstance(value, LambdaV | BuiltinV | TypeV | ImportedV | IterV):

@@ -18,7 +18,14 @@ from judge.symbolic.forks import Script
 from judge.symbolic.machine import VAGUE, Dead
 from judge.symbolic.merge import same
 from judge.symbolic.plan import LoopInfo, Mode, Plan
-from judge.symbolic.shapes import DictShape, Shape, facts_of, shape_of_annotation, unknown
+from judge.symbolic.shapes import (
+    DictShape,
+    Shape,
+    facts_of,
+    listed,
+    shape_of_annotation,
+    unknown,
+)
 from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
@@ -176,6 +183,9 @@ class _Run:
         if self.x.forks is None:
             value = unknown(shape, name)
             state.facts += facts_of(shape, value)
+            if isinstance(value, DictV):
+                value, facts = listed(name, value)
+                state.facts += facts
             return value
         from judge.symbolic.forks import instance
 

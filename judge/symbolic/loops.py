@@ -216,7 +216,8 @@ def _sequence_loop(
 
     x.state.env[index] = IntV(T.num(0))
     x.state.env[name] = source if isinstance(source, StrV) else ListV(seq)
-    text = ast.unparse(node.iter) if isinstance(node.iter, ast.Name) else name
+    indexed = isinstance(node.iter, ast.Name) and isinstance(source, ListV | StrV)
+    text = ast.unparse(node.iter) if indexed else name
     return Loop(
         node,
         key,

@@ -158,9 +158,9 @@ def _sort(m: Machine, target: Value, node: ast.Call, line: int) -> Value:
 
 
 def _remove(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, Value]:
-    (value,) = _exactly(m, args, 1, line)
-    place = _place_of(m, seq, m.plain(value), line)
-    return Seq(seq.pieces[:place] + seq.pieces[place + 1 :]), NoneV()
+    found = _index(m, ListV(seq), _exactly(m, args, 1, line), line)
+    changed, _ = _pop(m, seq, [found], line)
+    return changed, NoneV()
 
 
 def _place_of(m: Machine, seq: Seq, wanted: Value, line: int) -> int:

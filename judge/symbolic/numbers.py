@@ -72,9 +72,7 @@ def _logic(op: ast.operator, a: Term, b: Term) -> Term:
 def _power(m: Machine, a: Term, b: Term, line: int) -> Value:
     base, exponent = T.literal(a), T.literal(b)
     if exponent is None:
-        if base is not None and base == 2:
-            return _power_of_two(m, b, line)
-        raise Unsupported("a power whose exponent is not a constant", line)
+        return _unknown_power(m, a, b, line)
     if exponent < 0:
         raise Unsupported("a power with a negative exponent (a float)", line)
     if base is not None:
@@ -89,7 +87,7 @@ def _power(m: Machine, a: Term, b: Term, line: int) -> Value:
     return IntV(result)
 
 
-def _power_of_two(m: Machine, exponent: Term, line: int) -> Value:
+def _unknown_power(m: Machine, base: Term, exponent: Term, line: int) -> Value:
     from judge.symbolic import folds
 
     negative = T.lt(exponent, T.num(0))
@@ -97,13 +95,17 @@ def _power_of_two(m: Machine, exponent: Term, line: int) -> Value:
         m.raise_if(negative, "float result", line)
     else:
         m.raise_if(negative, "a float result of ** (not modelled)", line)
-    return IntV(folds.power(T.num(2), exponent))
+    return IntV(folds.power(base, exponent))
 
 
 def _shift(m: Machine, op: ast.operator, a: Term, b: Term, line: int) -> Value:
     amount = T.literal(b)
     if amount is None:
-        raise Unsupported("a shift by an amount that is not a constant", line)
+        from judge.symbolic import folds
+
+        m.raise_if(T.lt(b, T.num(0)), "ValueError", line)
+        power = folds.power(T.num(2), b)
+        return IntV(T.mul(a, power) if isinstance(op, ast.LShift) else T.floordiv(a, power))
     m.raise_if(T.boolean(amount < 0), "ValueError", line)
     if amount < 0 or amount > MAX_BITS:
         raise Unsupported(f"a shift by {amount}", line)
@@ -125,7 +127,12 @@ def _bits(op: ast.operator, a: Term, b: Term, line: int) -> Value:
             if isinstance(op, ast.BitOr):
                 return IntV(T.add(other, T.sub(T.num(value), low)))
             return IntV(T.add(other, T.sub(T.num(value), T.mul(T.num(2), low))))
-    raise Unsupported("bit operations on two unknown integers", line)
+    both = T.app("bit.and", sorted((a, b), key=lambda t: t.id), T.INT)
+    if isinstance(op, ast.BitAnd):
+        return IntV(both)
+    # In two's complement of any width: a | b = a + b - (a & b) and a ^ b = a + b - 2*(a & b).
+    once = both if isinstance(op, ast.BitOr) else T.mul(T.num(2), both)
+    return IntV(T.sub(T.add(a, b), once))
 
 
 def negate(m: Machine, value: Value, line: int) -> Value:

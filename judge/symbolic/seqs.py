@@ -245,6 +245,8 @@ def length_of(m: Machine, value: Value, line: int) -> Term:
         value = m.plain(value.of)
     if isinstance(value, DictV) and value.entries is not None:
         return T.num(len(value.entries))
+    if isinstance(value, DictV) and value.listing is not None:
+        return value.listing[0].length
     if isinstance(value, SetV):
         from judge.symbolic.sets import size
 

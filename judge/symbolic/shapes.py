@@ -7,7 +7,7 @@ shape of a list that has never had an element.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
 
 from judge.symbolic import term as T
@@ -360,3 +360,30 @@ def _unknown_dict(shape: DictShape, name: str, indices: tuple[Term, ...]) -> Val
         shape.key,
         shape.value,
     )
+
+
+def listed(name: str, value: DictV) -> tuple[DictV, list[Term]]:
+    """An unknown dict of integer keys with its keys in order, and what ties the two together.
+
+    Every key is listed once: ``place`` says where.
+    """
+    if value.key != INT_SHAPE:
+        return value, []
+    keys = _unknown_seq(INT_SHAPE, f"{name}.key", ())
+    at = keys.pieces[0].at
+    values = Seq((View(lambda j: value.get(at(j)), T.num(0), keys.length),))
+    hole = T.fresh_bvar()
+    key = at(hole)
+    assert isinstance(key, IntV)
+    within = T.and_(T.le(T.num(0), hole), T.lt(hole, keys.length))
+    here = T.and_(value.has(key), T.eq(T.app(f"{name}.place", [key.term], INT), hole))
+    place = T.app(f"{name}.place", [hole], INT)
+    found = at(place)
+    assert isinstance(found, IntV)
+    there = T.and_(T.le(T.num(0), place), T.lt(place, keys.length), T.eq(found.term, hole))
+    facts = [
+        T.le(T.num(0), keys.length),
+        T.quantify("forall", [hole], T.implies(within, here)),
+        T.quantify("forall", [hole], T.implies(value.has(IntV(hole)), there)),
+    ]
+    return replace(value, listing=(keys, values)), facts

@@ -188,6 +188,8 @@ class DictV(Value):
     """Shape of the values."""
     fresh: bool = False
     entries: tuple[tuple[Value, Value], ...] | None = None
+    listing: tuple[Seq, Seq] | None = None
+    """Keys and values in order, where the dict is an unknown one that nobody has changed."""
     default: Value | None = None
     """What makes the value of a missing key, in a ``defaultdict``."""
 

@@ -211,3 +211,44 @@ def test_a_class_of_characters_is_exact_where_it_claims_to_be(name: str) -> None
         for code in range(characters.KNOWN + 1):
             known = T.literal(T.substitute(formula, {hole.id: T.num(code)}))
             assert known is characters.CLASSES[name](chr(code))
+
+
+UNBOUNDED = {
+    "map and filter of any length": (
+        "def f(xs: list[int]) -> int:\n"
+        "    return sum(map(lambda x: x * x, filter(lambda x: x % 2 == 0, xs)))\n",
+        "result == sum(x * x for x in xs if x % 2 == 0)",
+    ),
+    "the keys of an unknown dict": (
+        "def f(d: dict[int, int]) -> int:\n    total = 0\n    for key in d:\n"
+        "        total += d[key]\n    return total\n",
+        "result == sum(d.values())",
+    ),
+    "enumerate from a start": (
+        "def f(xs: list[int]) -> int:\n    return sum(i for i, x in enumerate(xs, start=1))\n",
+        "result == sum(i + 1 for i in range(len(xs)))",
+    ),
+    "bits of unknown integers": (
+        "def f(a: int, b: int) -> int:\n    return (a | b) + (a & b) - a\n",
+        "result == b",
+    ),
+    "clearing the lowest bit": (
+        "def f(n: int) -> int:\n    return n & (n - 1) if n > 0 else 0\n",
+        "0 <= result and (n <= 0 or result < n)",
+    ),
+    "a whole square root": (
+        "import math\n\ndef f(n: int) -> int:\n    return math.isqrt(abs(n))\n",
+        "result * result <= abs(n) < (result + 1) * (result + 1)",
+    ),
+    "a shift by an unknown amount": (
+        "def f(a: int, n: int) -> int:\n    return a << n if n >= 0 else 0\n",
+        "n < 0 or result == a * 2 ** n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_what_has_a_formula_is_proved(name: str) -> None:
+    code, ensures = UNBOUNDED[name]
+    proof = prove(code, "f", Contract(ensures=(ensures,)), BUDGET)
+    assert proof.outcome == "proved", proof.reason

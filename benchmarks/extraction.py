@@ -1,11 +1,11 @@
 """How much code comes out of recorded answers of real models, model by model.
 
-    python benchmarks/extraction.py [FOLDER]
+    python benchmarks/extraction.py [FOLDER] [--all]
 
 FOLDER holds third-party recordings (see ``WORKBENCH_BENCH``); without it there is nothing to
 measure. For each file: answers, how many gave code that parses and defines the asked function, and
-the models that gave the least, with the reasons. Where a recording comes with code that its own
-project extracted, that share stands beside ours.
+the models that gave the least (with ``--all`` every model), with the reasons. Where a recording
+comes with code that its own project extracted, that share stands beside ours.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def answers(folder: Path) -> Iterator[tuple[str, str, str, str, str | None, str 
 def main() -> int:
     """Measure and print; 0 when something was measured, 3 when there was nothing to measure."""
     default = os.environ.get("WORKBENCH_BENCH", "../shared/bench")
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    given = [each for each in sys.argv[1:] if each != "--all"]
+    most = None if "--all" in sys.argv else 8
+    folder = Path(given[0] if given else default)
     if not folder.is_dir():
         print(f"{folder} is not there; name the folder of recordings", file=sys.stderr)
         return 3
@@ -87,7 +89,7 @@ def main() -> int:
             print(f"    {number:4d}  {reason}")
         worst = [(key[1], each) for key, each in models.items() if key[0] == file]
         worst.sort(key=lambda pair: pair[1]["code"] / pair[1].total())
-        for model, each in worst[:8]:
+        for model, each in worst[:most]:
             print(f"    {each['code']}/{each.total()}  {model}")
     print(f"{seconds:.2f} CPU seconds")
     return 0

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.#-]*)[^\n`]*$", re.MULTILINE)
 _LANGUAGES = {"", "python", "py", "python3", "python2", "py3", "pycon", "code"}
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_END_TOKENS = re.compile(r"<\|?/?(?:im_end|endoftext|end_of_turn|eot_id|s|end|EOT)\|?>")
+_END_TOKENS = re.compile(r"<\|?/?(?:im_end|endoftext|end_of_turn|eot_id|s|end|EOT|step)\|?>")
+_LABEL = re.compile(r"^[ \t]*python3?:?[ \t]+(?=(?:async )?def |class )", re.MULTILINE | re.I)
+"""A language's name on the line of the code itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ def extract_code(text: str, entry_point: str, signature: str | None = None) -> E
     if not text.strip():
         return Extraction(None, "the reply is empty")
     text = _END_TOKENS.sub("", _THINKING.sub("", text)).replace("\r\n", "\n")
+    text = _LABEL.sub("", text)
     pieces = list(_fenced(text))
     codes = [piece.code for piece in pieces]
     for joined in _combinations(codes):
@@ -165,7 +168,7 @@ def _with_entry(code: str, tree: ast.Module, entry_point: str) -> str | None:
     defined = False
     for statement in tree.body:
         names = _names(statement)
-        defined = defined or entry_point in names
+        defined = defined or (entry_point in names and _callable(statement, entry_point))
         if isinstance(statement, _DEFINITIONS) or (names and _harmless(statement)):
             kept.append(statement)
     if defined:
@@ -177,6 +180,17 @@ def _with_entry(code: str, tree: ast.Module, entry_point: str) -> str | None:
                 before = [s for s in kept if s is not statement]
                 return _source(code, before) + method
     return None
+
+
+def _callable(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement can make a function of ``name``: a table or a result is none."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return True
+    value = statement.value
+    if isinstance(value, ast.Call):
+        # ``f = partial(...)`` makes one; ``f = f(1, 2)`` in a usage example calls one.
+        return not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(value.func))
+    return isinstance(value, ast.Lambda | ast.Name | ast.Attribute | ast.IfExp)
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)

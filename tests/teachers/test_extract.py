@@ -43,6 +43,13 @@ def value(code: str | None, *args: object) -> object:
         "```\ndef g(x):\n    return x\n```\nand\n```\ndef f(x):\n    return g(x) + 1\n```",
         f"```python\n{PLAIN}\ndef unfinished(a, b",
         f"{PLAIN}<|im_end|>",
+        f"{PLAIN[:-1]} <step>",
+        "\npython: def f(x): return x + 1",
+        "Python def f(x): return x + 1\n",
+        f"```python\n{PLAIN}```\n**Usage:**\n```python\na = 12\nf = f(a)\n```",
+        "```python\nfrom functools import partial\n\ndef g(k, x):\n    return x + k\n\n"
+        "f = partial(g, 1)\n```",
+        "```python\nf = lambda x: x + 1\n```",
         PLAIN.replace("\n", "\r\n"),
     ],
 )
@@ -99,3 +106,10 @@ def test_what_is_no_code_comes_back_with_the_reason(reply: str, part: str) -> No
 def test_long_replies_are_read_in_reasonable_time() -> None:
     reply = "def f(x):\n" + "    y = (\n" * 400
     assert extract_code(reply, "f").code is None
+
+
+def test_a_table_or_a_result_is_no_function() -> None:
+    for reply in ("```python\nf = {'a': 1}\n```", "```python\nf = f(12, 15)\n```"):
+        found = extract_code(reply, "f")
+        assert found.code is None
+        assert found.reason == "the code in the reply does not define f"

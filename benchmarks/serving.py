@@ -3,9 +3,9 @@
     python benchmarks/serving.py [--requests N] [--tokens N] [--peers transformers,llamacpp]
 
 Every server runs the same shipped model on this machine, one after the other, in a process of its
-own, and is asked over OpenAI's protocol by the same client; each answer is sampled to a fixed
-number of tokens. Peers: ``transformers serve`` and llama.cpp's own server (xllamacpp, over a GGUF
-file of the same weights). The limit is our engine without HTTP.
+own, and is asked over OpenAI's protocol by the same client; answers are sampled, and their tokens
+are those that each server says it drew. Peers: ``transformers serve`` and llama.cpp's own server
+(xllamacpp, over a GGUF file of the same weights). The limit is our engine without HTTP.
 """
 
 from __future__ import annotations
@@ -131,18 +131,20 @@ async def load(url: str, model: str, streams: int, requests: int, tokens: int) -
         body = {
             "model": model, "messages": [{"role": "user", "content": PROMPT}], "seed": number,
             "temperature": 1.0, "max_tokens": tokens, "stream": True,
+            "stream_options": {"include_usage": True},
         }  # fmt: skip
-        began, pieces, heard = time.monotonic(), 0, None
+        began, said, heard = time.monotonic(), 0, None
         async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
                 if not line.startswith("data: {"):
                     continue
-                choices = json.loads(line[6:]).get("choices") or [{}]
+                event = json.loads(line[6:])
+                choices = event.get("choices") or [{}]
                 if (choices[0].get("delta") or {}).get("content"):
-                    pieces += 1
                     heard = heard or time.monotonic()
-        counts.append(pieces)
+                said = (event.get("usage") or {}).get("completion_tokens") or said
+        counts.append(said)
         first.append((heard or time.monotonic()) - began)
         whole.append(time.monotonic() - began)
 
@@ -157,7 +159,7 @@ async def load(url: str, model: str, streams: int, requests: int, tokens: int) -
         await asyncio.gather(*(worker(client) for _ in range(streams)))
         spent = time.monotonic() - began
     return (
-        f"{streams:3} streams {sum(counts) / spent:8.0f} pieces/s   "
+        f"{streams:3} streams {sum(counts) / spent:8.0f} tokens/s   "
         f"first {statistics.median(first) * 1000:7.1f} ms   "
         f"whole {statistics.median(whole) * 1000:7.1f} ms   {len(counts) / spent:6.1f} answers/s"
     )
@@ -169,10 +171,10 @@ def engine_alone(streams: int, requests: int, tokens: int) -> str:
     from distill.student import Student
 
     student, over = Student.load(MODEL), threading.Semaphore(0)
-    pieces = [0]
+    drawn = [0]
 
     def listen(piece: Piece) -> None:
-        pieces[0] += bool(piece.text)
+        drawn[0] += piece.output_tokens
         if piece.finish is not None:
             over.release()
 
@@ -183,8 +185,8 @@ def engine_alone(streams: int, requests: int, tokens: int) -> str:
         for _ in range(requests):
             over.acquire()
         spent = time.monotonic() - began
-    rate = pieces[0] / spent
-    return f"{streams:3} at once  {rate:8.0f} pieces/s   {requests / spent:6.1f} answers/s"
+    rate = drawn[0] / spent
+    return f"{streams:3} at once  {rate:8.0f} tokens/s   {requests / spent:6.1f} answers/s"
 
 
 def main() -> None:

@@ -46,7 +46,8 @@ def complete(
             "llama.cpp is not here; install it with pip install 'distillation-workbench[export]'"
         )
     asked = {
-        "model": str(model), "lora": str(lora) if lora else None, "prompts": list(prompts),
+        "model": str(model.resolve()), "lora": str(lora.resolve()) if lora else None,
+        "prompts": list(prompts),
         "max_tokens": max_tokens,
     }  # fmt: skip
     command = [sys.executable, "-m", "distill.llamacpp"]

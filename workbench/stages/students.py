@@ -125,6 +125,7 @@ def export_student(
     given by real llama.cpp, with ours. Raises ``InputError`` when the folder exists or a form is
     not possible for this model.
     """
+    folder = folder.resolve()
     if folder.exists():
         raise InputError(f"{folder} exists already.", "Give a folder that does not.")
     row = chosen_adapter(store, name)

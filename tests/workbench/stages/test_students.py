@@ -83,12 +83,15 @@ def test_the_lineage_names_data_method_and_the_one_in_use(taught: Store) -> None
 
 
 @engine
-def test_an_export_holds_what_engines_need_and_was_compared(taught: Store, tmp_path: Path) -> None:
+def test_an_export_holds_what_engines_need_and_was_compared(
+    taught: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(StageError, match="no adapter to take away"):
         export_student(taught, tmp_path / "out")
     with pytest.raises(NotFoundError, match="no student 'r9'"):
         chosen_adapter(taught, "r9")
-    found = export_student(taught, tmp_path / "out", name="r2", kind="f32")
+    found = export_student(taught, Path("out"), name="r2", kind="f32")
     assert found.files == ["Modelfile", "adapter", "merged", "student.gguf"]
     assert "3 of 3 greedy answers" in found.found[1]
     assert found.commands[0].startswith("vllm serve ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, DateTime, Text, UniqueConstraint
+from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -113,6 +113,23 @@ class AnswerRow(SQLModel, table=True):
     first_token_seconds: float | None = None
     request_id: str | None = None
     created_at: datetime = Field(default_factory=now, sa_column=_time())
+
+
+class CellRow(SQLModel, table=True):
+    """The newest answer of a source to a task and its word: what the matrix counts.
+
+    A copy of what ``answer`` and ``verdict`` say, kept by triggers in SQLite, so that counting a
+    million answers reads one narrow index. Nobody writes it; a PostgreSQL database leaves it empty
+    and its readers derive the same rows.
+    """
+
+    __tablename__ = "cell"
+    __table_args__ = (Index("ix_cell_source_word", "source_id", "word", "task_id"),)
+    task_id: str = Field(primary_key=True)
+    source_id: str = Field(primary_key=True)
+    answer_id: int
+    candidate_id: str | None = None
+    word: str
 
 
 class RoundTaskRow(SQLModel, table=True):

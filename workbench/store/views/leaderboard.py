@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from workbench.store.views import matrix
-from workbench.store.views.matrix import CELLS, NEWEST, VERDICT
+from workbench.store.views.matrix import NEWEST, VERDICT, cells
 from workbench.store.views.reading import rows
 
 
@@ -109,7 +109,7 @@ def by_category(connection: Connection) -> tuple[tuple[str, str, int, int], ...]
         connection,
         f"""SELECT c.source_id AS source_id, t.category AS category, count(*) AS answered,
             count(*) FILTER (WHERE c.word = 'proved') AS proved
-        FROM ({CELLS}) c JOIN task t ON t.id = c.task_id
+        FROM ({cells(connection)}) c JOIN task t ON t.id = c.task_id
         GROUP BY c.source_id, t.category ORDER BY c.source_id, t.category""",
         sources=names,
     )
@@ -121,15 +121,21 @@ def same_answer(connection: Connection) -> dict[tuple[str, str], tuple[int, int]
     names = [s.id for s in matrix.sources(connection)]
     if len(names) < 2:
         return {}
+    kept = connection.dialect.name == "sqlite"
+    derived = f"""SELECT a.task_id, a.source_id, a.candidate_id, v.verdict AS word
+            FROM ({NEWEST}) n JOIN answer a ON a.id = n.id {VERDICT}
+            WHERE a.candidate_id IS NOT NULL"""
+    whole = (
+        "SELECT task_id, source_id, candidate_id, word FROM cell"
+        " WHERE candidate_id IS NOT NULL AND source_id IN :sources"
+    )
     found = rows(
         connection,
-        f"""WITH cell AS (SELECT a.task_id, a.source_id, a.candidate_id, v.verdict
-            FROM ({NEWEST}) n JOIN answer a ON a.id = n.id {VERDICT}
-            WHERE a.candidate_id IS NOT NULL)
+        f"""WITH found AS ({whole if kept else derived})
         SELECT a.source_id AS one, b.source_id AS other, count(*) AS n,
             count(*) FILTER (WHERE a.candidate_id = b.candidate_id
-                OR (a.verdict = 'proved' AND b.verdict = 'proved')) AS same
-        FROM cell a JOIN cell b ON a.task_id = b.task_id AND a.source_id < b.source_id
+                OR (a.word = 'proved' AND b.word = 'proved')) AS same
+        FROM found a JOIN found b ON a.task_id = b.task_id AND a.source_id < b.source_id
         GROUP BY a.source_id, b.source_id""",
         sources=names,
     )

@@ -114,13 +114,21 @@ VERDICT = """LEFT JOIN verdict v ON v.id = (SELECT max(w.id) FROM verdict w
 CELLS = f"""SELECT a.task_id AS task_id, a.source_id AS source_id, {WORD} AS word
     FROM ({NEWEST}) n JOIN answer a ON a.id = n.id {VERDICT}"""
 
-_WANTED = {
-    Mode.DIFFERENT: "count(DISTINCT c.word) > 1",
-    Mode.STUDENT_FAILS: "count(*) FILTER (WHERE c.source_id = :student AND c.word <> 'proved') > 0",
-    Mode.REFUTED: "count(*) FILTER (WHERE c.word = 'refuted') > 0",
-    Mode.UNKNOWN: "count(*) FILTER (WHERE c.word = 'unknown') > 0",
-    Mode.ERROR: "count(*) FILTER (WHERE c.word IN ('error', 'failed')) > 0",
+KEPT = "SELECT task_id, source_id, word FROM cell WHERE source_id IN :sources"
+
+
+def cells(connection: Connection) -> str:
+    """Return SQL for (task_id, source_id, word) of the sources asked: kept ones where they are."""
+    return KEPT if connection.dialect.name == "sqlite" else CELLS
+
+
+_ONE_WORD = {
+    Mode.STUDENT_FAILS: "c.source_id = :student AND c.word <> 'proved'",
+    Mode.REFUTED: "c.word = 'refuted'",
+    Mode.UNKNOWN: "c.word = 'unknown'",
+    Mode.ERROR: "c.word IN ('error', 'failed')",
 }
+_DIFFERENT = "GROUP BY c.task_id HAVING count(DISTINCT c.word) > 1"
 
 
 def sources(connection: Connection) -> tuple[Source, ...]:
@@ -177,10 +185,10 @@ def _matching(connection: Connection, wanted: Filter) -> tuple[str, dict[str, ob
         values["sources"] = _columns(connection, wanted)
         if wanted.mode is Mode.STUDENT_FAILS:
             values["student"] = wanted.student or newest_student(connection) or ""
-        clauses.append(
-            f"t.id IN (SELECT c.task_id FROM ({CELLS}) c"
-            f" GROUP BY c.task_id HAVING {_WANTED[wanted.mode]})"
+        narrowed = (
+            _DIFFERENT if wanted.mode is Mode.DIFFERENT else f"WHERE {_ONE_WORD[wanted.mode]}"
         )
+        clauses.append(f"t.id IN (SELECT c.task_id FROM ({cells(connection)}) c {narrowed})")
     return f"SELECT t.id FROM task t WHERE {' AND '.join(clauses)}", values
 
 
@@ -248,7 +256,8 @@ def totals(connection: Connection, wanted: Filter) -> Totals:
     words: dict[str, dict[str, int]] = {}
     for r in rows(
         connection,
-        f"SELECT c.source_id AS source_id, c.word AS word, count(*) AS n FROM ({CELLS}) c"
+        f"SELECT c.source_id AS source_id, c.word AS word, count(*) AS n"
+        f" FROM ({cells(connection)}) c"
         f" {narrowed} GROUP BY c.source_id, c.word",
         **values,
     ):
@@ -283,10 +292,10 @@ def versus(connection: Connection, wanted: Filter, baseline: str) -> dict[str, t
         columns = [*columns, baseline]
     found = rows(
         connection,
-        f"""WITH cell AS ({CELLS}) SELECT c.source_id AS source_id,
+        f"""WITH found AS ({cells(connection)}) SELECT c.source_id AS source_id,
             count(*) FILTER (WHERE c.word = 'proved' AND b.word <> 'proved') AS fixed,
             count(*) FILTER (WHERE c.word <> 'proved' AND b.word = 'proved') AS broken
-        FROM cell c JOIN cell b ON b.task_id = c.task_id AND b.source_id = :baseline
+        FROM found c JOIN found b ON b.task_id = c.task_id AND b.source_id = :baseline
         WHERE c.source_id <> :baseline GROUP BY c.source_id""",
         sources=columns,
         baseline=baseline,

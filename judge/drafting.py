@@ -179,19 +179,23 @@ def _without_implied(clauses: Sequence[str], names: Sequence[str]) -> list[str]:
 def _equation(shape: Function, cases: Sequence[Case]) -> str | None:
     """``result == 2 * a - b + 1`` where integers decide it and examples are left to check it."""
     names = [name for name, _ in shape.parameters]
-    rows = [case.args for case in cases]
-    integers = all(type(v) is int for case in cases for v in (*case.args, case.expected))
-    if not names or not integers or len(cases) < len(names) + 3:
+    rows = [_integers((*case.args, 1, case.expected)) for case in cases]
+    known = [row for row in rows if row is not None]
+    if not names or len(known) < len(rows) or len(rows) < len(names) + 3:
         return None
-    matrix = [[*map(Fraction, row), Fraction(1)] for row in rows]  # type: ignore[arg-type]
-    right = [Fraction(case.expected) for case in cases]  # type: ignore[arg-type]
-    factors = _solved(matrix, right)
+    factors = _solved([row[:-1] for row in known], [row[-1] for row in known])
     if factors is None or any(f.denominator != 1 for f in factors) or not any(factors[:-1]):
         return None
     parts = [f"{f} * {name}" for f, name in zip(factors, names, strict=False) if f]
     parts += [str(factors[-1])] if factors[-1] else []
     text = " + ".join(parts).replace("+ -", "- ").replace(" 1 * ", " ").removeprefix("1 * ")
     return f"result == {ast.unparse(ast.parse(text, mode='eval'))}"
+
+
+def _integers(values: Sequence[object]) -> list[Fraction] | None:
+    """The values as fractions, or None when one is no integer."""
+    found = [Fraction(v) for v in values if isinstance(v, int) and not isinstance(v, bool)]
+    return found if len(found) == len(values) else None
 
 
 def _solved(matrix: list[list[Fraction]], right: list[Fraction]) -> list[Fraction] | None:
@@ -225,9 +229,12 @@ def sift(
     dropped: list[Dropped] = []
     kept = Contract(raises=suggested.raises, helpers=suggested.helpers)
     for kind, clause in _clauses(suggested):
-        clauses = (*getattr(kept, kind), clause)
-        trial = replace(kept, **{kind: clauses})
-        alone = replace(Contract(helpers=kept.helpers), **{kind: (clause,)})
+        if kind == "requires":
+            trial = replace(kept, requires=(*kept.requires, clause))
+            alone = Contract(requires=(clause,), helpers=kept.helpers)
+        else:
+            trial = replace(kept, ensures=(*kept.ensures, clause))
+            alone = Contract(ensures=(clause,), helpers=kept.helpers)
         fault = contract_fault(alone, names)
         why = (
             str(fault) if fault is not None else _broken(sandbox, entry_point, names, alone, cases)
@@ -282,4 +289,4 @@ def contract_in(reply: dict[str, Any]) -> Contract | Fault:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             return Fault(f"`{name}` is not a list of strings.")
         parts[name] = tuple(value)
-    return Contract(**parts)
+    return Contract(parts["requires"], parts["ensures"], parts["raises"])

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "judge": "Judge candidates from a JSON Lines file.",
     "proof": "Ask both solvers again about what a stored verdict rests on.",
     "check": "Judge the functions of a Python file by their own contracts.",
+    "tribunal": "Let teachers judge answers that are not code, by a rubric.",
     "select": "Choose the winners of a round, with reasons.",
     "train": "Retrain the student on a round's winners (LoRA).",
     "evaluate": "Compare the student before and after on held-out tasks.",

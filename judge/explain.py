@@ -74,8 +74,21 @@ def proof(submission: Submission, found: Proof, recheck: str) -> str:
         f"({found.method}, {_count(goals, 'obligation')}, re-check {recheck})."
     )
     if found.invariants:
-        text += f" Found: {'; '.join(found.invariants[:3])}."
+        text += f" {_found(found.invariants)}"
     return text
+
+
+def _found(invariants: Sequence[str]) -> str:
+    """The invariants that carry the proof, the telling ones first; k counts a loop's rounds."""
+    from judge.prove.wording import telling
+
+    told = telling(invariants)[:3]
+    rounds = any(re.search(r"\bk\b", text) for text in told)
+    counted = "after k rounds of a loop, " if rounds else "at the head of a loop, "
+    measures = all(text.endswith(" decreases") or text.startswith("every call") for text in told)
+    rest = len(invariants) - len(told)
+    more = f" and {rest} more" if rest else ""
+    return f"Found: {'' if measures else counted}{'; '.join(told)}{more}."
 
 
 def bounded(submission: Submission, bound: str | None, reason: str | None) -> str:

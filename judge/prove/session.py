@@ -14,6 +14,7 @@ from judge.obligation import companion, of_goal
 from judge.prove.result import Proof
 from judge.prove.solver import Z3, Answer
 from judge.prove.witness import arguments
+from judge.prove.wording import tidy
 from judge.subset import Candidate
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation, derivation
@@ -129,7 +130,8 @@ def readable(plan: Plan, derived: Derivation) -> tuple[str, ...]:
         info = derived.loops.get(key)
         if info is None:
             continue
-        lines += [f"line {info.line}: {friendly(t, info.index)}" for t in loop.invariants]
+        known = [tidy(friendly(t, info.index)) for t in loop.invariants]
+        lines += [f"line {info.line}: {t}" for t in dict.fromkeys(known) if t != "True"]
         if loop.measure:
             lines.append(f"line {info.line}: {loop.measure} decreases")
     lines += [f"every call: {text}" for text in plan.guarantees]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from judge.prove.houdini import Houdini, Tag
 from judge.prove.session import Session
+from judge.subset import Candidate
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
 from judge.symbolic.loops import _measure
@@ -26,7 +27,7 @@ def measures(
     for key, info in derived.loops.items():
         if info.has_measure:
             continue
-        for text in list(dict.fromkeys(_guesses(info)))[:MAX_TRIES]:
+        for text in list(dict.fromkeys(_guesses(info, session.candidate)))[:MAX_TRIES]:
             core = _holds(derived, search, info, text)
             if core is not None:
                 found[key] = text
@@ -37,7 +38,7 @@ def measures(
     return found, used
 
 
-def _guesses(info: LoopInfo) -> Iterator[str]:
+def _guesses(info: LoopInfo, candidate: Candidate) -> Iterator[str]:
     changed = [n for n, s in info.shapes.items() if s == Scalar("int")]
     fixed = [n for n, s in info.fixed.items() if s == Scalar("int")]
     lists = [
@@ -46,6 +47,7 @@ def _guesses(info: LoopInfo) -> Iterator[str]:
         if (isinstance(s, ListShape) or s == Scalar("str")) and not n.startswith("_")
     ]
     flags = [n for n, s in info.shapes.items() if s == Scalar("bool")]
+    parameters = [p for p, _ in candidate.parameters if p in changed]
     if info.guard_text:
         yield from _from_guard(info.guard_text)
     moving = [f"len({n})" for n, s in info.shapes.items() if isinstance(s, ListShape)]
@@ -70,6 +72,10 @@ def _guesses(info: LoopInfo) -> Iterator[str]:
                     for y in changed:
                         if x < y:
                             yield f"{a} + {b} - {x} - {y}"
+    for name in parameters:
+        for limit in fixed:
+            yield f"old({name}) + {limit} - {name}"
+            yield f"{name} - old({name}) + {limit}"
     for f in flags:
         for name in changed[:4]:
             for limit in [*fixed, *lists]:

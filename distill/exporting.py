@@ -54,7 +54,8 @@ def export(
     if container not in CONTAINERS:
         raise DistillError(f"there is no container {container!r}; known: {', '.join(CONTAINERS)}")
     counted = statistics if statistics is not None else Statistics()
-    lines = rows(counted.watching(examples), form)
+    watched = container == "folder" or statistics is not None
+    lines = rows(counted.watching(examples) if watched else examples, form)
     if container == "jsonl":
         done = _jsonl(out, lines)
     elif container == "parquet":

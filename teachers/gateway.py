@@ -167,6 +167,10 @@ class Gateway:
                 f"{teacher.name} is not on this machine and private mode is on; choose a local "
                 "teacher or turn private mode off",
             )
+        if not any(each.content.strip() or each.images for each in prompt.messages):
+            return _failed(
+                identity, FailureKind.BAD_REQUEST, "the prompt is empty; nothing was sent"
+            )
         gate = self._gate(identity)
         async with gate.slot():
             policy = self._retry

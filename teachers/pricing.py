@@ -165,6 +165,17 @@ def spoken_price(text: str) -> tuple[tuple[str, str], Price]:
     return (provider, model), Price(paid, out, cached[0] if cached else None, "given by hand")
 
 
+def close_models(provider: str, model: str) -> list[str]:
+    """Return up to three models of ``provider`` in the snapshot whose names are close to this."""
+    from difflib import get_close_matches
+
+    from genai_prices import data
+
+    name = _SNAPSHOT_NAMES.get(provider, provider)
+    known = [each.id for found in data.providers if found.id == name for each in found.models]
+    return get_close_matches(model, known, n=3, cutoff=0.8)
+
+
 def price_name(name: str) -> tuple[str, str]:
     """Return the provider and model under which the price of teacher ``name`` is looked up."""
     from teachers.compatible import PROFILES

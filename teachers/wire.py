@@ -73,9 +73,18 @@ def http_failure(
         FailureKind.AUTH: "; check the key and what it may use",
         FailureKind.QUOTA: "; the account has no credit left or met its spending limit",
         FailureKind.RATE: "; lower the limits or wait",
-    }.get(kind, "")
+    }.get(kind, "") or _bad_request_advice(status, said.lower())
     message = f"{who} answered HTTP {status}: {said or 'no explanation'}{advice}"
     return Failure(kind, message, status=status, retry_after=retry_after(headers))
+
+
+def _bad_request_advice(status: int, said: str) -> str:
+    """Return what mends the two commonest bad requests: a misspelt model, a prompt too long."""
+    if status == 404 and "model" in said:
+        return "; check the model's name"
+    if status in (400, 413, 422) and ("context" in said or "too long" in said or status == 413):
+        return "; shorten the prompt, ask for fewer tokens, or use a model with a longer context"
+    return ""
 
 
 @cache

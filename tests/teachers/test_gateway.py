@@ -464,3 +464,29 @@ def test_answers_and_specifications_survive_their_json() -> None:
         ((([1, 2],), 3), (((1, "é"), {"k": None}, {1, 2}), True)), "h", (([5],),),
     )  # fmt: skip
     assert specification_of(specification_fields(specification)) == specification
+
+
+def test_an_empty_prompt_is_not_sent() -> None:
+    teacher = Scripted(HERE, lambda n: good(HERE))
+    for text in ("", "  \n"):
+        answer = asyncio.run(gateway().ask(teacher, Prompt.of(text), SAMPLING))
+        assert answer.failure is not None
+        assert answer.failure.message == "the prompt is empty; nothing was sent"
+    assert teacher.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "mend"),
+    [
+        (404, "The model `gpt-5-mni` does not exist", "check the model's name"),
+        (400, "maximum context length is 8192 tokens", "shorten the prompt"),
+        (400, "prompt is too long: 210000 tokens", "shorten the prompt"),
+        (413, "", "shorten the prompt"),
+    ],
+)
+def test_a_misspelt_model_and_a_prompt_too_long_name_their_mend(
+    status: int, text: str, mend: str
+) -> None:
+    from teachers.wire import http_failure
+
+    assert mend in http_failure(status, text, {}, None, "somebody").message

@@ -406,3 +406,51 @@ def test_the_key_is_in_no_artefact_of_a_run(
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--teachers", "opnai:gpt-5"), "did you mean openai?"),
+        (("--teachers", "openai:gpt-4o-mni", "--max-cost", "1"), "Did you mean gpt-4o-mini"),
+        (("--teachers", "openai:"), "openai:MODEL"),
+        (("--teachers", "compatible:http://localhost:8000:m"), "http://localhost:8000/v1?"),
+        (("--teachers", "synthesis,synthesis"), "named twice"),
+        (("--teachers", ","), "No teacher is named"),
+        (("--policy", "best"), "local-first"),
+        (("--batch",), "no batch interface"),
+        (("--batch", "--policy", "first"), "Batches ask everybody"),
+        (("--price", "openai=1"), "PROVIDER:MODEL=INPUT/OUTPUT"),
+        (("--max-cost", "lots"), "Write it like 2.50"),
+        (("--max-cost-provider", "openai"), "openai=2.50"),
+    ],
+)
+def test_what_is_typed_wrong_comes_back_with_its_mend(
+    run: Run, tasks: list[Task], args: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    done = run("ask", "t00", *args)
+    assert done.status == 2
+    assert said in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("key", ["sk-012\n345", "sk 012345", "sk-012\u00a0345"])
+def test_a_key_with_what_came_along_is_named_and_not_shown(
+    run: Run, tasks: list[Task], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    done = run("ask", "t00", "--teachers", "openai:gpt-4o-mini", "--max-cost", "1", "--yes")
+    assert done.status == 2
+    assert "OPENAI_API_KEY holds a space, a line break" in done.err
+    assert "345" not in done.err
+
+
+def test_a_price_file_with_a_typo_stops_before_anything_is_sent(
+    run: Run, settings: Settings, tasks: list[Task]
+) -> None:
+    text = '{"prices": [{"provider": "a", "model": "b", "imput": "1", "output": "1"}]}'
+    (settings.home / "prices.json").write_text(text)
+    done = run("ask", "t00", "--teachers", "examples")
+    assert done.status == 2
+    assert "price 1: unknown field 'imput'" in done.err

@@ -73,6 +73,10 @@ def show(name: Annotated[str, typer.Argument(help="A model's name.")], json: Jso
 @app.command()
 def pull(name: Annotated[str, typer.Argument(help="A model's name.")]) -> None:
     """Get a model. A download that breaks off goes on where it stopped, also tomorrow."""
+    from workbench.errors import InputError
+
+    if not name.strip():
+        raise InputError("No model is named.", "See what fits: workbench models recommend")
     with _engine() as engine:
         for attempt in range(1, _PULLS + 1):
             trouble = _pull(engine, name)
@@ -84,8 +88,6 @@ def pull(name: Annotated[str, typer.Argument(help="A model's name.")]) -> None:
                 time.sleep(min(2.0**attempt, 20.0))
                 continue
             break
-    from workbench.errors import InputError
-
     raise InputError(f"{trouble}.", f"Go on where it stopped: workbench models pull {name}")
 
 

@@ -64,7 +64,7 @@ def with_prices(settings: Settings, said: Sequence[str], teachers: Sequence[Teac
     Raises ``InputError`` where one is missing and nobody is there to be asked.
     """
     from teachers.errors import PriceError
-    from teachers.pricing import spoken_price
+    from teachers.pricing import close_models, spoken_price
     from workbench.errors import InputError
     from workbench.prices import set_price
     from workbench.stages.door import price_book
@@ -76,8 +76,11 @@ def with_prices(settings: Settings, said: Sequence[str], teachers: Sequence[Teac
             continue
         name = f"{identity.provider}:{identity.model}"
         if not sys.stdin.isatty():
+            near = ", ".join(close_models(identity.provider, identity.model))
+            meant = f" Did you mean {near}?" if near else ""
             raise InputError(
-                f"No price is known for {teacher.name}, so neither an estimate nor a cap can hold.",
+                f"No price is known for {teacher.name}, so neither an estimate nor a cap can hold."
+                f"{meant}",
                 f"Say it in US dollars per million tokens: --price {name}=INPUT/OUTPUT "
                 f"(or keep it: workbench sources price {name} INPUT OUTPUT).",
             )

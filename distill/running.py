@@ -18,6 +18,10 @@ _TRIM = 64
 """How many columns that only pad must there be before the cache is cut: cutting copies it."""
 
 
+COLDEST = 1e-4
+"""A temperature at or below this is greedy choice: dividing by it would overflow."""
+
+
 @dataclass(slots=True, eq=False)
 class Sequence:
     """One row: its prompt, how tokens are drawn for it, and what was drawn so far."""
@@ -153,7 +157,7 @@ def _draw(logits: torch.Tensor, rows: list[Sequence]) -> torch.Tensor:
     logits = logits.cpu()
     chosen = logits.argmax(-1)
     for index, row in enumerate(rows):
-        if row.random is not None and row.temperature > 0:
+        if row.random is not None and row.temperature > COLDEST:
             chosen[index] = _sample(logits[index], row)
     return chosen
 
@@ -169,6 +173,7 @@ def _sample(logits: torch.Tensor, row: Sequence) -> torch.Tensor:
     if row.top_p < 1:
         ordered, where = chances.sort(descending=True)
         beyond = ordered.cumsum(0) - ordered >= row.top_p
+        beyond[0] = False  # the likeliest stays, however small a share was asked for
         chances = chances.clone()
         chances[where[beyond]] = 0
     return torch.multinomial(chances, 1, generator=row.random)[0]

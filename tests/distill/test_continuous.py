@@ -76,9 +76,9 @@ def test_answers_are_those_of_plain_generation_whoever_joins_and_leaves(
 
 
 def test_a_seed_repeats_a_draw_and_another_seed_does_not(engine: Engine) -> None:
-    def drawn(seed: int, top_p: float = 1.0) -> str:
+    def drawn(seed: int, top_p: float = 1.0, temperature: float = 1.5) -> str:
         ear = Ear()
-        engine.submit("def f(", Ask(30, temperature=1.5, top_p=top_p, seed=seed), ear)
+        engine.submit("def f(", Ask(30, temperature=temperature, top_p=top_p, seed=seed), ear)
         ear.end()
         return ear.text
 
@@ -89,6 +89,8 @@ def test_a_seed_repeats_a_draw_and_another_seed_does_not(engine: Engine) -> None
     engine.submit("def f(", Ask(30), greedy)
     greedy.end()
     assert drawn(7, top_p=1e-6) == greedy.text
+    assert drawn(7, top_p=5e-324) == greedy.text
+    assert drawn(7, temperature=1e-300) == greedy.text
 
 
 def test_a_stop_text_ends_the_answer_and_no_part_of_it_is_ever_sent(engine: Engine) -> None:

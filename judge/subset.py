@@ -10,6 +10,7 @@ import ast
 import builtins
 import unicodedata
 from dataclasses import dataclass
+from types import BuiltinFunctionType
 
 from judge.renaming import take_names
 from judge.symbolic.machine import Program
@@ -139,8 +140,22 @@ class _Module:
             raise Refusal(
                 f"not modelled: a second definition of {node.name!r} (line {node.lineno})"
             )
-        _refuse_shadow(node.name, node.lineno)
+        if not self._may_shadow(node.name):
+            _refuse_shadow(node.name, node.lineno)
         self.functions[node.name] = node
+
+    def _may_shadow(self, name: str) -> bool:
+        """Whether a candidate may have a function of a builtin's name: no helper speaks of it.
+
+        The clauses of the contract must not either; that is seen to where they are read.
+        """
+        if len(self.trees) < 2 or not isinstance(
+            getattr(builtins, name, None), BuiltinFunctionType
+        ):
+            return False
+        return not any(
+            isinstance(n, ast.Name) and n.id == name for n in ast.walk(self.trees[0])
+        )
 
     def _constant(self, target: ast.expr, value: ast.expr, line: int) -> None:
         alias = isinstance(value, ast.Name) and value.id in _PLAIN_TYPES

@@ -7,6 +7,7 @@ rounding and its overflow are refused, not approximated).
 from __future__ import annotations
 
 import ast
+import math
 import struct
 
 from judge.symbolic import term as T
@@ -76,10 +77,36 @@ def absolute(value: FloatV) -> Value:
     return FloatV(T.node("fp.abs", (value.term,), SORT) if known is None else constant(abs(known)))
 
 
+def _mixed_order(a: Value, b: Value) -> tuple[Term, Term] | None:
+    """(``a < b``, ``a == b``) of an unknown int and a literal float; None for others.
+
+    Python compares the two exactly, without making a float of the int.
+    """
+    if isinstance(a, IntV) and isinstance(b, FloatV):
+        whole, number = a.term, literal(b.term)
+    elif isinstance(a, FloatV) and isinstance(b, IntV):
+        whole, number = b.term, literal(a.term)
+    else:
+        return None
+    if number is None:
+        return None
+    if math.isnan(number):
+        return T.false(), T.false()
+    if math.isinf(number):
+        return T.boolean((number > 0) is isinstance(a, IntV)), T.false()
+    same = T.eq(whole, T.num(int(number))) if number.is_integer() else T.false()
+    if isinstance(a, IntV):
+        return T.lt(whole, T.num(math.ceil(number))), same
+    return T.lt(T.num(math.floor(number)), whole), same
+
+
 def equal(a: Value, b: Value) -> Term:
     """``==``: NaN equals nothing, 0.0 equals -0.0."""
     if not isinstance(a, IntV | BoolV | FloatV) or not isinstance(b, IntV | BoolV | FloatV):
         return T.false()
+    exact = _mixed_order(a, b)
+    if exact is not None:
+        return exact[1]
     x, y = as_float(a), as_float(b)
     p, q = literal(x), literal(y)
     if p is not None and q is not None:
@@ -91,6 +118,9 @@ def less(a: Value, b: Value, strict: bool) -> Term | None:
     """``<`` or ``<=``; false as soon as one side is NaN."""
     if not isinstance(a, IntV | BoolV | FloatV) or not isinstance(b, IntV | BoolV | FloatV):
         return None
+    exact = _mixed_order(a, b)
+    if exact is not None:
+        return exact[0] if strict else T.or_(exact[0], exact[1])
     x, y = as_float(a), as_float(b)
     p, q = literal(x), literal(y)
     if p is not None and q is not None:

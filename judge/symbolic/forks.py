@@ -47,7 +47,7 @@ class Script:
     given: tuple[bool, ...] = ()
     taken: list[bool] = field(default_factory=list)
 
-    def decide(self) -> bool:
+    def decide(self, condition: Term) -> bool:
         """The next decision."""
         place = len(self.taken)
         if place >= MAX_DECISIONS:

@@ -7,6 +7,7 @@ same goals, with no solver and no clock involved.
 from __future__ import annotations
 
 import ast
+import builtins
 from dataclasses import dataclass, field
 
 from judge.contract import Contract
@@ -132,6 +133,17 @@ class _Run:
         self.requires = [(t, clause(t)) for t in contract.requires]
         self.ensures = [(t, clause(t)) for t in (*contract.ensures, *plan.guarantees)]
         self.calls = 0
+        self._refuse_hidden_builtins()
+
+    def _refuse_hidden_builtins(self) -> None:
+        """A clause that names a builtin must mean the builtin, not the candidate's function."""
+        hidden = {n for n in self.candidate.program.functions if hasattr(builtins, n)}
+        for text, node in [*self.requires, *self.ensures] if hidden else []:
+            for name in ast.walk(node):
+                if isinstance(name, ast.Name) and name.id in hidden:
+                    raise Unsupported(
+                        f"{name.id!r} is given a new meaning, and the clause {text!r} uses it"
+                    )
 
     def run(self, inputs: dict[str, Value] | None) -> Derivation:
         """Everything from the parameters to the goals."""

@@ -163,7 +163,7 @@ class Machine:
             return known
         if self.forks is None or self.binding or self.under_binder or condition.bound:
             return None
-        answer = self.forks.decide()
+        answer = self.forks.decide(condition)
         self.state.facts.append(condition if answer else T.not_(condition))
         return answer
 

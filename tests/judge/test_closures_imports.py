@@ -118,3 +118,44 @@ def test_a_module_that_may_change_itself_is_refused(meddling: str) -> None:
     proof = prove(code, "f", Contract(ensures=("result == a",)), BUDGET)
     assert proof.outcome == "unknown"
     assert "not modelled" in (proof.reason or "")
+
+
+def test_a_candidate_may_be_called_like_a_builtin_that_nothing_else_means() -> None:
+    code = "def abs(a: int) -> int:\n    return a if a >= 0 else -a\n"
+    proof = prove(code, "abs", Contract(ensures=("result >= 0",)), BUDGET)
+    assert proof.outcome == "proved", proof.reason
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        Contract(ensures=("result == abs(a)",)),
+        Contract(ensures=("result == h(a)",), helpers="def h(x):\n    return abs(x)\n"),
+    ],
+)
+def test_a_candidate_cannot_change_what_its_contract_says(contract: Contract) -> None:
+    proof = prove("def abs(a: int) -> int:\n    return -1\n", "abs", contract, BUDGET)
+    assert proof.outcome == "unknown"
+    assert "new meaning" in (proof.reason or "")
+
+
+MIXED = {
+    "an int is compared with a float exactly": (
+        "def f(a: int) -> bool:\n    return a == 9007199254740992.0\n",
+        "result == (a == 9007199254740992)",
+    ),
+    "below a half": ("def f(a: int) -> bool:\n    return a < 2.5\n", "result == (a <= 2)"),
+    "above a half": ("def f(a: int) -> bool:\n    return -2.5 < a\n", "result == (a >= -2)"),
+    "infinities and NaN": (
+        "def f(a: int) -> bool:\n    return float('-inf') < a < float('inf') and not "
+        "(a <= float('nan') or float('nan') == a)\n",
+        "result",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_ints_meet_literal_floats_exactly(name: str) -> None:
+    code, ensures = MIXED[name]
+    proof = prove(code, "f", Contract(ensures=(ensures,)), BUDGET)
+    assert proof.outcome == "proved", proof.reason

@@ -357,7 +357,10 @@ class _Verification:
         """Render the pages for people again; those of another rendering are not vouched for."""
         assert self.bundle is not None
         assert self.evidence is not None
-        _, found = self._computed()
+        found = self.found
+        if found is None:
+            self.checks.skip("pages", _CLAIMS["pages"], "not rendered, because figures failed")
+            return
         changed: list[str] = []
         for name, render in ((CARD, render_card), (PAGE, render_page)):
             if name not in self.sums:

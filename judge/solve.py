@@ -26,9 +26,12 @@ from judge.smtlib import Script, read
 
 __all__ = ["Answer", "SolverName", "Solvers", "shared_solvers"]
 
-SolverName = Literal["z3", "cvc5"]
+SolverName = Literal["z3", "cvc5", "bitwuzla"]
 Result = Literal["sat", "unsat", "unknown", "error"]
 
+CPU_SECONDS = 20
+"""Processor time after which a child is ended in the middle of a request, by itself."""
+BATCH_CPU_SECONDS = 2
 CVC5_SHARE = 8
 """cvc5's units are dearer: 8 of Z3's and 1 of its own cost about the same CPU time."""
 
@@ -47,7 +50,7 @@ class Answer:
 
 def attempts(solver: SolverName, script: Script, rlimit: int) -> list[dict[str, object]]:
     """Return the option sets to try in order; together they spend about ``rlimit`` Z3 units."""
-    if solver == "z3":
+    if solver in ("z3", "bitwuzla"):  # the latter counts no resources: its fuse is all it has
         return [{"rlimit": rlimit, "options": {}}]
     units = max(1_000, rlimit // CVC5_SHARE)
     # Only where cvc5 demands it: elsewhere the option can loop without spending its resources.
@@ -125,8 +128,15 @@ class _Child:
 class Solvers:
     """Long-lived solver processes, one a name, started when first asked. Safe between threads."""
 
-    def __init__(self, *, memory_mb: int = 2_048, fuse_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        memory_mb: int = 2_048,
+        fuse_seconds: float = 120.0,
+        cpu_seconds: float = CPU_SECONDS,
+    ) -> None:
         self.memory_mb = memory_mb
+        self.cpu_seconds = cpu_seconds
         self.fuse_seconds = fuse_seconds
         self._children: dict[tuple[int, SolverName], _Child] = {}
         self._locks: dict[str, threading.Lock] = {
@@ -139,10 +149,18 @@ class Solvers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def solve(self, solver: SolverName, script: Script | str | bytes, *, rlimit: int) -> Answer:
+    def solve(
+        self,
+        solver: SolverName,
+        script: Script | str | bytes,
+        *,
+        rlimit: int,
+        cpu_seconds: float | None = None,
+    ) -> Answer:
         """Ask one solver about one obligation.
 
-        ``rlimit`` is in Z3's units whichever solver is asked. A text outside the grammar is an
+        ``rlimit`` is in Z3's units whichever solver is asked; ``cpu_seconds`` is a fuse in
+        processor time for what a solver does without counting. A text outside the grammar is an
         ``error`` with the reader's sentence: it never reaches a solver.
         """
         if not isinstance(script, Script):
@@ -153,6 +171,7 @@ class Solvers:
         request: dict[str, object] = {
             "text": script.text(),
             "attempts": attempts(solver, script, rlimit),
+            "cpu_seconds": self.cpu_seconds if cpu_seconds is None else cpu_seconds,
         }
         with self._locks[solver]:
             child = self._child(solver)
@@ -160,7 +179,11 @@ class Solvers:
                 return Answer(solver, "", "error", f"{solver} does not start")
             got = child.ask(request, self.fuse_seconds)
             if got is None:
-                reason = f"no answer within {self.fuse_seconds:g} s, or the solver crashed"
+                used = request["cpu_seconds"]
+                reason = (
+                    f"no answer within {used:g} s of processor time "
+                    f"({self.fuse_seconds:g} s of any), or the solver crashed"
+                )
                 return Answer(solver, child.version, "error", reason)
         return _answer(solver, child.version, got)
 
@@ -184,6 +207,7 @@ class Solvers:
                 "texts": [scripts[n].text() for n in places],
                 "logic": logic,
                 "rlimit": max(1_000, rlimit // CVC5_SHARE),
+                "cpu_seconds": min(BATCH_CPU_SECONDS, self.cpu_seconds),
             }
             with self._locks["cvc5"]:
                 child = self._child("cvc5")

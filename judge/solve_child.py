@@ -12,6 +12,7 @@ before. The child gives up the right to write files and to grow before it reads 
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from typing import Any
@@ -88,12 +89,26 @@ def cvc5_batch(texts: list[str], logic: str, rlimit: int) -> list[tuple[str, int
     return found
 
 
+def bitwuzla_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[str, str, int]:
+    """Ask Bitwuzla once; it counts no resources, so only the fuse in processor time ends it."""
+    import bitwuzla
+
+    manager, chosen = bitwuzla.TermManager(), bitwuzla.Options()
+    parser = bitwuzla.Parser(manager, chosen)
+    parser.parse(text.replace("(check-sat)\n", ""), True, False)
+    return str(parser.bitwuzla().check_sat()), "", 0
+
+
 def refusals(solver: str) -> tuple[type[Exception], ...]:
     """Return the exceptions by which a solver says that it refuses a text or ran out of memory."""
     if solver == "z3":
         import z3
 
         return z3.Z3Exception, MemoryError
+    if solver == "bitwuzla":
+        import bitwuzla
+
+        return bitwuzla.BitwuzlaException, MemoryError
     return RuntimeError, MemoryError
 
 
@@ -109,7 +124,7 @@ def batch(request: dict[str, Any]) -> dict[str, Any]:
 
 def answer(solver: str, request: dict[str, Any]) -> dict[str, Any]:
     """Run the attempts of one request until one decides."""
-    ask = {"z3": z3_attempt, "cvc5": cvc5_attempt}[solver]
+    ask = {"z3": z3_attempt, "cvc5": cvc5_attempt, "bitwuzla": bitwuzla_attempt}[solver]
     used, word, reason = 0, "unknown", "no attempt was asked for"
     started = time.perf_counter()
     for attempt in request["attempts"]:
@@ -135,6 +150,12 @@ def main() -> None:
         import z3
 
         version = z3.get_version_string()
+    elif solver == "bitwuzla":
+        from importlib.metadata import version as installed
+
+        import bitwuzla  # noqa: F401  # where it is missing, the child does not start
+
+        version = installed("bitwuzla")
     else:
         import cvc5
 
@@ -143,7 +164,10 @@ def main() -> None:
     print(json.dumps({"version": version}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
+        # Processor time, so that a busy machine ends nothing; the signal ends this process.
+        signal.setitimer(signal.ITIMER_PROF, float(request["cpu_seconds"]))
         said = batch(request) if "texts" in request else answer(solver, request)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(said), file=answers, flush=True)
 
 

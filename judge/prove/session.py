@@ -11,6 +11,7 @@ from typing import Any
 
 from judge.contract import Budget, Contract
 from judge.obligation import companion, of_goal
+from judge.prove.floats import refuted_by_bitwuzla
 from judge.prove.result import Proof
 from judge.prove.solver import Z3, Answer
 from judge.prove.witness import arguments
@@ -97,6 +98,8 @@ def check_plan(
 def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
     """Decide one script: first the incremental core, then the full tactic for what it leaves."""
     answer = z3.check(z3.solver(text), min(limit, 400_000))
+    if answer == "unknown" and refuted_by_bitwuzla(text):
+        return "unsat", None
     if answer == "unknown":
         answer = z3.check(z3.solver(text, simple=False), limit)
     return answer, z3.model if answer == "sat" else None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from judge.recheck import check
 from judge.smtlib import read
-from judge.solve import Solvers
+from judge.solve import Answer, Solvers
 from judge.verdict import Obligation, Recheck
 
 HEAD = "(set-logic ALL)\n(declare-const v.x Int)\n(declare-const v.y Int)\n"
@@ -119,6 +120,44 @@ def test_a_blown_fuse_is_an_error_and_the_next_question_is_answered() -> None:
         assert "0.3 s" in late.reason
         pool.fuse_seconds = 30.0
         assert pool.solve("cvc5", TRUE_GOAL, rlimit=100_000).result == "unsat"
+
+
+def test_processor_time_ends_what_counts_no_resources() -> None:
+    with Solvers(cpu_seconds=0.3) as pool:
+        late = pool.solve("cvc5", HARD, rlimit=10**12)
+        assert late.result == "error"
+        assert "0.3 s of processor time" in late.reason
+        assert pool.solve("cvc5", TRUE_GOAL, rlimit=100_000).result == "unsat"
+
+
+def test_a_batch_gives_the_same_answers_and_leaves_the_hard_ones_open() -> None:
+    texts = [TRUE_GOAL, FALSE_GOAL, HARD, TRUE_GOAL.replace("v.x Int", "v.x Real")]
+    with Solvers() as pool:
+        found = pool.solve_batch([read(t) for t in texts], rlimit=100_000)
+        assert [a.result if a else None for a in found[:3]] == ["unsat", "sat", None]
+        assert pool.solve_batch([], rlimit=100_000) == []
+
+
+def test_a_dispute_in_a_batch_is_asked_about_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a batch confirms counts; a contradiction must come from a fresh solver."""
+    with Solvers() as pool:
+        monkeypatch.setattr(
+            pool, "solve_batch", lambda scripts, rlimit: [Answer("cvc5", "", "sat")] * len(scripts)
+        )
+        report = check([obligation(TRUE_GOAL)], pool=pool)
+    assert report.outcome is Recheck.CONFIRMED
+
+
+@pytest.mark.skipif(find_spec("bitwuzla") is None, reason="the extra verify is not installed")
+def test_bitwuzla_decides_floats_in_a_child() -> None:
+    text = (
+        "(set-logic ALL)\n(declare-const v.a Float64)\n"
+        "(assert (not (fp.leq (fp.mul RNE v.a v.a) (fp.abs (fp.mul RNE v.a v.a)))))\n"
+        "(assert (not (fp.isNaN v.a)))\n(check-sat)\n"
+    )
+    with Solvers() as pool:
+        assert pool.solve("bitwuzla", text, rlimit=0).result == "unsat"
+        assert pool.solve("bitwuzla", TRUE_GOAL, rlimit=0).result == "error"  # it has no integers
 
 
 def test_a_killed_child_is_an_error_and_is_replaced() -> None:

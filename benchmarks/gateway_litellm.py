@@ -37,19 +37,17 @@ async def drive(
 
 async def measure(url: str, count: int, width: int, rounds: int) -> dict[str, list[float]]:
     """Alternate the bare SDK and the router; return each one's medians over the rounds."""
-    import httpx
     import litellm
     import openai
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.disable_aiohttp_transport = False
-    pool = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
     bare = openai.AsyncOpenAI(
         api_key="benchmark-key",
         base_url=url,
         max_retries=0,
-        http_client=httpx.AsyncClient(trust_env=False, verify=False, limits=pool, timeout=600),
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, verify=False, timeout=600.0),
     )
     router = litellm.Router(
         model_list=[

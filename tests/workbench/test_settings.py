@@ -78,3 +78,34 @@ def test_a_variable_of_somebody_else_with_the_same_prefix_is_left_alone(tmp_path
 def test_loading_settings_creates_nothing(tmp_path: Path) -> None:
     load_settings(tmp_path / "new", env={})
     assert not (tmp_path / "new").exists()
+
+
+def test_limits_and_caps_by_provider_are_tables_also_in_the_environment(tmp_path: Path) -> None:
+    env = {
+        "WORKBENCH_LIMITS": "openai=60/100000, groq=30",
+        "WORKBENCH_MAX_COST_PROVIDER": "openai=2.50",
+    }
+    settings = load_settings(tmp_path, env=env)
+    assert settings.limits["openai"].tokens_per_minute == 100_000
+    assert settings.limits["groq"].requests_per_minute == 30
+    assert settings.max_cost_provider == {"openai": Decimal("2.50")}
+    (tmp_path / "config.toml").write_text(
+        "[limits.openai]\nconcurrency = 5\n[routes]\ncode = ['examples']\n"
+    )
+    from_file = load_settings(tmp_path, env={})
+    assert from_file.limits["openai"].concurrency == 5
+    assert from_file.routes == {"code": ("examples",)}
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"WORKBENCH_LIMITS": "openai=fast"}, "limits.openai.requests_per_minute"),
+        ({"WORKBENCH_LIMITS": "openai=-1"}, "limits.openai.requests_per_minute"),
+        ({"WORKBENCH_MAX_COST_PROVIDER": "openai"}, "max_cost_provider.openai"),
+        ({"WORKBENCH_MAX_FALLBACK_RATE": "2"}, "max_fallback_rate"),
+    ],
+)
+def test_a_slip_in_a_table_names_its_place(tmp_path: Path, env: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_settings(tmp_path, env=env)

@@ -118,12 +118,14 @@ def affordable(
     from workbench.stages.ask import missing_questions, task_questions
     from workbench.stages.door import price_book
 
-    book = prices or price_book(settings)
+    asked = [t for t in teachers if t.identity.local or not settings.private]
+    if prices is not None:
+        book = prices
+    else:
+        book = price_book(settings) if dry_run else with_prices(settings, (), asked)
     questions = task_questions(tasks, sampling, samples, system)
     total, paid = Decimal(0), False
-    for teacher in teachers:
-        if settings.private and not teacher.identity.local:
-            continue  # it will not be asked
+    for teacher in asked:
         open_ones: Sequence[Question] = questions
         if store is not None:
             open_ones = missing_questions(store, teacher, questions)

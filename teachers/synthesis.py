@@ -13,7 +13,7 @@ from typing import Any
 from teachers.formal_teacher import FormalTeacher
 from teachers.model import Prompt, Specification
 
-VERSION = "3"
+VERSION = "4"
 """Raise when the translation, the strategies or their order change."""
 
 RLIMIT = 300_000

@@ -94,6 +94,9 @@ _TIED = 10
 """Several functions at once cost the engine more for each unit of its limit."""
 
 _PROVED = "proved by the solver"
+_NAMED = "as the contract says it"
+_PLAIN = 16
+"""A definition of this price or less is plain enough: no shorter one is searched for."""
 _OTHER = "the contract allows results that the examples do not, and the solver chose those"
 
 
@@ -102,6 +105,11 @@ def _one(specification: Specification, rlimit: int) -> tuple[Term, str]:
     problem = _problem(specification)
     if has_bits([*problem.requires, *problem.ensures]):
         return _over_bits(problem, specification, rlimit)
+    named = definition(problem.ensures)
+    if named is not None and smt.refute(problem, named, rlimit) is not None:
+        named = None
+    if named is not None and price(named) <= _PLAIN and _fits_all(named, specification):
+        return named, _NAMED
     whole: Term | None = None
     short = _shorten(problem, specification, None, rlimit)
     if short is None or not _fits_all(short, specification):
@@ -110,9 +118,6 @@ def _one(specification: Specification, rlimit: int) -> tuple[Term, str]:
             whole = None
         if whole is not None:
             short = _shorten(problem, specification, whole, rlimit)
-    named = definition(problem.ensures)
-    if named is not None and smt.refute(problem, named, rlimit) is not None:
-        named = None
     names = [name for name, _ in specification.parameters]
     order = mention_order(names, specification.ensures)
     # What the contract itself says comes first, and as it says it, unless another is shorter.
@@ -126,7 +131,7 @@ def _one(specification: Specification, rlimit: int) -> tuple[Term, str]:
             else _OTHER
         )
     best = min(found, key=price)
-    return best, "as the contract says it" if best is named else _PROVED
+    return best, _NAMED if best is named else _PROVED
 
 
 def _over_bits(problem: Problem, specification: Specification, rlimit: int) -> tuple[Term, str]:
@@ -144,7 +149,7 @@ def _over_bits(problem: Problem, specification: Specification, rlimit: int) -> t
     if not found:
         raise CannotError("no short program over bits was proved right within the resources")
     best = min(found, key=price)
-    return best, "as the contract says it" if best is named else _PROVED
+    return best, _NAMED if best is named else _PROVED
 
 
 def _fits_all(term: Term, specification: Specification) -> bool:

@@ -27,6 +27,9 @@ BOUNDS = (3, 2)
 
 MAX_PATHS = 400
 MAX_TRIVIAL = 20
+MAX_COMPANIONS = 50
+"""Paths among which one is looked for whose preconditions some input meets."""
+
 LIMIT = 400_000
 
 
@@ -49,7 +52,7 @@ class _Explored:
             self.limits |= derived.executor.limits
         if any(map(T.is_false, derived.preconditions)):
             return
-        if derived.goals:
+        if len(self.preconditions) < MAX_COMPANIONS:
             one = companion(derived.preconditions)
             if all(one.digest != p.digest for p in self.preconditions):
                 self.preconditions.append(one)

@@ -87,7 +87,10 @@ class _Reader:
         if shape.key is None or shape.value is None or not self.named(f"{name}.key.len"):
             raise NoWitness
         keys = self.items(shape.key, f"{name}.key", ())
-        values = [self.value(shape.value, f"{name}.value.at", (k,)) for k in range(len(keys))]
+        by_key = shape.key == Scalar("int") and self.named(f"{name}.has")
+        places = [k for k in keys if isinstance(k, int)] if by_key else list(range(len(keys)))
+        part = f"{name}.value" if by_key else f"{name}.value.at"
+        values = [self.value(shape.value, part, (k,)) for k in places]
         return dict(zip(keys, values, strict=True))
 
     def members(self, shape: SetShape, name: str) -> object:

@@ -541,8 +541,19 @@ def _attribute(m: Machine, node: ast.Attribute) -> Value:
         return modules.attribute(value, node.attr)
     if isinstance(value, TypeV):
         return BuiltinV(f"{value.name}.{node.attr}")
+    kind = _KINDS.get(type(value))
+    if kind is not None and not node.attr.startswith("_") and hasattr(kind, node.attr):
+        return BuiltinV(f"bound method {node.attr}")  # true, and refused where it is called
     raise Unsupported(f"the attribute .{node.attr}", node.lineno)
 
+
+_KINDS: dict[type[Value], type] = {
+    DictV: dict,
+    ListV: list,
+    SetV: set,
+    StrV: str,
+    TupleV: tuple,
+}
 
 _HANDLERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.Constant: _constant,

@@ -282,6 +282,17 @@ def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
     return _unknown_dict(shape, name, indices)
 
 
+def _distinct_keys(keys: Seq) -> list[Term]:
+    from judge.symbolic.compare import element_equal
+
+    i, j = T.fresh_bvar(), T.fresh_bvar()
+    at = keys.pieces[0].at
+    within = T.and_(T.le(T.num(0), i), T.lt(i, j), T.lt(j, keys.length))
+    differ = T.not_(element_equal(at(i), at(j)))
+    apart = T.quantify("forall", [i, j], T.implies(within, differ))
+    return [T.le(T.num(0), keys.length), apart]
+
+
 def _unknown_set(shape: SetShape, name: str, indices: tuple[Term, ...]) -> Value:
     if shape.element is None and not indices:
         return SetV(lambda v: T.false(), Seq(), (), None)
@@ -343,9 +354,9 @@ def _unknown_dict(shape: DictShape, name: str, indices: tuple[Term, ...]) -> Val
         if shape.key is None and not indices:
             return DictV(lambda k: T.false(), lambda k: NoneV(), None, None)
         raise Unsupported("a dict inside another container")
-    if shape.key not in (INT_SHAPE, BOOL_SHAPE):
-        raise Unsupported("a dict whose keys are not int")
     value_shape = shape.value
+    if shape.key not in (INT_SHAPE, BOOL_SHAPE):
+        return _listed_dict(shape.key, value_shape, name)
 
     def index(key: Value) -> Term:
         if isinstance(key, IntV):
@@ -362,11 +373,26 @@ def _unknown_dict(shape: DictShape, name: str, indices: tuple[Term, ...]) -> Val
     )
 
 
+def _listed_dict(key: Shape, value: Shape, name: str) -> DictV:
+    """A dict of keys without an array of their own: what is listed, and no look-up."""
+    from judge.symbolic.compare import contains
+
+    keys = _unknown_seq(key, f"{name}.key", ())
+    values = View(lambda j: unknown(value, f"{name}.value.at", (j,)), T.num(0), keys.length)
+
+    def get(wanted: Value) -> Value:
+        raise Unsupported("looking up a key that is not an int in an unknown dict")
+
+    return DictV(lambda k: contains(k, keys), get, key, value, listing=(keys, Seq((values,))))
+
+
 def listed(name: str, value: DictV) -> tuple[DictV, list[Term]]:
     """An unknown dict of integer keys with its keys in order, and what ties the two together.
 
     Every key is listed once: ``place`` says where.
     """
+    if value.listing is not None:
+        return value, _distinct_keys(value.listing[0])
     if value.key != INT_SHAPE:
         return value, []
     keys = _unknown_seq(INT_SHAPE, f"{name}.key", ())

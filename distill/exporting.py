@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -76,8 +77,7 @@ def export(
 
 def _jsonl(out: Path, lines: Iterator[Row]) -> Exported:
     digest, count = hashlib.sha256(), 0
-    part = out.with_name(out.name + ".part")
-    with part.open("wb") as stream:
+    with _part(out) as part, part.open("wb") as stream:
         for row in lines:
             data = (canonical(row) + "\n").encode()
             stream.write(data)
@@ -85,25 +85,34 @@ def _jsonl(out: Path, lines: Iterator[Row]) -> Exported:
             count += 1
         stream.flush()
         os.fsync(stream.fileno())
-    if count:
-        os.replace(part, out)
-    else:
-        part.unlink()
+        if count:
+            os.replace(part, out)
     return Exported(out, count, digest.hexdigest())
+
+
+@contextmanager
+def _part(out: Path) -> Iterator[Path]:
+    """Yield the name under which a file is written; whatever is left there at the end goes."""
+    part = out.with_name(out.name + ".part")
+    try:
+        yield part
+    finally:
+        with suppress(OSError):  # the trouble that brought us here is told, not this one
+            part.unlink(missing_ok=True)
 
 
 def _parquet(out: Path, lines: Iterator[Row], form: str) -> Exported:
     pyarrow, writer_of = _arrow()
     schema = _schema(pyarrow, form)
-    part, count = out.with_name(out.name + ".part"), 0
-    with writer_of.ParquetWriter(part, schema, compression="zstd") as writer:
-        for piece in _pieces(lines):
-            writer.write_table(pyarrow.Table.from_pylist(piece, schema=schema))
-            count += len(piece)
-    if not count:
-        part.unlink()
-        return Exported(out, 0, "")
-    os.replace(part, out)
+    count = 0
+    with _part(out) as part:
+        with writer_of.ParquetWriter(part, schema, compression="zstd") as writer:
+            for piece in _pieces(lines):
+                writer.write_table(pyarrow.Table.from_pylist(piece, schema=schema))
+                count += len(piece)
+        if not count:
+            return Exported(out, 0, "")
+        os.replace(part, out)
     return Exported(out, count, _digest(out))
 
 
@@ -113,6 +122,7 @@ def _folder(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DistillError(f"{out} is there already and not an empty folder; choose another")
     (out / "data").mkdir(parents=True, exist_ok=True)
+    # The card comes last: a folder that has one is whole.
     done = _parquet(out / "data" / "train-00000-of-00001.parquet", lines, form)
     if not done.rows:
         (out / "data").rmdir()

@@ -66,6 +66,7 @@ def test_a_row_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(DistillError, match="held out"):
         export(broken(), "chat", out)
     assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

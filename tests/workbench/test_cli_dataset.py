@@ -173,6 +173,18 @@ def test_a_held_out_row_is_never_exported(judged: Store, run: Run, tmp_path: Pat
     assert run("dataset", "verify", "--quick").status == 1
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.parquet", "folder"])
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    judged: Store, run: Run, tmp_path: Path, name: str
+) -> None:
+    run("select")
+    (tmp_path / "file").write_text("")
+    done = run("dataset", "export", "--out", str(tmp_path / "file" / name))
+    assert done.status == 2
+    assert "cannot be written" in done.err
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
 def test_readiness_names_what_is_missing_and_is_told_as_an_event(judged: Store, run: Run) -> None:
     run("select")
     bare = run("dataset", "readiness")

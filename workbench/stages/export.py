@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from workbench.errors import StageError
 from workbench.stages.filtering import funnel_steps
+from workbench.store.blobs import mend_os_error
 from workbench.store.canonical import parse
 from workbench.store.database import Store
 from workbench.store.tables import SnapshotRow, TaskRow
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from distill.example import Example
     from distill.exporting import Exported
     from distill.statistics import Tokens
+
+_ENDINGS = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 
 __all__ = ["data_card", "export_snapshot", "statistics_of", "token_counter"]
 
@@ -45,12 +48,14 @@ def export_snapshot(
 
     rows = _rows(store, snapshot)
     if out is not None:
-        ending = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
-        container = ending.get(out.suffix, "folder")
-        out.parent.mkdir(parents=True, exist_ok=True)
+        container = _ENDINGS.get(out.suffix, "folder")
         card = data_card(store, snapshot, form) if container == "folder" else ""
-        counted = Statistics(tokens)
-        return export(rows, form, out, container=container, card=card, statistics=counted)
+        counted = Statistics(tokens) if container == "folder" else None
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            return export(rows, form, out, container=container, card=card, statistics=counted)
+        except OSError as error:
+            raise mend_os_error(error, out.parent) from error
     with tempfile.TemporaryDirectory() as folder:
         done = export(rows, form, Path(folder) / "rows.jsonl")
         with done.path.open("rb") as stream:

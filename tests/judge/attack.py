@@ -201,6 +201,14 @@ class Limited:
         signal.signal(signal.SIGVTALRM, self._old)
 
 
+def limit_memory(gigabytes: int = 3) -> None:
+    """Cap this process's address space, so that a candidate's huge list is a ``MemoryError``."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (gigabytes << 30, hard))
+
+
 def _time_up(*_: object) -> None:
     raise TimeUpError
 

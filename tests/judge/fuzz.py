@@ -32,7 +32,16 @@ from judge.symbolic.function import derivation
 from judge.symbolic.plan import Mode, Plan
 from judge.symbolic.values import Unsupported
 from judge.verdict import Recheck
-from tests.judge.attack import MACHINE, Claim, Inputs, Limited, Target, TimeUpError, assault
+from tests.judge.attack import (
+    MACHINE,
+    Claim,
+    Inputs,
+    Limited,
+    Target,
+    TimeUpError,
+    assault,
+    limit_memory,
+)
 from tests.judge.grammar import Grammar
 from tests.judge.grammar_small import Generator
 from tests.judge.shrink import shrunk
@@ -40,6 +49,8 @@ from tests.judge.shrink import shrunk
 RESOURCES = (MemoryError, RecursionError, TimeUpError)
 BUDGET = Budget(rlimit=1_500_000)
 SAMPLES = 4
+MACHINE_SECONDS = 10.0
+"""CPU time of one run of the machine on literals; more is a defect like a wrong answer."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,15 @@ def python_says(code: str, args: tuple[object, ...]) -> tuple[str, object]:
 
 
 def machine_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | None:
-    """Our outcome on literal inputs, or None where it is not modelled."""
+    """Our outcome on literal inputs, or None where it is not modelled; "hangs" is an outcome."""
+    try:
+        with Limited(MACHINE_SECONDS):
+            return _machine_says(code, args)
+    except TimeUpError:
+        return "hangs", MACHINE_SECONDS
+
+
+def _machine_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | None:
     with T.fresh_table():
         try:
             candidate = read(code, "f", "", None)
@@ -242,6 +261,7 @@ def main() -> int:
     parser.add_argument("--shallow", action="store_true", help="literal inputs only, no prover")
     parser.add_argument("--go-on", action="store_true", help="do not stop at a disagreement")
     options = parser.parse_args()
+    limit_memory()
     began, spent = time.monotonic(), cpu_seconds()
     words: Counter[str] = Counter()
     count = found_any = 0
@@ -262,9 +282,9 @@ def main() -> int:
             if not options.go_on:
                 return 1
     told = ", ".join(f"{n} {word}" for word, n in words.most_common())
-    hours = (cpu_seconds() - spent) / 3600
+    minutes = (cpu_seconds() - spent) / 60
     sys.stdout.write(
-        f"{count} programs in {hours:.2f} CPU hours ({count / max(hours, 1e-9):.0f} an hour), "
+        f"{count} programs in {minutes:.1f} CPU minutes ({60 * count / max(minutes, 1e-9):.0f} an hour), "
         f"{found_any} disagreements: {told}\n"
     )
     return 1 if found_any else 0

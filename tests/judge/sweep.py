@@ -25,7 +25,7 @@ from benchmarks._judge_engines import Finding, Runner
 from judge.contract import Contract, Submission
 from judge.mutate import mutants
 from judge.plain import from_json
-from tests.judge.attack import Claim, assault, replays
+from tests.judge.attack import Claim, assault, limit_memory, replays
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -169,6 +169,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--results", type=Path, default=ROOT / ".bench" / "sweep.jsonl")
     options = parser.parse_args()
+    limit_memory()
     options.part = tuple(options.part or (*PARTS, "tasks"))
     count, defects = truth(options) if options.what == "truth" else judged(options)
     for word, number in sorted(count.items()):

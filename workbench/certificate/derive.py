@@ -13,13 +13,10 @@ import selectors
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workbench.certificate.evidence import TaskRecord
 from workbench.certificate.recheck import Derivation, Derived
-
-if TYPE_CHECKING:
-    from judge.contract import Contract
 
 __all__ = ["Deriver", "serve"]
 
@@ -131,7 +128,7 @@ def serve() -> None:
 
 def _derive(request: dict[str, Any]) -> dict[str, Any]:
     from judge.contract import Contract
-    from judge.prove import derive
+    from judge.prove import derive, strength_of
 
     contract = Contract(
         tuple(request["requires"]),
@@ -141,31 +138,12 @@ def _derive(request: dict[str, Any]) -> dict[str, Any]:
     )
     code, name, plan = request["code"], request["entry_point"], request["plan"]
     found = derive(code, name, contract, plan, signature=request["signature"])
-    strength, assumptions = _strength(code, name, contract, plan, request["signature"])
+    # The obligations alone do not say how much they prove: those of an unrolled loop, or of a loop
+    # without a measure, are as true as any, and a signer could call them a proof.
+    most = strength_of(code, name, contract, plan, signature=request["signature"])
     rows = [(o.kind, o.text, o.smt2, o.logic, o.expected, o.line) for o in found]
-    return {"obligations": rows, "strength": strength, "assumptions": assumptions}
-
-
-def _strength(
-    code: str, entry_point: str, contract: Contract, plan: str, signature: str | None
-) -> tuple[str, list[str]]:
-    """Return how much a plan's obligations prove at most, and what they assume.
-
-    The obligations alone do not say it: those of an unrolled loop, or of a loop without a measure,
-    are as true as any, and a signer could call them a proof.
-    """
-    from judge.subset import read
-    from judge.symbolic import term
-    from judge.symbolic.function import derivation
-    from judge.symbolic.plan import Mode, Plan
-
-    read_plan = Plan.loads(plan)
-    rounds = read_plan.bound.get("rounds")
-    mode = Mode(unroll=rounds, depth=rounds) if rounds is not None else Mode()
-    candidate = read(code, entry_point, contract.helpers, signature)
-    with term.fresh_table():
-        run = derivation(candidate, contract, read_plan, mode)
-    strength = "bounded" if rounds is not None or run.bounded else "proved"
-    if run.partial and strength == "proved":
-        strength = "partial"
-    return strength, sorted(run.assumptions)
+    return {
+        "obligations": rows,
+        "strength": most.outcome,
+        "assumptions": sorted(most.assumptions),
+    }

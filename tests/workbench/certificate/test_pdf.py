@@ -76,3 +76,14 @@ def test_what_does_not_verify_is_not_put_on_paper(bundle: Path, key: SigningKey)
     with pytest.raises(CertificateError) as caught:
         render_pdf(report, evidence)  # type: ignore[arg-type]
     assert caught.value.code == "not-verified"
+
+
+def test_a_missing_library_is_named(
+    bundle: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    with pytest.raises(CertificateError) as caught:
+        paper(bundle, key)
+    assert caught.value.code == "unsupported"

@@ -159,3 +159,13 @@ def test_ints_meet_literal_floats_exactly(name: str) -> None:
     code, ensures = MIXED[name]
     proof = prove(code, "f", Contract(ensures=(ensures,)), BUDGET)
     assert proof.outcome == "proved", proof.reason
+
+
+def test_a_helper_that_the_candidate_brings_along_must_be_the_same() -> None:
+    helper = "def h(x):\n    return x + 1\n"
+    code = "def f(a: int) -> int:\n    return h(a)\n"
+    contract = Contract(ensures=("result == a + 1", "result == h(a)"), helpers=helper)
+    assert prove(helper + code, "f", contract, BUDGET).outcome == "proved"
+    other = prove(helper.replace("1", "2") + code, "f", contract, BUDGET)
+    assert other.outcome == "unknown"
+    assert "second definition" in (other.reason or "")

@@ -42,7 +42,12 @@ st.title("Everything")
 st.text_input("Search", key="search")
 st.dataframe(frame, on_select="rerun", selection_mode="single-row")
 """
-DRAWN = "[data-testid=stMainBlockContainer] :is([data-testid=stDataFrame], .wb-lead, .wb-bars)"
+SCREENS = (
+    *("", "matrix", "compare", "proof", "contracts", "dataset", "train", "rounds", "student"),
+    *("sources", "certificates", "runs"),
+)
+DRAWN = "[data-testid=stMainBlockContainer] :is([data-testid=stDataFrame], [data-testid=stCode], .wb-lead,"
+DRAWN += " .wb-bars, .wb-checks)"
 IDLE = "!document.querySelector('[data-test-script-state=running]')"
 
 
@@ -81,7 +86,7 @@ def measure(page: Page, wire: Wire, what: str, act: object, drawn: str = DRAWN) 
 
 def dashboard(browser: Browser, address: str) -> Iterator[Row]:
     """Yield the dashboard's measurements; each screen is visited once before, to be warm."""
-    for name in ("", "matrix", "rounds", "dataset", "sources", "runs"):
+    for name in SCREENS:
         for warm in (False, True):
             page = browser.new_page()
             wire = Wire(page)
@@ -94,7 +99,7 @@ def dashboard(browser: Browser, address: str) -> Iterator[Row]:
     page = browser.new_page()
     wire = Wire(page)
     measure(page, wire, "open", lambda: page.goto(f"{address}/matrix"))
-    two = page.get_by_role("button", name="2", exact=True)
+    two = page.locator("[data-testid=stPagination] button").filter(has_text="2")
     yield measure(page, wire, "/matrix page turn", lambda: _and_wait(page, two.first.click))
     refuted = page.get_by_text("refuted", exact=True)
     yield measure(page, wire, "/matrix new filter", lambda: _and_wait(page, refuted.first.click))
@@ -158,6 +163,9 @@ def main() -> int:
     """Run it and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=100_000)
+    parser.add_argument("--home", type=Path, help="a home made by an earlier --keep; not made anew")
+    parser.add_argument("--keep", type=Path, help="make the store there and end")
+    parser.add_argument("--no-eager", action="store_true", help="leave the eager page out")
     chosen = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -166,28 +174,34 @@ def main() -> int:
 
     executable = chromium()
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        start = time.perf_counter()
-        build_many(home, answers=chosen.answers).close()
-        print(f"store of {chosen.answers:,} answers made in {time.perf_counter() - start:.0f} s")
+        home = chosen.home or chosen.keep or Path(folder) / "home"
+        if chosen.home is None:
+            start = time.perf_counter()
+            build_many(home, answers=chosen.answers).close()
+            print(f"store of {chosen.answers:,} answers: {time.perf_counter() - start:.0f} s")
+        if chosen.keep is not None:
+            return 0
         environment = {**os.environ, "WORKBENCH_HOME": str(home)}
         rows: list[Row] = []
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
             with serving(environment) as address:
                 rows += dashboard(browser, address)
-            with eager_server(Path(folder), environment) as address:
-                rows += eager(browser, address)
+            if not chosen.no_eager:
+                with eager_server(Path(folder), environment) as address:
+                    rows += eager(browser, address)
             browser.close()
+    twice = 2.0 if chosen.answers > 300_000 else 1.0
     print(f"{'what':<28}{'seconds':>9}{'kB':>12}   goal")
     for row in rows:
-        goal = "" if row.what.startswith("eager") else _goal(row)
+        goal = "" if row.what.startswith("eager") else _goal(row, twice)
         print(f"{row.what:<28}{row.seconds:>9.2f}{row.kilobytes:>12,.0f}   {goal}")
     return 0
 
 
-def _goal(row: Row) -> str:
-    limit = 2.5 if "first paint" in row.what else 0.5
+def _goal(row: Row, times: float) -> str:
+    """Say whether the goal is met; over a million answers it may take ``times`` as long."""
+    limit = times * (2.5 if "first paint" in row.what else 0.5)
     met = row.seconds <= limit and row.kilobytes <= 200
     return f"{'met' if met else 'missed'} (<= {limit} s, <= 200 kB)"
 

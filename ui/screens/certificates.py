@@ -147,10 +147,12 @@ def _elsewhere(found: Certificate) -> None:
     st.subheader("Check it somewhere else", anchor=False)
     st.caption("With this project, without its database; KEY.pub is the signer's public key:")
     page.shell("python", "-m", "workbench.certificate", folder.name, "KEY.pub")
-    st.caption("The signature alone, with OpenSSL 3; the bundle's README says how PAYLOAD is cut:")
+    st.caption(
+        "The signature alone, with OpenSSL 3; docs/certificate-format.md says how the two files are cut:"
+    )
     page.shell(
         *("openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "KEY.pub"),
-        *("-sigfile", "SIGNATURE", "-in", "PAYLOAD"),
+        *("-sigfile", "sig.bin", "-in", "signed.bin"),
     )
     st.caption("The files alone, with coreutils, inside the folder:")
     page.shell("sha256sum", "--check", "SHA256SUMS")

@@ -121,13 +121,15 @@ def _speed(found: tuple[Standing, ...]) -> None:
                 "source": standing.source.id,
                 "median": standing.median_seconds,
                 "95th percentile": standing.slow_seconds,
-                "first token": speed.first_token_seconds,
+                "first token": "–"
+                if speed.first_token_seconds is None
+                else f"{speed.first_token_seconds:.2f} s",
                 "tokens a second": speed.tokens_per_second,
             }
         )
     seconds = {
         name: st.column_config.NumberColumn(f"{name}, s", format="%.2f")
-        for name in ("median", "95th percentile", "first token")
+        for name in ("median", "95th percentile")
     }
     st.dataframe(
         listed,

@@ -84,6 +84,12 @@ def _recipe(found: Round) -> None:
     st.caption(f"Base model: {page.literal(str(found.config.get('base') or 'the shipped one'))}")
 
 
+def _name(base: object) -> str:
+    """Return a base model's name: the last part of a folder, a hub id as it is."""
+    written = str(base or "")
+    return written.rstrip("/").split("/")[-1] if written.startswith("/") else written or "shipped"
+
+
 def _set(training: Mapping[str, Any], half: str, name: str) -> str:
     return "set" if name in (training.get(half) or {}) else "default"
 

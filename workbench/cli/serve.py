@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,10 @@ def command(
         list[str] | None,
         typer.Option(help="Serve another adapter of this home too: NAME=ADAPTER. Repeat for more."),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="torch, vllm, llamacpp, or the address of an OpenAI-compatible engine."),
+    ] = "torch",
     batch: Annotated[
         int, typer.Option(min=1, max=1024, help="Requests that get tokens at the same time.")
     ] = 32,
@@ -80,7 +85,8 @@ def command(
         )
     _free(host, port)
     app = build(
-        name=name, base=base, adapter=adapter, also=tuple(also or ()), batch=batch, queue=queue,
+        name=name, base=base, adapter=adapter, also=tuple(also or ()), engine=engine,
+        batch=batch, queue=queue,
         timeout=timeout, fallback=_names(fallback), key=key, token=token, keep=keep,
     )  # fmt: skip
     if check:
@@ -102,6 +108,7 @@ def build(
     base: str | None,
     adapter: str | None,
     also: tuple[str, ...],
+    engine: str,
     batch: int,
     queue: int,
     timeout: float,
@@ -133,7 +140,7 @@ def build(
     metrics = Metrics(fleet.all)
     by_path = base is not None
     for spec in [_first(name, base, adapter, library), *_others(also, library)]:
-        version = fleet.load(spec)
+        version = fleet.load(replace(spec, engine=engine))
         metrics.version(spec.name, version.number)
         with_ = "no adapter" if version.adapter_digest is None else version.adapter_digest[:12]
         note(f"Loaded {spec.name}: {Path(spec.base).name} with {with_} on {version.device}")

@@ -11,15 +11,16 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import InputError, MissingPartError, StageError
 
 if TYPE_CHECKING:
-    from distill.continuous import Ask, Engine, Listener, Piece, Ticket
+    from distill.continuous import Ask, Engine, Listener, Piece
     from distill.student import Conversation, Student
+    from workbench.server.upstream import Upstream
 
 _DRAIN_SECONDS = 600.0
 _SMOKE_SECONDS = 120.0
@@ -35,6 +36,19 @@ class Spec:
     adapter: Path | None = None
     dataset: str | None = None
     """Digest of the rows that the adapter was trained on, where known."""
+    engine: str = "torch"
+    """"torch" runs it in this process; "vllm", "llamacpp" or an address: see ``upstream``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What kind of model it is, as lists of models show it."""
+
+    architecture: str
+    parameters: int
+    context: int
+    dtype: str
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +59,19 @@ class Version:
     spec: Spec
     base_digest: str
     adapter_digest: str | None
-    template_digest: str
     device: str
+    nature: Nature
     loaded: float = field(default_factory=time.time)
 
     @property
     def digest(self) -> str:
         """What tells this version's answers from another's: the adapter's digest, or the base's."""
         return self.adapter_digest or self.base_digest
+
+    @property
+    def template_digest(self) -> str:
+        """SHA-256 of the chat template."""
+        return hashlib.sha256(self.nature.template.encode()).hexdigest()
 
     @property
     def facts(self) -> dict[str, object]:
@@ -68,14 +87,22 @@ class Version:
         }
 
 
+class Cancellable(Protocol):
+    """A request under way."""
+
+    def cancel(self) -> None:
+        """End it at the next token."""
+        ...
+
+
 class Served:
     """A version with the engine that runs it."""
 
-    def __init__(self, version: Version, engine: Engine) -> None:
+    def __init__(self, version: Version, engine: Engine | Upstream) -> None:
         self.version = version
         self.engine = engine
 
-    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> Ticket:
+    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> Cancellable:
         """Queue a request; see ``distill.continuous.Engine.submit``."""
         return self.engine.submit(prompt, ask, listener)
 
@@ -143,26 +170,58 @@ class Fleet:
             thread.join(timeout=5)
 
     def _start(self, spec: Spec) -> Served:
+        from distill.errors import DistillError
+
+        try:
+            loaded = self._here(spec) if spec.engine == "torch" else self._elsewhere(spec)
+        except ModuleNotFoundError as error:
+            raise MissingPartError.extra("The student", "train") from error
+        except DistillError as error:
+            raise InputError(f"{spec.name}: {error}") from error
+        try:
+            smoke(loaded.engine)
+        except InputError:
+            loaded.engine.close()
+            raise
+        number = self._numbers[spec.name] = self._numbers.get(spec.name, 0) + 1
+        return Served(replace(loaded.version, number=number), loaded.engine)
+
+    def _here(self, spec: Spec) -> Served:
+        """Load the model into this process."""
         from distill.continuous import Engine
 
         student = _student(spec, self._device)
+        config, weights = student.model.config, next(student.model.parameters())
+        nature = Nature(
+            str(config.model_type), student.parameters,
+            int(getattr(config, "max_position_embeddings", 0) or 0),
+            str(weights.dtype).removeprefix("torch."), str(student.tokenizer.chat_template),
+        )  # fmt: skip
         engine = Engine(student, batch=self._batch, queue=self._queue)
-        try:
-            smoke(engine)
-        except InputError:
-            engine.close()
-            raise
-        number = self._numbers[spec.name] = self._numbers.get(spec.name, 0) + 1
-        template = hashlib.sha256(str(student.tokenizer.chat_template).encode()).hexdigest()
         version = Version(
-            number,
-            spec,
-            student.digest,
-            student.adapter_digest,
-            template,
-            str(next(student.model.parameters()).device),
+            0, spec, student.digest, student.adapter_digest, str(weights.device), nature
         )
         return Served(version, engine)
+
+    def _elsewhere(self, spec: Spec) -> Served:
+        """Start the engine, or find it at its address; the tokenizer and its template stay here."""
+        from transformers import AutoConfig
+
+        from distill.adapter import read
+        from distill.loading import load_tokenizer
+        from distill.student import base_digest
+        from workbench.server.upstream import Upstream, start_process
+
+        tokenizer, digest = load_tokenizer(spec.base), base_digest(spec.base)
+        adapter = None if spec.adapter is None else read(spec.adapter, base_digest=digest).digest
+        config = AutoConfig.from_pretrained(spec.base)
+        process = start_process(spec.engine, spec.name, spec.base, spec.adapter, self._batch)
+        nature = Nature(
+            str(config.model_type), 0, int(getattr(config, "max_position_embeddings", 0) or 0),
+            "unknown", str(tokenizer.chat_template),
+        )  # fmt: skip
+        engine = Upstream(process, tokenizer, batch=self._batch, queue=self._queue)
+        return Served(Version(0, spec, digest, adapter, spec.engine, nature), engine)
 
     def _retire(self, old: Served) -> None:
         def wait() -> None:
@@ -175,23 +234,15 @@ class Fleet:
 
 
 def _student(spec: Spec, device: str | None) -> Student:
-    try:
-        from distill.errors import DistillError
-        from distill.student import Student
-    except ModuleNotFoundError as error:
-        raise MissingPartError.extra("The student", "train") from error
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingPartError.extra("The student", "train") from error
+    import torch
+
+    from distill.student import Student
+
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return Student.load(spec.base, spec.adapter, place)
-    except DistillError as error:
-        raise InputError(f"{spec.name}: {error}") from error
+    return Student.load(spec.base, spec.adapter, place)
 
 
-def smoke(engine: Engine, prompt: Sequence[tuple[str, str]] = _SMOKE_PROMPT) -> None:
+def smoke(engine: Engine | Upstream, prompt: Sequence[tuple[str, str]] = _SMOKE_PROMPT) -> None:
     """Let the model say a few tokens; raises ``InputError`` when it does not."""
     from distill.continuous import Ask
 

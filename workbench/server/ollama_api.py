@@ -120,19 +120,17 @@ def ollama_router(service: Service) -> APIRouter:
     @routes.post("/show")
     async def show(body: ShowBody) -> dict[str, Any]:
         served = service.fleet.get(plain_name(body.model or body.name or ""))
-        model = served.engine.student.model
+        nature = served.version.nature
         return {
             "license": "",
             "modelfile": "",
             "parameters": "",
-            "template": str(served.engine.student.tokenizer.chat_template),
+            "template": nature.template,
             "details": _details(served),
             "model_info": {
-                "general.architecture": model.config.model_type,
-                "general.parameter_count": served.engine.student.parameters,
-                f"{model.config.model_type}.context_length": getattr(
-                    model.config, "max_position_embeddings", 0
-                ),
+                "general.architecture": nature.architecture,
+                "general.parameter_count": nature.parameters,
+                f"{nature.architecture}.context_length": nature.context,
                 **{f"workbench.{name}": value for name, value in served.version.facts.items()},
             },
             "capabilities": ["completion"],
@@ -230,22 +228,22 @@ def _tag(served: Served) -> dict[str, Any]:
         "name": f"{version.spec.name}:latest",
         "model": f"{version.spec.name}:latest",
         "modified_at": _when(version.loaded),
-        "size": served.engine.student.parameters * 4,
+        "size": version.nature.parameters * 4,
         "digest": digest,
         "details": _details(served),
     }
 
 
 def _details(served: Served) -> dict[str, Any]:
-    model = served.engine.student.model
-    count = served.engine.student.parameters
+    nature = served.version.nature
+    count = nature.parameters
     return {
         "parent_model": "",
         "format": "safetensors",
-        "family": model.config.model_type,
-        "families": [model.config.model_type],
+        "family": nature.architecture,
+        "families": [nature.architecture],
         "parameter_size": f"{count / 1e6:.1f}M" if count < 1e9 else f"{count / 1e9:.1f}B",
-        "quantization_level": str(next(model.parameters()).dtype).removeprefix("torch.").upper(),
+        "quantization_level": nature.dtype.upper(),
     }
 
 

@@ -18,6 +18,7 @@ from judge.symbolic.values import (
     NoneV,
     Piece,
     Seq,
+    SetV,
     Single,
     StrV,
     Unsupported,
@@ -176,7 +177,24 @@ def sort(m: Machine, node: ast.Call) -> Value:
     """``sorted``."""
     if len(node.args) != 1:
         raise m.type_error(node.lineno)
-    return ListV(sort_by(m, evaluate(m, node.args[0]), node.keywords, node.lineno), fresh=True)
+    value = evaluate(m, _unlisted(m, node.args[0]))
+    return ListV(sort_by(m, value, node.keywords, node.lineno), fresh=True)
+
+
+def _unlisted(m: Machine, node: ast.expr) -> ast.expr:
+    """``list(...)`` of one thing, which makes no difference to what is sorted, taken off."""
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "list"
+        and "list" not in m.state.env
+        and "list" not in m.program.imports
+        and len(node.args) == 1
+        and not node.keywords
+        and not isinstance(node.args[0], ast.Starred)
+    ):
+        return node.args[0]
+    return node
 
 
 def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) -> Seq:
@@ -189,6 +207,12 @@ def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) ->
     if "reverse" in named:
         test = truth(m, evaluate(m, named["reverse"]))
         reverse = m.sure(test, "an unknown reverse=", line)
+    plain = m.plain(value)
+    if isinstance(plain, SetV) and plain.entries is None and key is None:
+        from judge.symbolic.sorting import sorted_members
+
+        rising = sorted_members(m, plain, line)
+        return seqs.reverse(rising) if reverse else rising
     source, seq = comprehension.iterate(m, value, line, any_order=key is None)
     seq = Seq(tuple(_char(source, p) for p in seq.pieces))
     parts = [p.value for p in seq.pieces if isinstance(p, Single)]

@@ -11,8 +11,9 @@ from judge.symbolic import term as T
 from judge.symbolic.machine import Machine
 from judge.symbolic.merge import at
 from judge.symbolic.numbers import as_int
+from judge.symbolic.shapes import INT_SHAPE
 from judge.symbolic.term import INT, Term
-from judge.symbolic.values import IntV, Seq, Single, Unsupported, Value, View
+from judge.symbolic.values import IntV, Seq, SetV, Single, Unsupported, Value, View
 
 
 def sorted_seq(m: Machine, seq: Seq, line: int) -> Seq:
@@ -34,6 +35,61 @@ def sorted_seq(m: Machine, seq: Seq, line: int) -> Seq:
     array = T.var(name, "(Array Int Int)")
     m.state.facts += _facts(name, array, seq)
     return Seq((View(lambda j: IntV(T.select(array, j)), T.num(0), seq.length),))
+
+
+def _name_of_members(value: SetV) -> str:
+    """The same source gives the same members, so that code and contract speak of one sequence."""
+    if value.source is None or not value.source.pieces:
+        return T.fresh_name("members")
+    element = at(value.source, T.bvar("probe"))
+    assert isinstance(element, IntV)
+    key = f"members {element.term.id} {value.source.length.id}"
+    known = T.definitions().get(key)
+    if not isinstance(known, str):
+        known = T.definitions()[key] = T.fresh_name("members")
+        assert isinstance(known, str)
+    return known
+
+
+def sorted_members(m: Machine, value: SetV, line: int) -> Seq:
+    """The members of a set of integers, rising: each once, whatever they were made of."""
+    if m.binding or m.under_binder:
+        raise Unsupported("sorted() inside a comprehension", line)
+    if value.element != INT_SHAPE:
+        raise Unsupported("sorted() of a set of anything but integers", line)
+    name = _name_of_members(value)
+    array, length = T.var(name, "(Array Int Int)"), T.var(f"{name}.len")
+    i, j = T.fresh_bvar(), T.fresh_bvar()
+
+    def inside(k: Term, size: Term) -> Term:
+        return T.and_(T.le(T.num(0), k), T.lt(k, size))
+
+    def there(place: Term, member: Term) -> Term:
+        return T.and_(inside(place, length), T.eq(T.select(array, place), member))
+
+    place = T.app(f"{name}.to", [i], INT)
+    rises = T.implies(
+        T.and_(inside(i, length), inside(j, length), T.lt(i, j)),
+        T.lt(T.select(array, i), T.select(array, j)),
+    )
+    facts = [T.le(T.num(0), length), T.quantify("forall", [i, j], rises)]
+    if value.source is None:
+        known = T.implies(inside(i, length), value.has(IntV(T.select(array, i))))
+        met = T.implies(value.has(IntV(i)), there(place, i))
+    else:
+        source = value.source
+        back = T.app(f"{name}.from", [i], INT)
+        here = as_int(at(source, back))
+        own = as_int(at(source, i))
+        assert here is not None
+        assert own is not None
+        comes = T.and_(inside(back, source.length), T.eq(T.select(array, i), here))
+        known = T.implies(inside(i, length), comes)
+        met = T.implies(inside(i, source.length), there(place, own))
+        facts.append(T.le(length, source.length))
+    facts += [T.quantify("forall", [i], known), T.quantify("forall", [i], met)]
+    m.state.facts += [T.implies(m.guard(), f) for f in facts]
+    return Seq((View(lambda k: IntV(T.select(array, k)), T.num(0), length),))
 
 
 def _facts(name: str, array: Term, seq: Seq) -> list[Term]:

@@ -27,9 +27,9 @@ WITHIN = {
         "def f(s: str) -> str:\n    return s.upper()\n",
         "len(result) == len(s)",
     ),
-    "decimal text there and back": (
-        "def f(n: int) -> int:\n    return int(str(n))\n",
-        "result == n",
+    "decimal text": (
+        "def f(n: int) -> str:\n    return str(n)\n",
+        "len(result) >= 1 and (n >= 0 or result[0] == '-')",
     ),
     "sorting by a key is stable": (
         "def f(xs: list[str]) -> list[str]:\n    return sorted(xs, key=len)\n",
@@ -164,6 +164,10 @@ TRAPS = {
         "    return [len(g(row)) + g(row)[0] if row else 0 for row in rows]\n",
         "all(a == result[0] for a in result)",
     ),
+    "a set has no repeats": (
+        "def f(xs: list[int]) -> list[int]:\n    return sorted(set(xs))\n",
+        "len(result) == len(xs)",
+    ),
     "what finally returns takes over": (
         "def f(a: int) -> int:\n    try:\n        return 1 // a\n    finally:\n        return 7\n",
         "result != 7",
@@ -239,6 +243,15 @@ UNBOUNDED = {
     "a whole square root": (
         "import math\n\ndef f(n: int) -> int:\n    return math.isqrt(abs(n))\n",
         "result * result <= abs(n) < (result + 1) * (result + 1)",
+    ),
+    "the members of a set in order": (
+        "def f(xs: list[int]) -> list[int]:\n    return sorted(list(set(xs)))\n",
+        "all(x in result for x in xs) and all(x in xs for x in result) and "
+        "all(result[i] < result[i + 1] for i in range(len(result) - 1))",
+    ),
+    "the same set has the same members": (
+        "def f(xs: list[int]) -> list[int]:\n    return sorted(set(xs), reverse=True)\n",
+        "result == sorted(set(xs))[::-1]",
     ),
     "a shift by an unknown amount": (
         "def f(a: int, n: int) -> int:\n    return a << n if n >= 0 else 0\n",

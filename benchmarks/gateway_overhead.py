@@ -5,7 +5,7 @@
 The server answers at once, in a process of its own. The bare OpenAI SDK, our teacher without a
 gateway, the gateway with a SQLite cache and ledger, and the gateway on the workbench's own store
 ask it the same questions. With ``--peer``, an interpreter that has LiteLLM, its router and its own
-bare SDK ask the same server in the same run (``gateway_litellm.py``):
+bare SDK ask the same server in the same run (``_gateway_litellm.py``):
 
     python -m venv /tmp/litellm && /tmp/litellm/bin/pip install litellm
     python benchmarks/gateway_overhead.py --peer /tmp/litellm/bin/python
@@ -182,7 +182,7 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
 
 def measure_peer(python: str, port: int, options: argparse.Namespace) -> None:
     """Let LiteLLM's router ask the same server from its own environment, and print."""
-    script = Path(__file__).with_name("gateway_litellm.py")
+    script = Path(__file__).with_name("_gateway_litellm.py")
     done = subprocess.run(
         [
             python, str(script), f"http://127.0.0.1:{port}/v1",

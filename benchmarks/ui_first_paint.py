@@ -46,8 +46,10 @@ SCREENS = (
     *("", "matrix", "compare", "proof", "contracts", "dataset", "train", "rounds", "student"),
     *("sources", "certificates", "runs"),
 )
-DRAWN = "[data-testid=stMainBlockContainer] :is([data-testid=stDataFrame], [data-testid=stCode], .wb-lead,"
-DRAWN += " .wb-bars, .wb-checks)"
+DRAWN = (
+    "[data-testid=stMainBlockContainer] :is([data-testid=stDataFrame], [data-testid=stCode],"
+    " .wb-lead, .wb-bars, .wb-checks)"
+)
 IDLE = "!document.querySelector('[data-test-script-state=running]')"
 
 
@@ -99,7 +101,7 @@ def dashboard(browser: Browser, address: str) -> Iterator[Row]:
     page = browser.new_page()
     wire = Wire(page)
     measure(page, wire, "open", lambda: page.goto(f"{address}/matrix"))
-    two = page.locator("[data-testid=stPagination] button").filter(has_text="2")
+    two = page.get_by_label("Page 2", exact=True)
     yield measure(page, wire, "/matrix page turn", lambda: _and_wait(page, two.first.click))
     refuted = page.get_by_text("refuted", exact=True)
     yield measure(page, wire, "/matrix new filter", lambda: _and_wait(page, refuted.first.click))

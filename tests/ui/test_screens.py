@@ -75,6 +75,7 @@ def test_overview_says_whether_the_student_is_better_and_what_comes_next(
     assert "workbench rounds resume r2" in codes(app)
     assert "48 of 48** proofs confirmed by a second solver" in said(app)
     assert "no key in the environment" in said(app)
+    assert "with a proof in no dataset yet; the newest dataset has" in said(app)
 
 
 # -- matrix --------------------------------------------------------------------------------------

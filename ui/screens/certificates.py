@@ -148,7 +148,8 @@ def _elsewhere(found: Certificate) -> None:
     st.caption("With this project, without its database; KEY.pub is the signer's public key:")
     page.shell("python", "-m", "workbench.certificate", folder.name, "KEY.pub")
     st.caption(
-        "The signature alone, with OpenSSL 3; docs/certificate-format.md says how the two files are cut:"
+        "The signature alone, with OpenSSL 3; docs/certificate-format.md says how the two files"
+        " are cut:"
     )
     page.shell(
         *("openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "KEY.pub"),

@@ -7,7 +7,7 @@ import streamlit as st
 from ui import data, links
 from ui.widgets import figures, page
 from ui.widgets.words import CERTIFICATE, look
-from workbench.store.views import certificates, matrix, overview, rounds
+from workbench.store.views import certificates, datasets, matrix, overview, rounds
 from workbench.store.views.next_step import next_step
 
 
@@ -108,6 +108,12 @@ def _next() -> None:
     step = data.read(next_step, data.settings().home)
     st.write(page.literal(step.sentence))
     page.shell(*step.command)
+    waiting = data.read(overview.waiting_tasks)
+    newest = next(iter(data.read(datasets.snapshots)), None)
+    st.caption(
+        f"Next training: {page.plural(waiting, 'training task')} with a proof in no dataset yet"
+        + (f"; the newest dataset has {page.plural(newest.rows, 'row')}." if newest else ".")
+    )
 
 
 def _trust() -> None:

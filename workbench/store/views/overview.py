@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from workbench.store.views import matrix
 from workbench.store.views.reading import count, moment, rows
 
 
@@ -89,6 +90,20 @@ def _money(connection: Connection, day: datetime) -> tuple[Decimal, Decimal, int
     )[0]
     total, today = (Decimal(int(found[k] or 0)).scaleb(-9) for k in ("total", "today"))
     return total, today, int(found["unpriced"])
+
+
+def waiting_tasks(connection: Connection) -> int:
+    """Return how many training tasks have a proved answer and are in no dataset yet."""
+    names = [source.id for source in matrix.sources(connection) if source.kind == "teacher"]
+    if not names:
+        return 0
+    return count(
+        connection,
+        f"SELECT count(DISTINCT c.task_id) AS n FROM ({matrix.cells(connection)}) c"
+        " JOIN task t ON t.id = c.task_id WHERE c.word = 'proved' AND t.split = 'train'"
+        " AND NOT EXISTS (SELECT 1 FROM example e WHERE e.task_id = c.task_id)",
+        sources=names,
+    )
 
 
 def troubles(connection: Connection, *, last: int = 5) -> tuple[Trouble, ...]:

@@ -38,7 +38,6 @@ volume = modal.Volume.from_name({volume!r}, create_if_missing=True)
 image = modal.Image.debian_slim(python_version={python!r})
 if modal.is_local():
     image = image.pip_install_from_requirements(str(HERE / "requirements.txt"))
-    image = image.add_local_dir(str(HERE / "code"), "/root/code")
 
 
 @app.function(

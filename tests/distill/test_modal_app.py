@@ -82,9 +82,6 @@ class Recorder:
         self.calls.append(("requirements", given, {}))
         return self
 
-    def add_local_dir(self, *given: Any) -> Recorder:
-        return self
-
 
 def loaded(script: Path, volume: FolderVolume, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     app = Recorder()

@@ -146,6 +146,11 @@ class Guesses:
                 for result in self._results():
                     node = replace(part, {"result": result})
                     yield from self._partial(node)
+                    for other in self.changed:
+                        # A search between two bounds: what is to hold of lo + 1 holds of hi.
+                        if result in self.changed and other != result:
+                            yield ast.unparse(replace(node, {f"{result} + 1": other}))
+                            yield ast.unparse(replace(node, {f"{result} + 1": f"{other} + 1"}))
 
     def _from_helpers(self) -> Iterator[str]:
         clauses = []

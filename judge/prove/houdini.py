@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from judge.obligation import flatten, script, symbol
-from judge.prove.solver import Z3
+from judge.prove.solver import Z3, Answer
 from judge.symbolic import term as T
 from judge.symbolic.execute import Goal
 from judge.symbolic.loops import indicator
@@ -23,6 +23,10 @@ GROUP_LIMIT = 150_000
 SINGLE_LIMIT = 40_000
 GOAL_LIMIT = 1_500_000
 MAX_ROUNDS = 120
+
+
+def _quantified(term: Term) -> bool:
+    return any(t.op in ("forall", "exists") for t in T.subterms([term]))
 
 
 @dataclass(slots=True)
@@ -53,6 +57,9 @@ class Houdini:
             key = tuple(f.id for f in goal.facts)
             groups.setdefault(key, Group(goal.facts, [])).goals.append(goal)
         self.groups = list(groups.values())
+        self.quantified = {
+            g.tag for group in self.groups for g in group.goals if _quantified(g.claim)
+        }
         self.texts: dict[Tag, str] = dict(tags)
 
     # ------------------------------------------------------------ inductive set
@@ -77,14 +84,21 @@ class Houdini:
             name = f"goal {n}"
             flag = T.var(name, T.BOOL)
             refuted = T.not_(goal.claim)
-            quantified = any(t.op in ("forall", "exists") for t in T.subterms([goal.claim]))
-            link = T.or_(flag, refuted) if quantified else T.iff(flag, goal.claim)
+            link = T.or_(flag, refuted) if _quantified(goal.claim) else T.iff(flag, goal.claim)
             assertions.append(link)
             group.flags[goal.tag] = self.z3.boolean(symbol(name))
         group.text = script(flatten(assertions))
 
     def _assumptions(self) -> list[Any]:
         return [s for tag, s in self.switches.items() if tag in self.active]
+
+    def _few(self, tag: Tag) -> list[Any]:
+        """Assume of this loop's quantified guesses the one in question only."""
+        return [
+            s
+            for t, s in self.switches.items()
+            if t in self.active and (t == tag or t[0] != tag[0] or t not in self.quantified)
+        ]
 
     def _weaken(self, group: Group) -> bool:
         """Drop what one model breaks; whether anything was dropped."""
@@ -130,9 +144,13 @@ class Houdini:
             # The goal's own text: what the other goals would add only makes it harder.
             if goal.claim.id not in group.alone:
                 group.alone[goal.claim.id] = script(flatten([*group.facts, T.not_(goal.claim)]))
-            solver = self.z3.solver(group.alone[goal.claim.id])
-            answer = self.z3.check(solver, SINGLE_LIMIT, self._assumptions())
-            if answer == "sat":
+            answer: Answer = "unknown"
+            for assumed in (self._assumptions(), self._few(tag)):
+                solver = self.z3.solver(group.alone[goal.claim.id])
+                answer = self.z3.check(solver, SINGLE_LIMIT, assumed)
+                if answer != "unknown":
+                    break
+            if answer == "sat" and len(assumed) == len(self._assumptions()):
                 return [tag]
             if answer != "unsat":
                 open_ones.append(tag)

@@ -27,6 +27,11 @@ GIVEN = {
 }
 TESTED = {"quixbugs": quixbugs, "canonical": canonical}
 NEVER_RETURNS = frozenset({"small/mc91/b"})
+DISPUTED = {
+    "ver-7590fadcfb": "its check hands over a copy; a contract here speaks of the argument itself",
+    "ver-2e5be6b870": "labelled true, and '²'.isdigit() is",
+}
+"""Items whose label was looked at and does not hold for what is asked here."""
 NAMES = ("dev", "held", "untouched", "false", *GIVEN, *TESTED)
 SECRET = frozenset({"untouched"})
 """Suites of which only totals are printed, so that nothing is tuned on them."""

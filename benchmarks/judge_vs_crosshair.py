@@ -159,6 +159,8 @@ class Line:
 
 def is_wrong(item: Item, finding: Finding) -> bool:
     """Whether the verdict contradicts the truth."""
+    if item.id in suites.DISPUTED:
+        return False
     if item.holds:
         return finding.word in ("refuted", "unsafe", "malformed", "vacuous", "bad_contract")
     if not item.returns:
@@ -187,6 +189,9 @@ def print_line(suite: str, engine: str, answers: Sequence[Answer]) -> None:
     cells += [f"{middle(line.refute_ms):>15}", f"{p95(line.refute_ms):>7}"]
     cells += [f"{share(line.confirmed, line.proofs):>7}"]
     print(f"{suite:<11}{engine:<11}{true:>6}{''.join(cells)}", flush=True)
+    for item, found in answers:
+        if why := suites.DISPUTED.get(item.id):
+            print(f"{'':<11}label disputed: {item.id} ({found.word}): {why}")
     if line.wrong and suite not in suites.SECRET:
         print(f"{'':<11}WRONG: {', '.join(line.wrong)}")
 

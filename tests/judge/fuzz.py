@@ -283,8 +283,9 @@ def main() -> int:
                 return 1
     told = ", ".join(f"{n} {word}" for word, n in words.most_common())
     minutes = (cpu_seconds() - spent) / 60
+    rate = 60 * count / max(minutes, 1e-9)
     sys.stdout.write(
-        f"{count} programs in {minutes:.1f} CPU minutes ({60 * count / max(minutes, 1e-9):.0f} an hour), "
+        f"{count} programs in {minutes:.1f} CPU minutes ({rate:.0f} an hour), "
         f"{found_any} disagreements: {told}\n"
     )
     return 1 if found_any else 0

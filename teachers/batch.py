@@ -152,6 +152,8 @@ class Batches:
     """Stores a ledger entry and its answer together, at once."""
     on_answer: Callable[[str, Answer], None] | None = None
     """Told every result, by request key, before its job counts as done; maybe more than once."""
+    _settled: dict[str, Answer] = field(default_factory=dict)
+    """What came and is no failure: a cut or a refusal is not cached, and not bought again."""
     _held: dict[str, Decimal] = field(default_factory=dict)
     _sent: Counter[str] = field(default_factory=Counter)
 
@@ -162,7 +164,7 @@ class Batches:
         """
         identity = self.teacher.identity
         by_key = {request_key(identity, prompt, how): (prompt, how) for prompt, how in questions}
-        progress = Progress()
+        progress = Progress(answers=dict(self._settled))
         for job in self.store.open_jobs(identity.provider, identity.model):
             await self._finish(job, by_key, progress)
         for key in by_key:
@@ -264,6 +266,8 @@ class Batches:
             if answer is None:
                 continue
             answer = progress.answers[key] = self._account(job, key, answer)
+            if _whole(answer):
+                self._settled[key] = answer
             spent += answer.cost or Decimal(0)
             if self.on_answer is not None:
                 self.on_answer(key, answer)

@@ -32,7 +32,8 @@ from teachers import (
     ask_batch,
     open_teacher,
 )
-from teachers.batch import Question
+from teachers.batch import Batches, Progress, Question, Search
+from teachers.budget import Budget, Purse
 from tests.teachers.fault_server import TEXT, reply
 from tests.teachers.test_gateway import bad, good
 
@@ -157,6 +158,72 @@ def test_what_never_comes_is_a_failure_in_its_place(tmp_path: Path) -> None:
     finishes = [answer.finish for answer in answers]
     assert finishes.count(Finish.FAILED) == 1
     assert finishes[3] is Finish.FAILED
+
+
+def test_a_cut_answer_is_not_bought_again_while_others_are_mended(tmp_path: Path) -> None:
+    class Cutting(Provider):
+        async def batch_results(self, job: BatchJob) -> Mapping[str, Answer] | None:
+            found = await super().batch_results(job)
+            if found is None:
+                return None
+            return {
+                name: replace(answer, finish=Finish.LENGTH) if answer.text == "answer to q1"
+                else answer
+                for name, answer in found.items()
+            }  # fmt: skip
+
+    provider, ledger = Cutting(), MemoryLedger()
+    provider.expire = {"q4"}
+    answers = run(provider, tmp_path, MemoryCache(), ledger)
+    assert [len(batch) for batch in provider.batches.values()] == [6, 1]
+    assert answers[1].finish is Finish.LENGTH
+    assert sorted(provider.paid) == [f"q{n}" for n in range(6)]
+
+
+def test_a_job_without_an_id_that_may_still_run_is_neither_sent_again_nor_forgotten(
+    tmp_path: Path,
+) -> None:
+    class Unsure(Provider):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unsure = 2
+
+        async def batch_find(self, job: BatchJob) -> str | Search | None:
+            self.unsure -= 1
+            return Search.UNDECIDED if self.unsure >= 0 else self.owners.get(job.id)
+
+    provider, cache, ledger = Unsure(), MemoryCache(), MemoryLedger()
+    provider.die_after_submit = True
+    with pytest.raises(Crash):
+        run(provider, tmp_path, cache, ledger)
+    answers = run(provider, tmp_path, cache, ledger)
+    assert all(answer.finish is Finish.STOP for answer in answers)
+    assert len(provider.batches) == 1
+
+
+def test_a_cap_stops_a_batch_before_it_leaves_and_counts_what_is_under_way(
+    tmp_path: Path,
+) -> None:
+    async def go() -> tuple[Progress, Progress]:
+        provider, ledger = Provider(), MemoryLedger()
+        store = SqliteBatchStore(tmp_path / "b.db")
+        budget = Budget(per_run=Decimal("0.02"))
+        many = [(Prompt.of(f"n{n}"), Sampling(max_tokens=1000)) for n in range(20)]
+
+        def batches() -> Batches:
+            purse = Purse(budget, ledger, "")
+            return Batches(provider, MemoryCache(), ledger, store, "", PRICES, purse=purse)
+
+        first = await batches().advance(many[:8])
+        # Another process: the eight are under way and set aside, so no four more fit.
+        second = await batches().advance(many[:12])
+        store.close()
+        return first, second
+
+    first, second = asyncio.run(go())
+    assert (first.jobs, first.refused) == (1, None)
+    assert second.refused is not None
+    assert "cap of $0.02" in second.refused
 
 
 def ask(name: str, env: dict[str, str], folder: Path) -> list[Answer]:

@@ -104,6 +104,7 @@ def test_folders_that_are_none_or_closed_are_sentences(
     [
         b"0" * 64 + b"  \xc3\xa4\n",
         b"0" * 64 + b"  a",
+        b"0" * 64 + b"  ab",
         b"0" * 64 + b"  b\n" + b"0" * 64 + b"  a\n",
         b"0" * 64 + b"  a\n" + b"0" * 64 + b"  a\n",
     ],
@@ -148,6 +149,15 @@ def test_rows_that_are_equal_or_of_nobody_are_refused(bundle: Path, key: Signing
     dataset.write_bytes(good[0])
     examples.write_text('{"answer":1}\n{"answer":99}\n')
     assert ("dataset", "dataset") in codes(bundle, key)
+
+
+def test_more_rows_than_origins_are_refused(bundle: Path, key: SigningKey) -> None:
+    (bundle / "evidence/examples.jsonl").write_text('{"answer":1}\n')
+    assert ("dataset", "dataset") in codes(bundle, key)
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    assert code_of(lambda: load_json(b"\xef\xbb\xbf{}", "x", limit=99)) == "not-utf8"
 
 
 def test_an_evaluated_task_that_is_not_held_out_is_a_leak(bundle: Path, key: SigningKey) -> None:

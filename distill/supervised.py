@@ -8,6 +8,7 @@ used depends on shapes only, so that a resumed run takes the same path.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -58,5 +59,13 @@ class Supervised(SFTTrainer):  # type: ignore[misc]
             return False
         if self.args.loss_type != "nll" or self.label_smoother is not None:
             return False
+        if not _takes_columns(self.model):
+            return False
         size = int(self.model.config.vocab_size)
         return int(labels.numel()) * size * 4 <= SMALL_LOGITS
+
+
+def _takes_columns(model: Any) -> bool:
+    """Whether the model can be asked for the logits of some positions only."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "logits_to_keep" in inspect.signature(type(inner).forward).parameters

@@ -248,3 +248,15 @@ def test_a_tracker_that_is_not_installed_is_named(
     plan = TrainingPlan(training=TrainConfig(report=("trackio",)))
     with pytest.raises(DistillError, match="report: trackio needs a package"):
         train(rows, base, plan, tmp_path)
+
+
+def test_the_cheaper_loss_is_the_same_number(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distill import supervised
+
+    plan = TrainingPlan(training=TrainConfig(epochs=1, batch=8))
+    cheap = train(rows, base, plan, tmp_path / "cheap")
+    monkeypatch.setattr(supervised, "SMALL_LOGITS", 0)
+    tiled = train(rows, base, plan, tmp_path / "tiled")
+    assert [loss for _, loss in cheap.losses] == pytest.approx([x for _, x in tiled.losses])

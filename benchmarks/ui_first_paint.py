@@ -118,8 +118,8 @@ def eager(browser: Browser, address: str) -> Iterator[Row]:
             yield row
 
             def _type(p: Page = page) -> None:
-                p.get_by_label("Search").fill("x")
-                p.get_by_label("Search").press("Enter")
+                p.get_by_role("textbox", name="Search").fill("x")
+                p.get_by_role("textbox", name="Search").press("Enter")
 
             yield measure(page, wire, "eager interaction", lambda p=page: _and_wait(p, _type))
         page.close()
@@ -184,21 +184,23 @@ def main() -> int:
         if chosen.keep is not None:
             return 0
         environment = {**os.environ, "WORKBENCH_HOME": str(home)}
-        rows: list[Row] = []
+        twice = 2.0 if chosen.answers > 300_000 else 1.0
+        print(f"{'what':<28}{'seconds':>9}{'kB':>12}   goal", flush=True)
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
             with serving(environment) as address:
-                rows += dashboard(browser, address)
+                for row in dashboard(browser, address):
+                    _tell(row, _goal(row, twice))
             if not chosen.no_eager:
                 with eager_server(Path(folder), environment) as address:
-                    rows += eager(browser, address)
+                    for row in eager(browser, address):
+                        _tell(row, "")
             browser.close()
-    twice = 2.0 if chosen.answers > 300_000 else 1.0
-    print(f"{'what':<28}{'seconds':>9}{'kB':>12}   goal")
-    for row in rows:
-        goal = "" if row.what.startswith("eager") else _goal(row, twice)
-        print(f"{row.what:<28}{row.seconds:>9.2f}{row.kilobytes:>12,.0f}   {goal}")
     return 0
+
+
+def _tell(row: Row, goal: str) -> None:
+    print(f"{row.what:<28}{row.seconds:>9.2f}{row.kilobytes:>12,.0f}   {goal}", flush=True)
 
 
 def _goal(row: Row, times: float) -> str:

@@ -8,6 +8,7 @@ builtins over plain values, after a look at every node. What would grow beyond a
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -175,7 +176,10 @@ def _compile(text: str, helpers: Functions) -> Any:
             return None
     tree = ast.fix_missing_locations(_Guard().visit(tree))
     try:
-        return compile(tree, "<invariant>", "eval")
+        with warnings.catch_warnings():
+            # A guess may be silly, as `None[0]` is: it is dropped, not complained about.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return compile(tree, "<invariant>", "eval")
     except (RecursionError, MemoryError, ValueError):
         return None
 

@@ -67,6 +67,13 @@ def _unknown(session: Session, reason: str) -> Proof:
     )
 
 
+def _with_reason(explored: Proof, cut: Proof | None) -> Proof:
+    """What holds within a bound, with the reason why it is not proved beyond it."""
+    if explored.outcome != "bounded" or cut is None or explored.reason:
+        return explored
+    return replace(explored, reason=cut.reason)
+
+
 def _search(session: Session) -> Proof:
     cut: Proof | None = None
     try:
@@ -88,9 +95,9 @@ def _search(session: Session) -> Proof:
     if explored is not None and (
         explored.outcome == "refuted" or cut is None or cut.outcome == "unknown"
     ):
-        return explored
+        return _with_reason(explored, cut)
     if cut is None or cut.outcome == "unknown":
         explored = paths.prove(session)
         if explored is not None:
-            return explored
+            return _with_reason(explored, cut)
     return cut if cut is not None else _unknown(session, "no strategy found a proof")

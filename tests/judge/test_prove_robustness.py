@@ -92,3 +92,20 @@ def test_a_monstrous_hint_does_no_harm(hint: str) -> None:
     )
     proof = prove(code, "f", Contract(ensures=("result == sum(xs)",)), BUDGET, hints=(hint,))
     assert proof.outcome == "proved", proof.reason
+
+
+def test_a_silly_guess_is_dropped_without_a_warning() -> None:
+    code = (
+        "def f(n: int) -> int:\n    t = 0\n    for i in range(n):\n        t += 1\n    return t\n"
+    )
+    hints = ("None[0] == t", "1 is t", "'a'() == t")
+    proof = prove(code, "f", Contract(("n >= 0",), ("result == n",)), BUDGET, hints=hints)
+    assert proof.outcome == "proved", proof.reason
+
+
+def test_what_holds_within_a_bound_says_why_it_is_not_proved_beyond() -> None:
+    code = "def f(n: int) -> int:\n    x = 2\n    for _ in range(n):\n        x = 4 * x + 3\n"
+    code += "    return x\n"
+    proof = prove(code, "f", Contract(("n >= 0",), ("result % 6 != 3",)), BUDGET)
+    assert proof.outcome == "bounded"
+    assert "no invariant was found" in (proof.reason or "")

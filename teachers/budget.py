@@ -35,8 +35,15 @@ class Refused:
     sentence: str
 
 
+REFRESH_SECONDS = 30.0
+
+
 class Purse:
-    """The running totals of one run under a budget. Not shared between processes."""
+    """The running totals of one run under a budget.
+
+    What other processes spend today is looked up again every half minute while there is a cap on
+    the day; what they have set aside and not yet paid is not seen.
+    """
 
     def __init__(
         self,
@@ -55,6 +62,8 @@ class Purse:
         self._providers = {
             name: ledger.spent(run_id=run_id, provider=name) for name in budget.per_provider
         }
+        self._ledger = ledger
+        self._looked = now()
         self._reserved: dict[str, Decimal] = {}
 
     @property
@@ -64,8 +73,7 @@ class Purse:
 
     def reserve(self, provider: str, most: Decimal) -> Refused | None:
         """Set ``most`` aside for one request, or say which cap forbids it."""
-        if self._now().date() != self._day:
-            self._day, self._today = self._now().date(), Decimal(0)
+        self._look_again()
         waiting = sum(self._reserved.values(), Decimal(0))
         caps = [("run", self._budget.per_run, self._run + waiting)]
         caps.append(("day", self._budget.per_day, self._today + waiting))
@@ -82,6 +90,20 @@ class Purse:
                 )
         self.hold(provider, most)
         return None
+
+    def _look_again(self) -> None:
+        """Begin a new day, and take in what others have spent since the last look."""
+        moment = self._now()
+        if moment.date() != self._day:
+            self._day, self._today = moment.date(), Decimal(0)
+        if self._budget.per_day is None:
+            return
+        if (moment - self._looked).total_seconds() < REFRESH_SECONDS:
+            return
+        self._looked = moment
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        # Our own last lines may still be on their way to the ledger: the larger figure holds.
+        self._today = max(self._today, self._ledger.spent(since=midnight))
 
     def hold(self, provider: str, most: Decimal) -> None:
         """Set ``most`` aside for what is already under way, whatever the caps say."""

@@ -490,3 +490,19 @@ def test_a_misspelt_model_and_a_prompt_too_long_name_their_mend(
     from teachers.wire import http_failure
 
     assert mend in http_failure(status, text, {}, None, "somebody").message
+
+
+def test_a_cap_on_the_day_takes_in_what_another_process_spends_meanwhile() -> None:
+    from teachers.budget import Purse
+
+    ledger, clock = MemoryLedger(), [datetime(2026, 11, 21, 12, tzinfo=UTC)]
+    purse = Purse(Budget(per_day=Decimal(10)), ledger, "mine", now=lambda: clock[0])
+    ledger.record(LedgerEntry("other", "p", "m", "k", cost=Decimal(9), at=clock[0]))
+    assert purse.reserve("p", Decimal(2)) is None, "not looked up yet"
+    purse.settle("p", Decimal(2), Decimal(0))
+    clock[0] += timedelta(seconds=31)
+    refused = purse.reserve("p", Decimal(2))
+    assert refused is not None
+    assert "$9" in refused.sentence
+    clock[0] += timedelta(days=1)
+    assert purse.reserve("p", Decimal(2)) is None, "a new day"

@@ -26,6 +26,9 @@ BOUNDS = (3, 2)
 """How long lists, texts and loops are, tried one after the other."""
 
 MAX_PATHS = 400
+MAX_STEPS = 9_000
+"""Statements over all paths; counted, so that every machine stops at the same place."""
+
 MAX_TRIVIAL = 20
 MAX_COMPANIONS = 50
 """Paths among which one is looked for whose preconditions some input meets."""
@@ -78,6 +81,7 @@ def _explore(candidate: Candidate, contract: Contract, rounds: int) -> _Explored
     mode = Mode(unroll=rounds, depth=rounds)
     plan = Plan("paths", bound={"paths": rounds})
     found = _Explored()
+    steps = 0
     given: tuple[bool, ...] | None = ()
     for _ in range(MAX_PATHS):
         assert given is not None
@@ -85,6 +89,9 @@ def _explore(candidate: Candidate, contract: Contract, rounds: int) -> _Explored
         with T.fresh_table():
             derived = derivation(candidate, contract, plan, mode, None, script)
             found.take(derived)
+        steps += derived.executor.steps if derived.executor is not None else 0
+        if steps > MAX_STEPS:
+            break
         given = script.following()
         if given is None:
             return found

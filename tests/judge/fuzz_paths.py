@@ -41,7 +41,7 @@ from judge.symbolic.shapes import (
 from judge.symbolic.state import State
 from judge.symbolic.term import BOOL, INT, Term
 from judge.symbolic.values import DictV, Ref, SetV, TupleV, Unsupported, Value
-from tests.judge.attack import Claim, Inputs, Target
+from tests.judge.attack import Claim, Inputs, Target, limit_memory
 from tests.judge.fuzz import RESOURCES, Finding, agree, python_says
 from tests.judge.grammar import Grammar
 
@@ -202,6 +202,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    limit_memory(1)  # a program may ask CPython for more than there is
     end = time.monotonic() + options.seconds
     words: Counter[str] = Counter()
     count = disagreements = 0

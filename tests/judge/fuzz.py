@@ -3,8 +3,9 @@
 Each program runs in CPython on a few inputs. The machine must agree on literal inputs (value or
 exception), and the prover, told the input by a precondition, must never prove a wrong result nor
 refute the right one. Random contracts are put to it as well: what it proves is attacked, what it is
-certain to refute must replay, and what one solver proves the other must not deny. The programs are
-the fuzzer's own; they are harmless and run in this process.
+certain to refute must replay, and what one solver proves the other must not deny. One program in
+eight goes through the engine of paths. The programs are the fuzzer's own; they are harmless and run
+in this process.
 
     python -m tests.judge.fuzz --seconds 60 --seed 1
 """
@@ -261,6 +262,8 @@ def main() -> int:
     parser.add_argument("--shallow", action="store_true", help="literal inputs only, no prover")
     parser.add_argument("--go-on", action="store_true", help="do not stop at a disagreement")
     options = parser.parse_args()
+    from tests.judge import fuzz_paths  # it builds on this module
+
     limit_memory()
     began, spent = time.monotonic(), cpu_seconds()
     words: Counter[str] = Counter()
@@ -268,7 +271,10 @@ def main() -> int:
     while time.monotonic() < began + options.seconds:
         seed = options.seed * 1_000_000_007 + count
         deep = not options.shallow and count % 8 < 2
-        if count % 4 == 3:
+        if count % 8 == 5:
+            found, _ = fuzz_paths.one(seed)
+            word = "by paths"
+        elif count % 4 == 3:
             found, known = one(seed, deep=deep)
             word = "small, modelled" if known else "small, not modelled"
         else:

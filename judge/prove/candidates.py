@@ -63,6 +63,31 @@ class Guesses:
 
     # ------------------------------------------------------------ tiers
 
+    def lean(self) -> list[str]:
+        """Hints, the body, the exits, and the contract about what this loop has done so far.
+
+        A few guesses that fit are decided where the same ones among many are not.
+        """
+        self.add(self.session.hints, trusted=True)
+        self.add(self._from_body())
+        self.add(self._from_exits())
+        for result in self.loops.returned[:4]:
+            for text in self.session.contract.ensures:
+                self.add(self._so_far(text, result))
+        return list(self.found)
+
+    def _so_far(self, text: str, result: str) -> Iterator[str]:
+        try:
+            node = replace(parse_expression(text), {"result": result})
+        except SyntaxError:
+            return
+        counters = [self.info.index] if self.info.index else self.changed[:3]
+        for counter in counters:
+            for known, start in _ranges(node)[:1]:
+                yield ast.unparse(replace(node, {known: f"range({start}{counter})"}))
+            for name in self.sequences[:3]:
+                yield ast.unparse(replace(node, {name: f"{name}[:{counter}]"}))
+
     def first(self) -> list[str]:
         """Hints, the contract, the body, and simple bounds."""
         self.add(self.session.hints, trusted=True)

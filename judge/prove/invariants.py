@@ -28,7 +28,7 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
     loops = Loops(session.candidate)
     traces = collect(session, first.shapes)
     reason = "no invariant was found"
-    for tier in (1, 2, 3):
+    for tier in (0, 1, 2, 3):
         guesses = _guesses(session, first, loops, traces, tier)
         plan = Plan(base.strategy, guesses, base.measure, base.guarantees)
         with T.fresh_table():
@@ -55,7 +55,7 @@ def _guesses(
     helpers = helper_functions(session)
     for key, info in first.loops.items():
         guesser = Guesses(session, info, loops)
-        texts = guesser.first() if tier == 1 else guesser.second()
+        texts = (guesser.lean, guesser.first, guesser.second, guesser.second)[tier]()
         if tier == 3:
             texts = [*polynomials(info, traces.heads.get(key, [])), *texts]
         kept = survivors(texts, traces.heads.get(key, []), helpers)

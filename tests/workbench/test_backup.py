@@ -202,7 +202,7 @@ DAMAGE: dict[str, Callable[[str, bytes], tuple[str, bytes] | None]] = {
     "another format": lambda n, d: (n, b'{"format":"x"}' if n == "MANIFEST.json" else d),
     "a manifest that is none": lambda n, d: (n, b"[" if n == "MANIFEST.json" else d),
     "a path out of the home": _manifest_with("../evil"),
-    "an absolute path": _manifest_with("/tmp/evil"),
+    "an absolute path": _manifest_with("/evil/file"),
     "a damaged database": lambda n, d: (n, d[:100] + b"x" * 5000 if n == "workbench.db" else d),
 }
 

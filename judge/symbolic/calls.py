@@ -251,7 +251,7 @@ def _bool(m: Machine, args: list[Value], line: int) -> Value:
 
 def _int(m: Machine, args: list[Value], line: int) -> Value:
     from judge.symbolic import floats
-    from judge.symbolic.texts import number_of
+    from judge.symbolic.numerals import number_of
 
     if len(args) == 2:
         return _int_of_base(m, args, line)
@@ -523,7 +523,7 @@ def _str(m: Machine, args: list[Value], line: int) -> Value:
 
 def as_text(m: Machine, value: Value, line: int) -> StrV:
     """``str(value)`` of strings, integers, truth values and None."""
-    from judge.symbolic.texts import digits_of
+    from judge.symbolic.numerals import digits_of
 
     if isinstance(value, StrV):
         return value

@@ -197,8 +197,11 @@ def page(connection: Connection, wanted: Filter, *, number: int = 1, size: int =
     matching, values = _matching(connection, wanted)
     tasks = rows(
         connection,
-        "SELECT id, substr(prompt, 1, 300) AS prompt, category, split, count(*) OVER () AS total"
-        f" FROM task WHERE id IN ({matching}) ORDER BY id LIMIT :size OFFSET :skip",
+        # Counted over the ids alone: the prompts of a whole store are not read for one page.
+        "SELECT p.id AS id, substr(t.prompt, 1, 300) AS prompt, t.category AS category,"
+        " t.split AS split, p.total AS total FROM"
+        f" (SELECT m.id AS id, count(*) OVER () AS total FROM ({matching}) m"
+        " ORDER BY m.id LIMIT :size OFFSET :skip) p JOIN task t ON t.id = p.id ORDER BY p.id",
         size=size,
         skip=(number - 1) * size,
         **values,

@@ -1,10 +1,10 @@
 """The judge as a reward: what the student writes while it trains is extracted, judged and scored.
 
 A whole batch goes to the judge's processes at once, sandboxed and under the settings' budget. What
-does not parse or is refuted scores 0, a proof 1, what lies between as in ``judge.score``. Where the
-judge cannot tell, or fails itself, an answer is unscored: it moves nothing. The second solver is not
-asked and the search is shorter: a reward is no verdict, nothing of it is stored, and what enters a
-dataset is judged in full.
+does not parse or is refuted scores 0, a proof 1, what lies between as in ``judge.score``. Where
+the judge cannot tell, or fails itself, an answer is unscored: it moves nothing. The second solver
+is not asked and the search is shorter: a reward is no verdict, nothing of it is stored, and what
+enters a dataset is judged in full.
 """
 
 from __future__ import annotations

@@ -156,9 +156,7 @@ class _Module:
             getattr(builtins, name, None), BuiltinFunctionType
         ):
             return False
-        return not any(
-            isinstance(n, ast.Name) and n.id == name for n in ast.walk(self.trees[0])
-        )
+        return not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(self.trees[0]))
 
     def _constant(self, target: ast.expr, value: ast.expr, line: int) -> None:
         alias = isinstance(value, ast.Name) and value.id in _PLAIN_TYPES

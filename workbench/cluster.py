@@ -48,7 +48,7 @@ def judge_anywhere(
     """As ``judge.judge_many``: on the cluster where one is named, else on this machine."""
     if cluster is not None:
         return judge_on_ray(submissions, jobs=jobs, budget=budget, on_done=on_done, address=cluster)
-    from judge import judge_many
+    from judge.pool import judge_many
 
     return judge_many(submissions, jobs=jobs, budget=budget, on_done=on_done)
 

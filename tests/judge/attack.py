@@ -12,6 +12,7 @@ import copy
 import math
 import random
 import re
+import resource
 import signal
 import typing
 from collections.abc import Callable, Iterator
@@ -187,24 +188,37 @@ class Target:
 
 
 class Limited:
-    """A CPU limit around a block in the main thread; raises ``TimeUpError`` when it is blown."""
+    """A CPU and memory limit around a block in the main thread.
+
+    Raises ``TimeUpError`` when the time is up. A call that wants a gigabyte more than the process
+    has is a ``MemoryError``: one list of 2**31 items comes too fast for any clock.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def __enter__(self) -> None:
         self._old = signal.signal(signal.SIGVTALRM, _time_up)
+        self._memory = resource.getrlimit(resource.RLIMIT_AS)
+        _, hard = self._memory
+        wanted = _address_space() + (1 << 30)
+        soft = self._memory[0]
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if soft < 0 else min(soft, wanted), hard))
         signal.setitimer(signal.ITIMER_VIRTUAL, self._seconds)
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, self._memory)
         signal.signal(signal.SIGVTALRM, self._old)
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def limit_memory(gigabytes: int = 3) -> None:
     """Cap this process's address space, so that a candidate's huge list is a ``MemoryError``."""
-    import resource
-
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (gigabytes << 30, hard))
 

@@ -20,6 +20,7 @@ PROGRAMS = {
     "judge/solve.py": "starts the solver's own process; no candidate code enters it",
     "judge/child.py": "starts the judge's own workers",
     "teachers/child.py": "starts the formal teacher's own workers",
+    "teachers/machine.py": "asks nvidia-smi how much memory the graphics card has",
     "teachers/worker.py": "forks the formal teacher's own jobs",
     "workbench/": "starts git, the server and the user interface, never a candidate",
     "distill/": "starts training and export programs of the project",
@@ -29,6 +30,7 @@ PROGRAMS = {
 TEXTS = {
     "judge/prove/filtering.py": "evaluates the prover's own guesses: arithmetic, comparisons and a "
     "few pure builtins, every node looked at, no attribute, over plain values",
+    "judge/drafting.py": "evaluates the draft's own templates over the plain values of examples",
     "judge/wire.py": "pickles between the judge's own processes, in which no candidate runs",
 }
 """Files that turn text into something that runs, and why that text is nobody else's."""

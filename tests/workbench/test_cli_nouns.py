@@ -277,7 +277,7 @@ def test_the_stages_as_commands(run: Run, tmp_path: Path, settings: Settings) ->
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_ctrl_c_ends_with_130_and_keeps_what_was_done(settings: Settings, run: Run) -> None:
-    run("tasks", "generate", "--train", "40", "--held-out", "1")
+    run("tasks", "generate", "--train", "800", "--held-out", "1")
     env = {**os.environ, "WORKBENCH_HOME": str(settings.home)}
     process = subprocess.Popen(
         [sys.executable, "-c", "from workbench.cli import main; main()", "ask", "--json"],

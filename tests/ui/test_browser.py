@@ -136,6 +136,7 @@ def test_no_screen_is_wider_than_its_window_or_breaks(
         viewport={"width": look.width, "height": look.height}, color_scheme=look.scheme
     )
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     for path in addresses().values():
         page.goto(site + path)
         settle(page)

@@ -142,9 +142,9 @@ class Engine:
         """
         import torch
 
-        text = prompt if isinstance(prompt, str) else self.student.render(prompt)
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise DistillError("the prompt holds half of a character (a lone surrogate)")
+        from distill.student import whole
+
+        text = whole(prompt) if isinstance(prompt, str) else self.student.render(prompt)
         tokens = list(self.student.tokenizer(text, add_special_tokens=False)["input_ids"])
         if not tokens:
             raise DistillError("the prompt is empty; say what to do")

@@ -47,6 +47,30 @@ class _Row:
     finish: Literal["stop", "length"] | None = None
 
 
+def render(tokenizer: Any, conversation: Conversation) -> str:
+    """Return the prompt text that a tokenizer's chat template makes of ``conversation``.
+
+    Raises ``DistillError`` when the template refuses it, or when it holds half of a character.
+    """
+    from jinja2.exceptions import TemplateError
+
+    messages = [{"role": role, "content": content} for role, content in conversation]
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise DistillError(
+            f"the model's chat template refuses this conversation: {error}"
+        ) from error
+    return whole(str(text))
+
+
+def whole(text: str) -> str:
+    """Return ``text``; raises ``DistillError`` when it holds a lone surrogate."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DistillError("the prompt holds half of a character (a lone surrogate)")
+    return text
+
+
 class Student:
     """A loaded model. Make one with :meth:`load`; not safe to use from two threads at once."""
 
@@ -80,18 +104,7 @@ class Student:
 
     def render(self, conversation: Conversation) -> str:
         """Return the prompt text that the chat template makes of ``conversation``."""
-        from jinja2.exceptions import TemplateError
-
-        messages = [{"role": role, "content": content} for role, content in conversation]
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
-        except TemplateError as error:
-            raise DistillError(
-                f"the model's chat template refuses this conversation: {error}"
-            ) from error
-        return str(text)
+        return render(self.tokenizer, conversation)
 
     def generate(
         self,

@@ -149,12 +149,11 @@ class Upstream:
         """Send a request on; see ``distill.continuous.Engine.submit``."""
         from distill.continuous import FullError
         from distill.errors import DistillError
+        from distill.student import render, whole
 
-        text = prompt if isinstance(prompt, str) else self._render(prompt)
+        text = whole(prompt) if isinstance(prompt, str) else render(self._tokenizer, prompt)
         if not text:
             raise DistillError("the prompt is empty; say what to do")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise DistillError("the prompt holds half of a character (a lone surrogate)")
         with self._change:
             if self._draining:
                 raise DistillError("the model is being put away; ask again")
@@ -182,13 +181,6 @@ class Upstream:
         if not self._thread.loop.is_closed():
             self._thread.run(self._client.aclose()).result(10)
         self._thread.stop()
-
-    def _render(self, conversation: Conversation) -> str:
-        messages = [{"role": role, "content": content} for role, content in conversation]
-        text = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
-        return str(text)
 
     async def _ask(self, text: str, ask: Ask, listener: Listener) -> None:
         from distill.continuous import Piece

@@ -324,10 +324,10 @@ def _tell(report: PolicyReport) -> None:
 
 
 def _ask_student(store: Store, settings: Settings, asked: Asked, reporter: Reporter) -> list[int]:
-    from workbench.stages.student import answer_tasks, load_student
-    from workbench.stages.train import shipped_base
+    from workbench.stages.live import student_in_use
+    from workbench.stages.student import answer_tasks
 
-    pupil = load_student(store, settings.base or shipped_base())
+    pupil = student_in_use(store, settings)
     answered = answer_tasks(
         store, settings, pupil, asked.tasks,
         role="student", max_tokens=min(asked.sampling.max_tokens, 256), reporter=reporter,

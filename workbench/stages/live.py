@@ -23,8 +23,9 @@ from workbench.tasks import Task
 if TYPE_CHECKING:
     from teachers.model import Answer, Identity, Prompt, Sampling
     from teachers.protocol import Teacher
+    from workbench.stages.student import Pupil
 
-__all__ = ["STUDENT", "Watched", "ask_live"]
+__all__ = ["STUDENT", "Watched", "ask_live", "student_in_use"]
 
 STUDENT = "student"
 """The name under which the student in use is asked."""
@@ -184,10 +185,10 @@ def _judge_newest(
     return ids[-1]
 
 
-def _ask_student(store: Store, settings: Settings, task: Task, told: _Told) -> int | None:
-    """Let the student in use answer; its weights are loaded for this and released after."""
+def student_in_use(store: Store, settings: Settings) -> Pupil:
+    """Load the promoted student, or the base where nothing was promoted."""
     from workbench.stages.promote import promoted_student
-    from workbench.stages.student import answer_tasks, load_student
+    from workbench.stages.student import load_student
     from workbench.stages.train import shipped_base
     from workbench.store.tables import AdapterRow
 
@@ -199,9 +200,16 @@ def _ask_student(store: Store, settings: Settings, task: Task, told: _Told) -> i
         if row is not None:
             base, path = row.base, store.home / row.path
             name, adapter_id = pointer.source_id or name, row.id
+    return load_student(store, base, adapter=path, name=name, adapter_id=adapter_id)
+
+
+def _ask_student(store: Store, settings: Settings, task: Task, told: _Told) -> int | None:
+    """Let the student in use answer; its weights are loaded for this and released after."""
+    from workbench.stages.student import answer_tasks
+
     try:
         told.say(STUDENT, "writing", "")
-        pupil = load_student(store, base, adapter=path, name=name, adapter_id=adapter_id)
+        pupil = student_in_use(store, settings)
         answered = answer_tasks(store, settings, pupil, [task], role="student")
     except WorkbenchError as error:
         told.say(STUDENT, "failed", str(error))

@@ -134,6 +134,8 @@ class Progress:
     """Batches that have not ended."""
     refused: str | None = None
     """The cap that forbids sending the rest."""
+    held: int = 0
+    """Questions that the cap holds back; they are sent when money set aside comes free."""
 
 
 @dataclass(slots=True)
@@ -179,43 +181,51 @@ class Batches:
             and self._sent[key] < self.attempts
         ]
         if send:
+            sent = 0
             for chunk in _chunks(missing, by_key):
-                cost = self._dearest(chunk, by_key)
-                progress.refused = self._unaffordable(cost)
+                part, cost, progress.refused = self._affordable(chunk, by_key)
+                if part:
+                    sent += len(part)
+                    await self._send(part, by_key, cost, progress)
                 if progress.refused is not None:
+                    progress.held = len(missing) - sent
                     break
-                await self._send(chunk, by_key, cost or Decimal(0), progress)
         return progress
 
-    def _dearest(self, keys: Sequence[str], by_key: Mapping[str, Question]) -> Decimal | None:
-        """Return the most that these questions can cost together; None without a price."""
-        cost = Decimal(0)
-        for key in keys:
-            prompt, how = by_key[key]
-            identity = self.teacher.identity
-            one = estimate_for(identity, [prompt], how, self.prices, discount=BATCH).cost
-            if one is None:
-                return None
-            cost += one
-        return cost
-
-    def _unaffordable(self, cost: Decimal | None) -> str | None:
-        """Set ``cost`` aside, or return the sentence of the cap that forbids it."""
+    def _dearest(self, key: str, by_key: Mapping[str, Question]) -> Decimal | None:
+        """Return the most that a question can cost; None without a price."""
+        prompt, how = by_key[key]
         identity = self.teacher.identity
+        return estimate_for(identity, [prompt], how, self.prices, discount=BATCH).cost
+
+    def _affordable(
+        self, keys: Sequence[str], by_key: Mapping[str, Question]
+    ) -> tuple[Sequence[str], Decimal, str | None]:
+        """Set money aside for as many of ``keys``, from the first, as the caps allow.
+
+        Returns these, what they cost at most, and the sentence of the cap that holds the rest.
+        """
+        identity = self.teacher.identity
+        total = Decimal(0)
         if self.purse is None:
-            return None
-        if cost is None:
-            return f"no price is known for {identity.provider}:{identity.model}"
-        refused = self.purse.reserve(identity.provider, cost)
-        return None if refused is None else refused.sentence
+            return keys, total, None
+        for place, key in enumerate(keys):
+            cost = self._dearest(key, by_key)
+            if cost is None:
+                return [], total, f"no price is known for {identity.provider}:{identity.model}"
+            refused = self.purse.reserve(identity.provider, cost)
+            if refused is not None:
+                return keys[:place], total, refused.sentence
+            total += cost
+        return keys, total, None
 
     def _wait(self, job: BatchJob, by_key: Mapping[str, Question], progress: Progress) -> None:
         """Count ``job`` as under way; what it may cost is set aside also after a crash."""
         progress.jobs += 1
         progress.waiting |= set(job.keys)
         if self.purse is not None and job.id not in self._held:
-            cost = self._dearest([key for key in job.keys if key in by_key], by_key)
-            self._held[job.id] = cost or Decimal(0)
+            costs = (self._dearest(key, by_key) for key in job.keys if key in by_key)
+            self._held[job.id] = sum((cost or Decimal(0) for cost in costs), Decimal(0))
             self.purse.hold(job.provider, self._held[job.id])
 
     async def _send(
@@ -245,6 +255,7 @@ class Batches:
             if remote is None:
                 # It never left: its questions are simply missing.
                 self.store.save(replace(job, done=True))
+                self._release(job, Decimal(0))
                 return
             if isinstance(remote, Search):
                 self._wait(job, by_key, progress)
@@ -256,6 +267,7 @@ class Batches:
         except RefusedError:
             # Nothing came of it and nothing will: the next run sends its questions anew.
             self.store.save(replace(job, done=True))
+            self._release(job, Decimal(0))
             raise
         if results is None:
             self._wait(job, by_key, progress)
@@ -272,6 +284,10 @@ class Batches:
             if self.on_answer is not None:
                 self.on_answer(key, answer)
         self.store.save(replace(job, done=True))
+        self._release(job, spent)
+
+    def _release(self, job: BatchJob, spent: Decimal) -> None:
+        """Replace what was set aside for ``job`` by what it cost."""
         held = self._held.pop(job.id, None)
         if self.purse is not None and held is not None:
             self.purse.settle(job.provider, held, spent)

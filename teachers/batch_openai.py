@@ -43,16 +43,27 @@ class OpenAIBatchTeacher(ChatTeacher):
                 )
                 for number, (prompt, sampling) in enumerate(questions)
             ]
-            data = ("\n".join(lines) + "\n").encode("utf-8")
-            client = self._client()
-            file = await client.files.create(file=(f"{job.id}.jsonl", data), purpose="batch")
-            batch = await client.batches.create(
-                input_file_id=file.id,
-                endpoint=ENDPOINT,
-                completion_window="24h",
-                metadata={"workbench_job": job.id},
-            )
-            return str(batch.id)
+            file = await self._upload(job, ("\n".join(lines) + "\n").encode("utf-8"))
+            return await self._start(job, file)
+
+    async def _upload(self, job: BatchJob, data: bytes) -> str:
+        """Leave the requests with the provider and return the name of their file."""
+        file = await self._client().files.create(file=(f"{job.id}.jsonl", data), purpose="batch")
+        return str(file.id)
+
+    async def _start(self, job: BatchJob, file: str) -> str:
+        """Start the batch over an uploaded file and return its id."""
+        batch = await self._client().batches.create(
+            input_file_id=file,
+            endpoint=ENDPOINT,
+            completion_window="24h",
+            metadata={"workbench_job": job.id},
+        )
+        return str(batch.id)
+
+    async def _download(self, file: str) -> str:
+        """Return the text of a file of results."""
+        return str((await self._client().files.content(file)).text)
 
     async def batch_find(self, job: BatchJob) -> str | Search | None:
         """Look among the account's batches for the one with our job id."""
@@ -65,18 +76,18 @@ class OpenAIBatchTeacher(ChatTeacher):
     async def batch_results(self, job: BatchJob) -> Mapping[str, Answer] | None:
         """Return what the output and error files hold, once the batch has ended."""
         with self._border():
-            client = self._client()
-            batch = await client.batches.retrieve(job.remote_id)
+            batch = await self._client().batches.retrieve(job.remote_id)
             if batch.status not in _ENDED:
                 return None
             if batch.status == "failed" and not batch.output_file_id:
                 errors = getattr(batch.errors, "data", None) or []
                 raise refused(
-                    "OpenAI", "; ".join(str(each.message) for each in errors) or "no reason"
+                    self._identity.provider,
+                    "; ".join(str(each.message) for each in errors) or "no reason",
                 )
             found: dict[str, Answer] = {}
             for file in (batch.output_file_id, batch.error_file_id):
-                text = (await client.files.content(file)).text if file else ""
+                text = await self._download(file) if file else ""
                 for line in text.splitlines():
                     name, answer = self._line(line)
                     found[name] = answer
@@ -98,9 +109,8 @@ class OpenAIBatchTeacher(ChatTeacher):
         status = int(response.get("status_code") or 0)
         if error or status >= 400:
             said = json.dumps(error or response.get("body"))
-            return failed(
-                self._identity, http_failure(status or 500, said, {}, self._key, "OpenAI")
-            )
+            who = self._identity.provider
+            return failed(self._identity, http_failure(status or 500, said, {}, self._key, who))
         try:
             return self.read(ChatCompletion.model_construct(**_deep(response["body"])), 0.0)
         except (ValueError, KeyError, AttributeError, TypeError) as problem:

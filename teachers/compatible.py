@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
 from teachers.errors import TeacherError
 from teachers.keys import Secret, find_key, need_key
@@ -27,6 +28,8 @@ class Profile:
     url: str
     key: str | None = None
     dialect: Dialect = field(default_factory=Dialect)
+    batch: str | None = None
+    """Where its batch interface is written, as ``module:class``; None where none is offered."""
 
 
 PROFILES = {
@@ -38,6 +41,7 @@ PROFILES = {
             "https://generativelanguage.googleapis.com/v1beta/openai",
             "GEMINI_API_KEY",
             Dialect(seed=False, reasoning_effort=True),
+            "teachers.batch_gemini:GeminiBatchTeacher",
         ),
         Profile("nebius", "https://api.studio.nebius.com/v1", "NEBIUS_API_KEY"),
         Profile("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", Dialect(seed=False)),
@@ -80,7 +84,12 @@ def _open_profile(profile: Profile, model: str, env: Mapping[str, str], name: st
     own = f"{profile.name.upper()}_API_KEY"
     key = find_key(own, env) if profile.key is None else need_key(profile.key, env, name)
     identity = Identity(profile.name, model, url, host_is_local(url))
-    return ChatTeacher(name, identity, key, dialect=profile.dialect)
+    make: type[ChatTeacher] = ChatTeacher
+    if profile.batch is not None:
+        module, _, kind = profile.batch.partition(":")
+        found = getattr(import_module(module), kind)
+        make = found if found.speaks(url) else make
+    return make(name, identity, key, dialect=profile.dialect)
 
 
 def _short(name: str) -> Provider:

@@ -224,6 +224,31 @@ def test_a_cap_stops_a_batch_before_it_leaves_and_counts_what_is_under_way(
     assert (first.jobs, first.refused) == (1, None)
     assert second.refused is not None
     assert "cap of $0.02" in second.refused
+    # Each may cost a little over two tenths of a cent: one more fits, the other three wait.
+    assert (second.jobs, second.held) == (2, 3)
+
+
+def test_what_a_cap_holds_back_is_sent_when_money_set_aside_comes_free(tmp_path: Path) -> None:
+    provider, ledger, store = Provider(), MemoryLedger(), SqliteBatchStore(tmp_path / "b.db")
+    # Six questions of at most 4,003 tokens out cost 0.8 cents each at half price; they come to 1.
+    many = [(Prompt.of(f"n{n}"), Sampling(max_tokens=4000)) for n in range(6)]
+    cheap = PriceBook({("far", "m"): Price(Decimal("0.002"), Decimal(4))})
+    purse = Purse(Budget(per_run=Decimal("0.02")), ledger, "")
+    batches = Batches(provider, MemoryCache(), ledger, store, "", cheap, purse=purse)
+
+    async def go() -> list[tuple[int, int]]:
+        steps = []
+        for _ in range(12):
+            progress = await batches.advance(many)
+            steps.append((len(progress.answers), progress.held))
+        return steps
+
+    steps = asyncio.run(go())
+    store.close()
+    assert steps[0] == (0, 4), "two fit at first"
+    assert steps[-1] == (6, 0), "what they left over paid for the others"
+    assert sorted(provider.paid) == sorted(f"n{n}" for n in range(6)), "each was sent once"
+    assert purse.spent == Decimal("0.006")
 
 
 def ask(name: str, env: dict[str, str], folder: Path) -> list[Answer]:

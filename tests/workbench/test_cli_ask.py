@@ -454,3 +454,31 @@ def test_a_price_file_with_a_typo_stops_before_anything_is_sent(
     done = run("ask", "t00", "--teachers", "examples")
     assert done.status == 2
     assert "price 1: unknown field 'imput'" in done.err
+
+
+def test_a_batch_that_a_cap_forbids_as_a_whole_is_sent_as_far_as_it_goes(
+    run: Run,
+    settings: Settings,
+    tasks: list[Task],
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = BatchServer(httpserver, polls=0)
+    for name, value in batch_env(server).items():
+        monkeypatch.setenv(name, value)
+    # Twelve questions may cost a little over two tenths of a cent each: five or so fit.
+    small = ["--no-wait", "--max-cost", "0.0115"]
+    first = run(*batch_args(*small))
+    assert first.status == 1
+    assert "held back (openai:m: the cap of $0.0115 for the run would be passed" in first.err
+    [job] = rows(settings, BatchJobRow)
+    sent = len(json.loads(job.keys_json))
+    assert 0 < sent < 12
+    done = first
+    for _ in range(6):
+        done = run(*batch_args(*small))
+        if "held back" not in done.err and "under way" not in done.err:
+            break
+    assert done.status == 0, "what was set aside came free and paid for the rest"
+    assert len(rows(settings, AnswerRow)) == 12
+    assert set(server.paid.values()) == {1}

@@ -287,7 +287,7 @@ def _ask_teachers(
             run_id=run_name([(teacher, questions) for teacher in asked.teachers]),
             reporter=reporter, door=door, wait=asked.wait,
         )  # fmt: skip
-        return sent.failed
+        return sent.failed + sent.held
     if asked.policy == "all":
         report = ask(
             store, settings, asked.tasks, asked.teachers,

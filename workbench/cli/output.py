@@ -19,7 +19,9 @@ def console() -> Console:
     """Return the console for people: stderr, plain when it is not a terminal."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    # A source's name such as "openai:x: ..." is no emoji.
+    plain = not sys.stderr.isatty()
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=plain)
 
 
 def note(message: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -35,18 +35,28 @@ _STAGE = "batch"
 
 @dataclass(slots=True)
 class BatchReport(AskReport):
-    """What came of asking in batches. ``waiting`` questions are at a provider."""
+    """What came of asking in batches. ``waiting`` questions are at a provider.
+
+    ``held`` were not sent: a cap forbids it until a person raises it, or what is under way turns
+    out cheaper than what was set aside for it.
+    """
 
     waiting: int = 0
     jobs: int = 0
+    held: int = 0
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Teacher -> the sentence of the cap that holds its questions."""
 
     @property
     def sentence(self) -> str:
         """Say it."""
-        said = self.summary()
-        if not self.waiting:
-            return said
-        return f"{said[:-1]}, {self.waiting} under way in {self.jobs} batches."
+        said = self.summary()[:-1]
+        if self.waiting:
+            said = f"{said}, {self.waiting} under way in {self.jobs} batches"
+        if self.held:
+            why = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+            said = f"{said}, {self.held} held back ({why})"
+        return f"{said}."
 
 
 def check_batch_teachers(teachers: Sequence[Teacher]) -> None:
@@ -55,7 +65,8 @@ def check_batch_teachers(teachers: Sequence[Teacher]) -> None:
     if missing:
         raise InputError(
             f"{', '.join(missing)} has no batch interface here.",
-            "openai:MODEL and anthropic:MODEL have one; ask the others without --batch.",
+            "openai:MODEL, anthropic:MODEL and gemini:MODEL have one; ask the others without "
+            "--batch.",
         )
 
 
@@ -93,6 +104,10 @@ def ask_in_batches(
     asyncio.run(all_of_them())
     for message, count in report.failures.most_common(5):
         reporter.error(_STAGE, f"{count} requests brought no answer: {message}")
+    if report.held and not report.jobs:
+        reporter.error(
+            _STAGE, f"{report.held} questions were not sent; the same command sends them later"
+        )
     reporter.done(_STAGE, report.sentence, {"asked": report.asked, "waiting": report.waiting})
     return report
 
@@ -105,7 +120,10 @@ async def _until_done(
         states = [await each.step(report, reporter) for each in runs]
         report.waiting = sum(len(state.waiting) for state in states)
         report.jobs = sum(state.jobs for state in states)
+        report.held = sum(state.held for state in states)
         sentence = f"{report.waiting} questions are under way in {report.jobs} batches"
+        if report.held:
+            sentence += f", {report.held} wait for money"
         if report.jobs and sentence != said:
             reporter.note(_STAGE, sentence)
             said = sentence
@@ -138,7 +156,6 @@ class _Run:
         self.kept: set[str] = set()
         self.batches: Batches | None = None
         self.trouble = 0
-        self.refused: str | None = None
 
     def begin(self, report: BatchReport, reporter: Reporter) -> None:
         """Find out what is missing and prepare to ask for it."""
@@ -182,7 +199,10 @@ class _Run:
         except TeacherError as error:
             raise InputError(str(error)) from error
         self.trouble = 0
-        self.refused = progress.refused
+        if progress.refused is not None:
+            report.reasons[self.teacher.name] = progress.refused
+        else:
+            report.reasons.pop(self.teacher.name, None)
         for key, answer in progress.answers.items():
             self._keep(key, answer, report)
         reporter.progress(_STAGE, report.asked, len(self.missing), self.teacher.name)
@@ -193,9 +213,6 @@ class _Run:
         for sentence in self.failures.values():
             report.asked += 1
             report.failures[f"{self.teacher.name}: {sentence}"] += 1
-        if self.refused is not None:
-            report.asked += 1
-            report.failures[f"{self.teacher.name}: budget: {self.refused}"] += 1
 
     def _keep(self, key: str, answer: Answer, report: BatchReport) -> None:
         """Store one answer, once."""

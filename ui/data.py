@@ -84,6 +84,12 @@ def _kept(
 STILL = ("workbench.store.views.matrix", "workbench.store.views.leaderboard")
 
 
+def fresh(view: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what ``view`` reads now; for the few rows that change in place, such as attempts."""
+    with store().engine.connect() as connection:
+        return view(connection, *args, **kwargs)
+
+
 def read(view: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what ``view`` reads; computed once for each state of the store."""
     with store().engine.connect() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import data
-from ui.widgets import dataset_rows, page, work
+from ui.widgets import dataset_rows, page, repeats, work
 from ui.widgets.words import look
 from workbench.store.views import datasets
 from workbench.store.views.datasets import Snapshot
@@ -31,6 +31,7 @@ def show() -> None:
     with right:
         _mix(found)
     dataset_rows.removed(found)
+    repeats.panel(found)
     dataset_rows.clusters(found)
     _rows(found)
     _without(found)

@@ -76,12 +76,17 @@ def shown(command: Command) -> tuple[str, ...]:
 
 
 def follow(
-    command: Command, draw: Callable[[jobs.Job], None] | None = None, *, quiet: bool = False
+    command: Command,
+    draw: Callable[[jobs.Job], None] | None = None,
+    *,
+    quiet: bool = False,
+    well: Sequence[str] = ("done",),
 ) -> jobs.Job | None:
     """Show how the newest job of ``command`` stands, every two seconds while it runs.
 
     ``draw`` adds what the screen knows about its progress; when the job has ended, the whole
-    screen runs once more. With ``quiet`` a job that ended well says nothing by itself.
+    screen runs once more. With ``quiet`` a job that ended in one of the states ``well`` says
+    nothing by itself.
     """
     at_first = newest(command)
     if at_first is None:
@@ -90,7 +95,8 @@ def follow(
     @st.fragment(run_every=2 if at_first.state == "running" else None)
     def _live() -> None:
         job = newest(command) or at_first
-        _state(job, quiet)
+        if not quiet or job.state not in well:
+            _state(job)
         if draw is not None:
             draw(job)
         if at_first.state == "running" and job.state != "running":
@@ -100,9 +106,7 @@ def follow(
     return newest(command)
 
 
-def _state(job: jobs.Job, quiet: bool) -> None:
-    if quiet and job.state == "done":
-        return
+def _state(job: jobs.Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         page.badge(STATES[job.state])
         st.caption(page.ago(datetime.fromtimestamp(job.started, UTC)))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.dataset_repeats import duplicates as find_duplicates
 from workbench.cli.dataset_rows import (
     Json,
     Name,
@@ -226,3 +227,4 @@ app.command()(exclude)
 app.command()(restore)
 app.command()(mask)
 app.command()(statistics)
+app.command("duplicates")(find_duplicates)

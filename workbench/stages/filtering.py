@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STANDARD",
+    "contaminated",
     "filter_rows",
     "filtered_inputs",
     "funnel_steps",
@@ -152,30 +153,41 @@ def _subject(row: Example, tasks: Mapping[str, Task]) -> Subject | None:
     return subject_of(row.completion, task.entry_point, task.signature, task.requires)
 
 
+def contaminated(
+    store: Store,
+    settings: Settings,
+    rows: Sequence[Example],
+    rule: ContaminationRule,
+    tasks: Mapping[str, Task],
+) -> dict[int, str]:
+    """Return for each row that meets what must not be trained on a sentence saying what it meets.
+
+    Keys are places in ``rows``. The home's own held-out tasks are always protected.
+    """
+    from workbench.stages.contamination import meetings, read_protected, reasons
+
+    own = _held_out(store)
+    prompts = {_words(task.prompt): task.id for task in own}
+    asked = {place: prompts.get(_words(row.messages[-1][1])) for place, row in enumerate(rows)}
+    found = {
+        place: f"asks what the held-out task {name} asks"
+        for place, name in asked.items()
+        if name is not None
+    }
+    protected = [*read_protected(rule.files), *(replace(task, prompt="") for task in own)]
+    subjects = {place: _subject(row, tasks) for place, row in enumerate(rows)}
+    met = meetings(
+        rows, protected, subjects, n=rule.n, by_behaviour=rule.behaviour, jobs=settings.jobs
+    )
+    return reasons(met) | found
+
+
 def _tools(store: Store, settings: Settings, tasks: Mapping[str, Task]) -> Tools:
     from distill.filters import Tools
 
-    def contaminated(rows: Sequence[Example], rule: ContaminationRule) -> dict[int, str]:
-        from workbench.stages.contamination import meetings, read_protected, reasons
-
-        own = _held_out(store)
-        prompts = {_words(task.prompt): task.id for task in own}
-        asked = {place: prompts.get(_words(row.messages[-1][1])) for place, row in enumerate(rows)}
-        found = {
-            place: f"asks what the held-out task {name} asks"
-            for place, name in asked.items()
-            if name is not None
-        }
-        protected = [*read_protected(rule.files), *(replace(task, prompt="") for task in own)]
-        subjects = {place: _subject(row, tasks) for place, row in enumerate(rows)}
-        met = meetings(
-            rows, protected, subjects, n=rule.n, by_behaviour=rule.behaviour, jobs=settings.jobs
-        )
-        return reasons(met) | found
-
     return Tools(
         semantic=lambda rows: semantic_duplicates(rows, tasks, jobs=settings.jobs),
-        contaminated=contaminated,
+        contaminated=lambda rows, rule: contaminated(store, settings, rows, rule, tasks),
     )
 
 

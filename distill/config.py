@@ -138,7 +138,8 @@ class TrainConfig(_Strict):
     """Processes of ``accelerate launch`` (one a GPU) when run as a job folder."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 leaves the number to the process."""
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Which of several accelerators is CUDA's word: ``CUDA_VISIBLE_DEVICES``."""
 
     @model_validator(mode="before")
     @classmethod

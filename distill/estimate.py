@@ -52,12 +52,12 @@ def estimate(
     try_step: bool = True,
 ) -> Estimate:
     """Estimate ``distill.train`` with the same arguments; raises ``DistillError`` as it would."""
+    from distill.devices import device_of
     from distill.loading import load_tokenizer
     from distill.lora import trainable
     from distill.methods import usable
     from distill.presets import preset_for
     from distill.student import base_digest
-    from distill.trainer import device_of
 
     settings = plan.training
     rows = usable(with_replay(examples, earlier, settings.replay, settings.seed), settings)

@@ -62,9 +62,11 @@ class SecretsRule(_Rule):
 
 
 class PersonalRule(_Rule):
-    """No addresses, telephone numbers, accounts and cards."""
+    """No addresses, telephone numbers, accounts, cards and names of people."""
 
     rule: Literal["personal"] = "personal"
+    names: str | None = None
+    """A local token-classification model that marks persons; without it only authors are found."""
 
 
 class LicenceRule(_Rule):

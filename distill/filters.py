@@ -31,6 +31,7 @@ from distill.filter_config import (
     SemanticRule,
     TruncationRule,
 )
+from distill.names import prose
 from distill.privacy import personal, secrets
 
 Reasons = dict[int, str]
@@ -169,10 +170,15 @@ def _alone(rule: Rule, row: Example) -> str | None:
         return None if licence in rule.allow else f"licence {licence}; {', '.join(rule.allow)}"
     if isinstance(rule, LengthRule):
         return _length(rule, row)
-    text = "\n".join((row.messages[-1][1], row.completion))
-    found = secrets(text) if isinstance(rule, SecretsRule) else personal(text)
-    assert isinstance(rule, SecretsRule | PersonalRule)
-    return "; ".join(one.sentence for one in found) or None
+    ask, answer = row.messages[-1][1], row.completion
+    if isinstance(rule, SecretsRule):
+        found = secrets(f"{ask}\n{answer}")
+    else:
+        assert isinstance(rule, PersonalRule)
+        found = personal(f"{ask}\n{answer}")
+        if rule.names is not None:
+            found += personal(f"{ask}\n{prose(answer)}", names=rule.names)
+    return "; ".join(dict.fromkeys(one.sentence for one in found)) or None
 
 
 def _truncated(row: Example) -> str | None:

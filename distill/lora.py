@@ -11,6 +11,7 @@ from typing import Any
 
 from distill.adapter import read
 from distill.config import LoraConfig, TrainConfig
+from distill.devices import half, place
 from distill.errors import DistillError
 from distill.loading import load_model
 
@@ -24,7 +25,9 @@ def trainable(
 
     ``known`` is the base's digest; an adapter to go on from must have been made for it.
     """
-    model = _quantised(base, settings.quantize) or load_model(base, device)
+    model = _quantised(base, settings, device) or load_model(
+        base, place(device), dtype="auto" if device != "cuda" or half(device) else "float32"
+    )
     if settings.adapter is None:
         return model, _config(model, lora)
     from peft import PeftModel
@@ -36,8 +39,9 @@ def trainable(
     return PeftModel.from_pretrained(model, str(folder), is_trainable=True), None
 
 
-def _quantised(base: str | Path, bits: str) -> Any | None:
+def _quantised(base: str | Path, settings: TrainConfig, device: str) -> Any | None:
     """Load ``base`` in 8 or 4 bits for QLoRA; None when it is to be loaded whole."""
+    bits = settings.quantize
     if bits == "none":
         return None
     import torch
@@ -55,12 +59,15 @@ def _quantised(base: str | Path, bits: str) -> Any | None:
         load_in_8bit=bits == "8bit",
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=torch.bfloat16 if half(device) else torch.float32,
     )
+    # The whole model on this process's device: spread over several, processes would share them.
     model = AutoModelForCausalLM.from_pretrained(
-        str(base), quantization_config=how, use_safetensors=True, device_map="auto"
+        str(base), quantization_config=how, use_safetensors=True, device_map={"": place(device)}
     )
-    return prepare_model_for_kbit_training(model)
+    return prepare_model_for_kbit_training(
+        model, use_gradient_checkpointing=settings.gradient_checkpointing
+    )
 
 
 def _config(model: Any, lora: LoraConfig) -> Any:

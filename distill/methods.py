@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from distill.config import TrainConfig
+from distill.devices import alone, half, place
 from distill.errors import DistillError
 from distill.example import Example
 from distill.formats import preference, prompt_completion, unpaired
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 Reward = Callable[[Sequence[Example], Sequence[str]], Sequence[float | None]]
 """Scores answers (texts) to the prompts of rows, in order; None leaves an answer unscored."""
+
+
+@runtime_checkable
+class Early(Protocol):
+    """A reward that can begin with an answer while others are still being written."""
+
+    def begin(self, example: Example, text: str) -> None:
+        """Start to score ``text``; the reward is asked for it soon. Returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +128,15 @@ def _kto(s: Setting) -> Any:
 
 
 def _grpo(s: Setting) -> Any:
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     if s.reward is None:
         raise DistillError(
             "grpo needs a reward; `workbench train` gives the judge's, elsewhere pass "
             "reward= to distill.train"
         )
+    from distill.rewarded import Rewarded
+
     rows, reward = list(s.examples), s.reward
     trained = _prompts(s)
 
@@ -144,7 +155,10 @@ def _grpo(s: Setting) -> Any:
         steps_per_generation=s.accumulation,
         mask_truncated_completions=False,
     )
-    return _same_start(GRPOTrainer(reward_funcs=[judged], **_parts(s, arguments, trained, None)))
+    trainer = Rewarded(reward_funcs=[judged], **_parts(s, arguments, trained, None))
+    trainer.rows = rows
+    trainer.early = reward if isinstance(reward, Early) else None
+    return _same_start(trainer)
 
 
 def _gkd(s: Setting) -> Any:
@@ -214,7 +228,7 @@ def _teacher(s: Setting) -> tuple[Any, Any]:
     from distill.loading import load_model, load_tokenizer
 
     name = str(s.settings.teacher)
-    return load_model(name, s.device), load_tokenizer(name)
+    return load_model(name, place(s.device)), load_tokenizer(name)
 
 
 def _prompts(s: Setting) -> Dataset:
@@ -249,7 +263,7 @@ def _both(s: Setting, shape: Callable[[Example], Any]) -> tuple[Dataset, Dataset
 
 def _parts(s: Setting, arguments: Any, trained: Dataset, watched: Dataset | None) -> dict[str, Any]:
     parts = {
-        "model": s.model, "args": arguments, "train_dataset": trained,
+        "model": s.model, "args": alone(arguments), "train_dataset": trained,
         "processing_class": s.tokenizer, "peft_config": s.peft,
         "callbacks": [*s.callbacks, *_watchers(s)],
     }  # fmt: skip
@@ -290,7 +304,7 @@ def _common(s: Setting, rows: int, watched: bool) -> dict[str, Any]:
         "seed": settings.seed,
         "data_seed": settings.seed,
         "use_cpu": s.device == "cpu",
-        "bf16": s.device == "cuda",
+        "bf16": half(s.device),
         "gradient_checkpointing": settings.gradient_checkpointing,
         "logging_steps": max(1, total // 100),
         "save_steps": every,

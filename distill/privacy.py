@@ -3,9 +3,9 @@
 Secrets: ``detect-secrets`` (Yelp), every detector of a known kind, without asking any provider
 whether a key is live; its two detectors of mere randomness flag any short literal of code and are
 left out. Personal data: e-mail addresses, telephone numbers in international form
-(``phonenumbers``), bank accounts and payment cards with their check digits (``python-stdnum``).
-What it is not: a finder of names and street addresses. Those need a language model of the text's
-language; in code they are rare and would mostly be misfires.
+(``phonenumbers``), bank accounts and payment cards with their check digits (``python-stdnum``),
+names of people where a text says who wrote it, and elsewhere with a model (``distill.names``). What
+it is not: a finder of street addresses.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from importlib import import_module
 from typing import Any
 
 from distill.errors import DistillError
+from distill.names import authors, spoken
 
 _EMAIL = re.compile(r"\b[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,24}\b")
 _NOBODY = re.compile(r"@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?$")
 """Domains that are reserved for examples (RFC 2606, RFC 6761)."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_PERSON = "name of a person"
 _CARD = re.compile(r"(?<![\w.])(?:\d[ -]?){12,18}\d(?![\w.])")
 
 
@@ -49,14 +51,18 @@ def secrets(text: str) -> list[Finding]:
     return found
 
 
-def personal(text: str) -> list[Finding]:
-    """Return what looks like an address, telephone number, account or card of a real person.
+def personal(text: str, *, names: str | None = None) -> list[Finding]:
+    """Return what looks like an address, number, account, card or name of a real person.
 
+    ``names`` is a model for names (see ``distill.names``); without one only authors are found.
     Needs ``phonenumbers`` and ``python-stdnum``.
     """
+    places = [*_personal(text), *((_PERSON, place) for place in authors(text))]
+    if names is not None:
+        places += ((_PERSON, place) for place in spoken(text, names))
     found = [
         Finding(kind, text.count("\n", 0, place) + 1)
-        for kind, place in sorted(_personal(text), key=lambda pair: (pair[1], pair[0]))
+        for kind, place in sorted(places, key=lambda pair: (pair[1], pair[0]))
     ]
     return list(dict.fromkeys(found))
 

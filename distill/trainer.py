@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from distill.adapter import Card, read, save
 from distill.config import TrainingPlan
+from distill.devices import device_of, environment, unused
 from distill.errors import DistillError
 from distill.example import Example, canonical
 from distill.rows import repeats, with_replay
@@ -30,7 +31,7 @@ from distill.student import base_digest
 if TYPE_CHECKING:
     from distill.methods import Reward
 
-__all__ = ["TrainEvent", "TrainingRecord", "device_of", "finished", "repeats", "train"]
+__all__ = ["TrainEvent", "TrainingRecord", "finished", "repeats", "train"]
 
 _MARK = "whole"
 _PACKAGES = ("torch", "transformers", "peft", "trl")
@@ -70,6 +71,8 @@ class TrainingRecord:
     examples: int
     batch: int
     """Rows a step as trained with; lower than configured after running out of memory."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it ran on: see ``distill.devices.environment``; empty in records of earlier versions."""
 
 
 def train(
@@ -180,6 +183,7 @@ def _record(adapter_dir: Path, card: Card) -> TrainingRecord:
         config=facts["config"],
         examples=facts["examples"],
         batch=facts["batch"],
+        environment=facts.get("environment", {}),
     )
 
 
@@ -238,6 +242,7 @@ class _Run:
             "tokens": _tokens(trainer),
             "seconds": round(time.perf_counter() - begun, 3),
             "batch": batch,
+            "environment": environment(device_of(settings.device)),
         }
 
     def _trainer(self, batch: int, accumulation: int) -> Any:
@@ -251,6 +256,9 @@ class _Run:
 
         settings = self.config.training
         device = device_of(settings.device)
+        if idle := unused(device):
+            note = f"one accelerator is used and {idle} left alone; a job folder with processes: "
+            self.on_event(TrainEvent("note", 0, 0, message=f"{note}{idle + 1} uses all"))
         tokenizer = load_tokenizer(self.base)
         model, peft = trainable(self.base, self.known, self.config.lora, settings, device)
         trainer = build(
@@ -270,15 +278,6 @@ class _Run:
         )
         trainer.remove_callback(PrinterCallback)
         return trainer
-
-
-def device_of(wanted: str) -> str:
-    """Return the device to train on; ``auto`` takes an accelerator where there is one."""
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _tokens(trainer: Any) -> int:

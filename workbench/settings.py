@@ -96,6 +96,9 @@ class PartialSettings(BaseModel):
     min_quality: float | None = Field(
         default=None, ge=0, le=1, description="share of proved answers below which to alert"
     )
+    webhook: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="where to say that a dataset is ready"
+    )
     private: bool | None = Field(default=None, description="refuse teachers that leave the machine")
     allow_training: tuple[str, ...] | None = Field(
         default=None, description="sources whose terms you read and allow training on"
@@ -135,6 +138,8 @@ class Settings(BaseModel):
     """Category -> teachers in order; a category that is not named goes to those of the command."""
     max_fallback_rate: float = 0.2
     min_quality: float = 0.5
+    webhook: str | None = None
+    """A URL that takes ``{"text": ...}`` by POST; None tells nobody but the store."""
     private: bool = False
     allow_training: tuple[str, ...] = ()
     rlimit: int = 20_000_000

@@ -87,6 +87,34 @@ def test_grpo_raises_the_reward_it_is_given(
     assert record.tokens > 0
 
 
+def test_a_reward_hears_of_every_answer_at_the_token_that_ends_it(
+    base: Path, rows: list[Example], tmp_path: Path
+) -> None:
+    class Noting:
+        begun: list[tuple[str, str]] = []
+        asked: list[tuple[str, str]] = []
+
+        def begin(self, example: Example, text: str) -> None:
+            self.begun.append((example.id, text))
+
+        def __call__(self, examples: Sequence[Example], texts: Sequence[str]) -> list[float]:
+            self.asked += zip((one.id for one in examples), texts, strict=True)
+            return [float(len(text) % 3) for text in texts]
+
+    early = Noting()
+    settings = {"method": "grpo", "epochs": 2, "batch": 8, "rate": 2e-2, "generations": 4,
+                "completion_tokens": 64}  # fmt: skip
+    record, _ = run(rows[:4], base, tmp_path / "early", **settings, reward=early)
+    assert 0 < len(early.begun) <= len(early.asked) == 32
+    assert set(early.begun) <= set(early.asked)
+
+    def late(examples: Sequence[Example], texts: Sequence[str]) -> list[float]:
+        return [float(len(text) % 3) for text in texts]
+
+    same, _ = run(rows[:4], base, tmp_path / "late", **settings, reward=late)
+    assert same.losses == record.losses
+
+
 def test_gkd_comes_nearer_to_a_teacher_of_the_same_vocabulary(
     base: Path, rows: list[Example], tmp_path: Path
 ) -> None:

@@ -129,6 +129,74 @@ def resume(
         finish(drive(store, chosen_round(store, round_id), until, quiet=json), json)
 
 
+@app.command()
+def improve(
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with the round's settings, without family.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Rows that have to be there to train.")] = 1_000,
+    per_category: Annotated[int, typer.Option(help="Rows of each category.")] = 20,
+    held_out: Annotated[int, typer.Option(help="Held-out tasks.")] = 100,
+    duplicates: Annotated[float, typer.Option(help="Largest share of repeated code.")] = 0.05,
+    reload: Annotated[
+        str | None, typer.Option(help="A server of ours (its URL) to give a promoted student to.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make tasks of kept questions, ask, select, and train as soon as there is enough; once.
+
+    For `workbench schedule`: what is done already costs nothing again. Exit status 0 when there was
+    nothing to train yet or the student was promoted, 1 when the gate refused it.
+    """
+    from dataclasses import asdict
+
+    from workbench.stages.improve import improve as improved
+    from workbench.stages.readiness import Demand
+    from workbench.stages.round_config import RoundConfig, read_round_config
+    from workbench.store.database import open_store
+
+    settled = read_round_config(config) if config is not None else RoundConfig()
+    demand = Demand(rows, per_category, held_out, duplicates)
+    with open_store() as store, listening(quiet=json) as listener:
+        found = improved(store, store.settings, settled, demand, on_event=listener)
+    promoted = found.result.promoted if found.result else None
+    served = _reloaded(reload) if reload and promoted else None
+    if json:
+        ready = None if found.readiness is None else asdict(found.readiness)
+        emit_json(
+            {"tasks": list(found.tasks), "round": found.round_id, "readiness": ready,
+             "result": summary(found.result) if found.result else None, "served": served,
+             "sentence": found.sentence}
+        )  # fmt: skip
+    else:
+        typer.echo(found.sentence)
+        if served is not None:
+            typer.echo(served)
+    raise typer.Exit(1 if promoted is False else 0)
+
+
+def _reloaded(url: str) -> str:
+    """Ask a server to serve the student in use now, and say what came of it."""
+    import os
+    import urllib.request
+
+    from workbench.errors import StageError
+
+    token = os.environ.get("WORKBENCH_SERVE_TOKEN", "")
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    address = url.rstrip("/") + "/adapter/reload"
+    try:
+        request = urllib.request.Request(address, data=b"{}", headers=headers, method="POST")
+        with urllib.request.urlopen(request, timeout=600):
+            return f"{url} serves it now."
+    except (OSError, ValueError) as error:
+        raise StageError(
+            f"The student was promoted, but {address} did not take it: {error}.",
+            "Reload it there by hand, or start that server again.",
+        ) from error
+
+
 def drive(store: Store, round_id: str, until: str, *, quiet: bool = False) -> RoundResult:
     """Run a round up to ``until`` and show it happen."""
     from workbench.stages.rounds import run_round

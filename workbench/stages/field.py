@@ -23,7 +23,14 @@ from workbench.stages.prompts import student_messages
 from workbench.stages.selection_rule import program_size
 from workbench.store.canonical import digest, parse
 from workbench.store.database import Store
-from workbench.store.tables import AnswerRow, CandidateRow, OverrideRow, SourceRow, VerdictRow
+from workbench.store.tables import (
+    AnswerRow,
+    CandidateRow,
+    ObligationRow,
+    OverrideRow,
+    SourceRow,
+    VerdictRow,
+)
 from workbench.tasks import Task
 
 if TYPE_CHECKING:
@@ -49,6 +56,8 @@ class Field:
     """Verdict id -> a person's last word on it."""
     losers: dict[str, str]
     """Task id -> the candidate of a refuted answer to it, first tries included."""
+    obligations: dict[int, list[str]]
+    """Verdict id -> the digests of what was proved for it, in order."""
 
     _by_id: dict[str, Task] = field(default_factory=dict)
 
@@ -72,13 +81,16 @@ class Field:
         with store.read() as session:
             codes = _codes(session, {r.candidate_id or "" for r in rows})
             sources = {row.id: row for row in session.exec(select(SourceRow))}
-            decided = _decided(session, [v.id for v in verdicts.values() if v.id is not None])
+            judged = [v.id for v in verdicts.values() if v.id is not None]
+            decided, obligations = _decided(session, judged), _obligations(session, judged)
         history = source_history(store, settings, round_id)
         losers: dict[str, str] = {}
         for (name, task_id), verdict in sorted(verdicts.items()):
             if verdict.verdict == "refuted":
                 losers.setdefault(task_id, name)
-        return cls(tasks, dict(answers), verdicts, codes, sources, history, decided, losers)
+        return cls(
+            tasks, dict(answers), verdicts, codes, sources, history, decided, losers, obligations
+        )
 
     def records(self, reporter: Reporter) -> list[dict[str, Any]]:
         """Return the rule's task records, in the order of the tasks."""
@@ -114,12 +126,17 @@ class Field:
         source = self.sources[choice["source"]]
         verdict = self.verdicts[(choice["candidate"], task.id)]
         loser = self.losers.get(task.id)
+        answer = next(row for row in self.answers[task.id] if row.id == choice["answer"])
         facts: dict[str, object] = {
             "candidate": choice["candidate"],
             "task_digest": task.digest,
+            "contract": task.contract,
             "verdict": verdict.verdict,
             "method": verdict.method,
+            "obligations": self.obligations.get(verdict.id or 0, []),
+            "recheck": verdict.recheck,
             "score": choice["score"],
+            "cost": answer.cost,
             "licence": task.licence,
             "task_source": task.source,
             "training_policy": source.training_policy,
@@ -226,6 +243,20 @@ def _codes(session: Session, names: set[str]) -> dict[str, str]:
         query = select(CandidateRow).where(col(CandidateRow.id).in_(ordered[begin : begin + 500]))
         codes.update({row.id: row.code for row in session.exec(query)})
     return codes
+
+
+def _obligations(session: Session, verdict_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return verdict id -> the digests of its obligations, in order."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for begin in range(0, len(verdict_ids), 500):
+        query = (
+            select(ObligationRow.verdict_id, ObligationRow.digest)
+            .where(col(ObligationRow.verdict_id).in_(verdict_ids[begin : begin + 500]))
+            .order_by(col(ObligationRow.verdict_id), col(ObligationRow.position))
+        )
+        for verdict_id, name in session.exec(query):
+            found[verdict_id].append(name)
+    return dict(found)
 
 
 def _decided(session: Session, verdict_ids: Sequence[int]) -> dict[int, OverrideRow]:

@@ -1,7 +1,8 @@
 """Is there enough to train on: rows, rows of each category, held-out tasks, duplicates.
 
-Looks at one snapshot. What it finds is told as an event, so that a screen can say it; the caller
-decides whether to start. What it is not: a promise that training will help.
+Looks at one snapshot. What it finds is told as an event, so that a screen can say it; that a
+snapshot has become ready is said once to the settings' webhook. The caller decides whether to
+start. What it is not: a promise that training will help.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from workbench.errors import InputError
 from workbench.stages.events import Reporter
+from workbench.stages.notify import notify
 from workbench.stages.training_rows import snapshot_examples
+from workbench.store.canonical import parse
 from workbench.store.database import Store
-from workbench.store.tables import SnapshotRow, TaskRow
+from workbench.store.tables import EventRow, SnapshotRow, TaskRow
 
 __all__ = ["Demand", "Readiness", "readiness"]
 
@@ -96,6 +99,27 @@ def readiness(store: Store, snapshot: SnapshotRow, demand: Demand | None = None)
         snapshot.id, len(rows), dict(sorted(categories.items())), held_out,
         round(duplicates, 6), tuple(missing),
     )  # fmt: skip
+    reporter = Reporter(store, None, snapshot.round_id)
     data = {"ready": found.ready, "snapshot": snapshot.id}
-    Reporter(store, None, snapshot.round_id).note("readiness", found.sentence, data)
+    if found.ready and not _said(store, snapshot):
+        failed = notify(store.settings, found.sentence, {"snapshot": snapshot.id})
+        if failed is not None:
+            reporter.error("readiness", f"Nobody was told: {failed}.")
+            data["told"] = False
+    reporter.note("readiness", found.sentence, data)
     return found
+
+
+def _said(store: Store, snapshot: SnapshotRow) -> bool:
+    """Whether it was told already that this snapshot is ready."""
+    query = (
+        select(EventRow.data_json)
+        .where(EventRow.stage == "readiness", EventRow.kind == "note")
+        .where(EventRow.round_id == snapshot.round_id)
+        .order_by(col(EventRow.id).desc())
+    )
+    with store.read() as session:
+        told = [parse(text) for text in session.exec(query)]
+    return any(
+        one["snapshot"] == snapshot.id and one["ready"] and one.get("told", True) for one in told
+    )

@@ -6,6 +6,7 @@ again when it is done it returns at once. Rows come from the snapshot's blob, ne
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,9 +188,9 @@ def _train(
 ) -> TrainingRecord:
     """Train on ``rows`` (this round's, and earlier ones to replay), with the judge as reward."""
     from distill.errors import DistillError
+    from judge.errors import JudgeUnavailableError
 
     examples, earlier = rows
-    reward = JudgeReward(store, store.settings) if plan.training.method == "grpo" else None
 
     def tell(event: TrainEvent) -> None:
         if event.kind == "loss":
@@ -204,9 +205,20 @@ def _train(
         from distill.trainer import train
 
         folder = store.settings.rounds / round_id
-        return train(examples, base, plan, folder, on_event=tell, reward=reward, earlier=earlier)
+        with ExitStack() as stack:
+            reward = None
+            if plan.training.method == "grpo":
+                reward = stack.enter_context(JudgeReward(store, store.settings))
+            return train(
+                examples, base, plan, folder, on_event=tell, reward=reward, earlier=earlier
+            )
     except DistillError as error:
         raise StageError(str(error)) from error
+    except JudgeUnavailableError as error:
+        raise StageError(
+            f"The judge cannot start here: {str(error).splitlines()[0]}.",
+            "See what is missing: workbench doctor",
+        ) from error
     except ModuleNotFoundError as error:
         raise MissingPartError.extra("Training", "train") from error
 
@@ -234,6 +246,7 @@ def _register(
                 "versions": dict(record.versions),
                 "examples": record.examples,
                 "batch": record.batch,
+                "environment": dict(record.environment),
             }
         ),
     )

@@ -54,14 +54,14 @@ def rows_of(home: tuple[Store, str]) -> list[Example]:
 def test_the_judge_rewards_proofs_and_nothing_that_is_wrong(home: tuple[Store, str]) -> None:
     store, name = home
     rows = rows_of(home)
-    reward = JudgeReward(store, store.settings)
     task = next(task for task in train_tasks(store, name) if task.id == rows[0].task_id)
     wrong = f"{task.signature}:\n    raise ValueError"
     texts = [rows[0].completion, wrong, "no code at all", rows[0].completion]
-    assert reward([rows[0]] * 4, texts) == [1.0, 0.0, 0.0, 1.0]
-    assert reward.judged == 2
-    assert reward([rows[0]], texts[:1]) == [1.0]
-    assert reward.judged == 2
+    with JudgeReward(store, store.settings) as reward:
+        assert reward([rows[0]] * 4, texts) == [1.0, 0.0, 0.0, 1.0]
+        assert reward.judged == 2
+        assert reward([rows[0]], texts[:1]) == [1.0]
+        assert reward.judged == 2
 
 
 def test_what_the_judge_cannot_tell_or_crashes_on_is_unscored(
@@ -72,14 +72,25 @@ def test_what_the_judge_cannot_tell_or_crashes_on_is_unscored(
 
     store, _ = home
     rows = rows_of(home)[:2]
-    words = {"0": Verdict.UNKNOWN, "1": Verdict.ERROR}
+    words = {rows[0].task_id: Verdict.UNKNOWN, rows[1].task_id: Verdict.ERROR}
 
     def blind(submissions: Iterator[Submission], **_: object) -> Iterator[Judgement]:
         return (Judgement(s.id, words[s.id], "none", "Nothing is known.") for s in submissions)
 
     monkeypatch.setattr(pool, "judge_many", blind)
-    reward = JudgeReward(store, store.settings)
-    assert reward(rows, [row.completion for row in rows]) == [None, None]
+    with JudgeReward(store, store.settings) as reward:
+        assert reward(rows, [row.completion for row in rows]) == [None, None]
+
+
+def test_an_answer_that_was_begun_is_judged_once_and_waited_for(home: tuple[Store, str]) -> None:
+    store, _ = home
+    row = rows_of(home)[0]
+    with JudgeReward(store, store.settings) as reward:
+        reward.begin(row, row.completion)
+        reward.begin(row, "no code at all")
+        assert reward.judged == 1
+        assert reward([row, row], [row.completion, "no code at all"]) == [1.0, 0.0]
+        assert reward.judged == 1
 
 
 def test_grpo_trains_on_the_judges_word(home: tuple[Store, str], base: Path) -> None:
@@ -92,11 +103,12 @@ def test_grpo_trains_on_the_judges_word(home: tuple[Store, str], base: Path) -> 
 
     rows = rows_of(home)[:2]
     told: list[float] = []
-    record = train(
-        rows, base, plan, store.settings.rounds / "grpo",
-        on_event=lambda e: told.extend([e.metrics["reward"]] if "reward" in e.metrics else []),
-        reward=JudgeReward(store, store.settings),
-    )  # fmt: skip
+    with JudgeReward(store, store.settings) as reward:
+        record = train(
+            rows, base, plan, store.settings.rounds / "grpo",
+            on_event=lambda e: told.extend([e.metrics["reward"]] if "reward" in e.metrics else []),
+            reward=reward,
+        )  # fmt: skip
     assert record.steps == 1
     assert len(told) == 1
     assert 0 <= told[0] <= 1

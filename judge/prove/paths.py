@@ -1,11 +1,16 @@
-"""Bounded exploration path by path: every decision taken both ways, the structure always known.
+"""Exploration path by path: every decision taken both ways, the structure always known.
 
-For what bounded exploration with merged paths has no formulas for: dicts and sets of any keys, the
-order of their keys, splitting and joining texts, sorting by a key. Deriving the obligations takes
-no solver, only the bound; so a certificate gives the same ones again.
+Where the preconditions leave few values and short sequences, the exploration is complete: each
+place where a run would meet its bound owes a goal that no input gets there, and with these goals
+it is a proof. Elsewhere it holds within a bound. That serves what bounded exploration with merged
+paths has no formulas for: dicts and sets of any keys, the order of their keys, splitting and
+joining texts, sorting by a key. Deriving the obligations takes no solver, only the bound; so a
+certificate gives the same ones again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from judge.contract import Contract
 from judge.obligation import companion, of_goal
@@ -28,6 +33,11 @@ BOUNDS = (3, 2)
 MAX_PATHS = 400
 MAX_STEPS = 9_000
 """Statements over all paths; counted, so that every machine stops at the same place."""
+
+COMPLETE_ROUNDS = 64
+"""Rounds of a loop and depth of a recursion where all inputs are explored."""
+
+COMPLETE_STEPS = 24_000
 
 MAX_TRIVIAL = 20
 MAX_COMPANIONS = 50
@@ -55,7 +65,7 @@ class _Explored:
             self.limits |= derived.executor.limits
         if any(map(T.is_false, derived.preconditions)):
             return
-        if len(self.preconditions) < MAX_COMPANIONS:
+        if derived.entered and len(self.preconditions) < MAX_COMPANIONS:
             one = companion(derived.preconditions)
             if all(one.digest != p.digest for p in self.preconditions):
                 self.preconditions.append(one)
@@ -76,10 +86,23 @@ class _Explored:
         return [*self.owed.values(), *(o for key, o in self.trivial.items() if key not in said)]
 
 
-def _explore(candidate: Candidate, contract: Contract, rounds: int) -> _Explored:
-    """Run every path within the bound; ``Unsupported`` when there are too many."""
-    mode = Mode(unroll=rounds, depth=rounds)
+Look = Callable[[Derivation], None]
+
+
+def _explore(
+    candidate: Candidate,
+    contract: Contract,
+    rounds: int,
+    complete: bool = False,
+    look: Look | None = None,
+) -> _Explored:
+    """Run every path within the bound; ``Unsupported`` when there are too many.
+
+    ``look`` sees each run while its terms live, and may end the exploration.
+    """
+    mode = Mode(unroll=rounds, depth=rounds, complete=complete)
     plan = Plan("paths", bound={"paths": rounds})
+    most = COMPLETE_STEPS if complete else MAX_STEPS
     found = _Explored()
     steps = 0
     given: tuple[bool, ...] | None = ()
@@ -88,9 +111,11 @@ def _explore(candidate: Candidate, contract: Contract, rounds: int) -> _Explored
         script = Script(given)
         with T.fresh_table():
             derived = derivation(candidate, contract, plan, mode, None, script)
+            if look is not None:
+                look(derived)
             found.take(derived)
         steps += derived.executor.steps if derived.executor is not None else 0
-        if steps > MAX_STEPS:
+        if steps > most:
             break
         given = script.following()
         if given is None:
@@ -98,15 +123,47 @@ def _explore(candidate: Candidate, contract: Contract, rounds: int) -> _Explored
     raise Unsupported("so many paths")
 
 
+def _planned(candidate: Candidate, contract: Contract, plan: Plan) -> _Explored:
+    complete = plan.bound.get("complete", 0) == 1
+    return _explore(candidate, contract, plan.bound["paths"], complete)
+
+
+def assumptions_within(candidate: Candidate, contract: Contract, plan: Plan) -> tuple[str, ...]:
+    """What the exploration of a finished plan takes for granted."""
+    return tuple(sorted(_planned(candidate, contract, plan).assumptions))
+
+
 def obligations_within(
     candidate: Candidate, contract: Contract, plan: Plan
 ) -> tuple[Obligation, ...]:
     """The obligations of a finished plan, the companion first."""
-    found = _explore(candidate, contract, plan.bound["paths"])
+    found = _planned(candidate, contract, plan)
     witness = plan.bound.get("witness", 0)
     if not 0 <= witness < len(found.preconditions):
         raise Unsupported("a plan whose companion is not there")
     return (found.preconditions[witness], *found.obligations())
+
+
+def exhaust(session: Session) -> Proof | None:
+    """Explore all inputs, where the preconditions leave few enough; None elsewhere."""
+
+    def look(derived: Derivation) -> None:
+        x = derived.executor
+        if x is None or not x.domains.low.keys() & x.domains.high.keys():
+            raise Unsupported("inputs that nothing bounds")
+        for goal in derived.goals:
+            if goal.kind == "bound":
+                answer, _ = decide(session.z3, of_goal(goal).smt2, LIMIT)
+                if answer != "unsat":
+                    raise Unsupported("inputs beyond the bound")
+
+    if not session.contract.requires:
+        return None
+    try:
+        found = _explore(session.candidate, session.contract, COMPLETE_ROUNDS, True, look)
+    except Unsupported:
+        return None
+    return _decide(session, found, COMPLETE_ROUNDS, complete=True)
 
 
 def prove(session: Session) -> Proof | None:
@@ -124,7 +181,9 @@ def prove(session: Session) -> Proof | None:
     return None
 
 
-def _decide(session: Session, found: _Explored, rounds: int) -> Proof | None:
+def _decide(
+    session: Session, found: _Explored, rounds: int, complete: bool = False
+) -> Proof | None:
     for one in found.obligations():
         answer, model = decide(session.z3, one.smt2, LIMIT)
         if answer == "unsat":
@@ -148,6 +207,17 @@ def _decide(session: Session, found: _Explored, rounds: int) -> Proof | None:
     if witness is None:
         return None
     plan = Plan("paths", bound={"paths": rounds, "witness": witness})
+    if complete:
+        plan.bound["complete"] = 1
+        return Proof(
+            "proved",
+            "cases",
+            obligations=(found.preconditions[witness], *found.obligations()),
+            plan=plan.dumps(),
+            assumptions=tuple(sorted(found.assumptions)),
+            findings=tuple(f for f in session.findings if not f.startswith("not modelled")),
+            rlimit=session.z3.spent,
+        )
     inner = min(rounds, 2)
     limits = "".join(f"; {text}" for text in sorted(found.limits))
     return Proof(

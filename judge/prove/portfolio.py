@@ -91,6 +91,9 @@ def _search(session: Session) -> Proof:
         cut = _unknown(session, problem.sentence())
     if cut is not None and cut.outcome in ("proved", "refuted"):
         return cut
+    complete = paths.exhaust(session)
+    if complete is not None:
+        return complete
     explored = bounded.prove(session)
     if explored is not None and (
         explored.outcome == "refuted" or cut is None or cut.outcome == "unknown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 
 from judge.symbolic import comprehension, folds, ordering, seqs
@@ -13,6 +14,7 @@ from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    FloatV,
     IntV,
     ListV,
     NoneV,
@@ -102,10 +104,24 @@ def total(m: Machine, node: ast.Call) -> Value:
         ):
             return _concatenated(m, node, start, line)
         _, seq = comprehension.iterate(m, evaluate(m, node.args[0]), line, any_order=True)
+        if any(isinstance(p, Single) and isinstance(m.plain(p.value), FloatV) for p in seq.pieces):
+            start = evaluate(m, node.args[1]) if len(node.args) == 2 else IntV(T.num(0))
+            return _float_sum(m, start, seq, line)
         result = folds.sum_of(seq, number)
     if len(node.args) == 2:
         result = T.add(result, number(evaluate(m, node.args[1])))
     return IntV(result)
+
+
+def _float_sum(m: Machine, start: Value, seq: Seq, line: int) -> Value:
+    """A sum with floats in it, added one after the other from the start."""
+    if sys.version_info >= (3, 12):
+        raise Unsupported("a sum of floats (compensated from Python 3.12 on)", line)
+    from judge.symbolic.expr import operate
+
+    for value in ordering.singles(seq, "a sum of floats", line):
+        start = operate(m, ast.Add(), start, m.plain(value), line)
+    return start
 
 
 def _concatenated(m: Machine, node: ast.Call, start: Value, line: int) -> Value:

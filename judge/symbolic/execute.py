@@ -140,6 +140,13 @@ class Executor(Machine):
             return
         self.goals.append(Goal(kind, text, line, tuple(facts), claim, tag))
 
+    def beyond(self, facts: list[Term], line: int | None) -> None:
+        """Leave runs out; a complete exploration owes that there are none."""
+        if self.mode.complete:
+            self.emit("bound", "no input goes further", line, facts, T.false())
+        else:
+            self.bounded = True
+
     # ------------------------------------------------------------ formulas
 
     def formula(self, text: str | ast.expr, state: State) -> Term:
@@ -239,10 +246,11 @@ class Executor(Machine):
             self.recursive = True
             if self.mode.concrete or self.mode.unroll is not None:
                 if len(self.stack) > self.mode.depth:
-                    self.bounded = True
                     if self.mode.concrete or self.binding or self.under_binder:
                         raise Unsupported("a recursion this deep", line)
-                    self.state.facts.append(T.not_(self.guard()))
+                    guard = self.guard()
+                    self.beyond([*self.state.facts, guard], line)
+                    self.state.facts.append(T.not_(guard))
                     raise Dead
             elif name == self.stack[0] and self.on_recursion is not None:
                 if self.binding or self.under_binder:

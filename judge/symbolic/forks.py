@@ -109,6 +109,22 @@ def instance(m: Machine, shape: Shape, name: str) -> Value:
     return decided(m, unknown(shape, name), 0)
 
 
+def _one_of(m: Machine, value: IntV) -> Value:
+    """An integer of a small domain, taken case by case."""
+    found = m.domains.values(value.term)
+    if found is None or T.literal(value.term) is not None:
+        return value
+    low, high = found
+    while low < high:
+        middle = (low + high) // 2
+        if m.sure(T.le(value.term, T.num(middle)), "a value that is not decided", None):
+            high = middle
+        else:
+            low = middle + 1
+    m.state.facts.append(T.eq(value.term, T.num(low)))
+    return IntV(T.num(low))
+
+
 def _whole(element: Shape, name: str) -> Seq:
     whole = unknown(ListShape(element), name)
     assert isinstance(whole, ListV)
@@ -140,11 +156,12 @@ def decided(m: Machine, value: Value, depth: int) -> Value:
             if m.sure(condition, "a kind that is not decided", None):
                 return decided(m, option, depth)
         return decided(m, value.options[-1][1], depth)
-    return value
+    return _one_of(m, value) if isinstance(value, IntV) else value
 
 
 def _elements(m: Machine, seq: Seq, limit: int) -> list[Value]:
-    size = _decided(m, seq.length, limit, 0)
+    longest = m.domains.longest(seq.length)
+    size = _decided(m, seq.length, limit if longest is None else longest, 0)
     return [at(seq, T.num(k)) for k in range(size)]
 
 

@@ -22,7 +22,9 @@ from judge.symbolic.plan import LoopInfo, Mode, Plan
 from judge.symbolic.shapes import (
     DictShape,
     Shape,
+    ListShape,
     facts_of,
+    TupleShape,
     listed,
     shape_of_annotation,
     unknown,
@@ -55,6 +57,8 @@ class Derivation:
     loops: dict[str, LoopInfo] = field(default_factory=dict)
     partial: list[int] = field(default_factory=list)
     recursive: bool = False
+    entered: bool = True
+    """False where the run ended at the bound before it came to the preconditions."""
     bounded: bool = False
     assumptions: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -151,6 +155,8 @@ class _Run:
         name = self.candidate.function.name
         state = State()
         if inputs is None:
+            if self.mode.complete:
+                self._narrow(state)
             result.shapes = parameter_shapes(self.candidate)
         for parameter, _ in self.candidate.parameters:
             if inputs is None:
@@ -161,6 +167,7 @@ class _Run:
             state.env[parameter] = (
                 state.allocate(value) if isinstance(value, ListV | DictV | SetV) else value
             )
+                result.entered, result.goals = False, x.goals
             if state.dead:
                 return result
         self.entry = dict(state.env)
@@ -206,6 +213,35 @@ class _Run:
             return instance(self.x, shape, name)
         except Dead:
             return NoneV()  # beyond the bound: the state is dead
+    def _narrow(self, state: State) -> None:
+        """Assume the preconditions before the structure of the arguments is decided.
+
+        They speak of the same unknowns, so what they bound need not be left out as beyond a bound.
+        """
+        from judge.symbolic.domains import domains_of
+
+        x = self.x
+        scratch = State()
+        for name, shape in self.result.shapes.items():
+            if not _flat(shape):
+                return
+            value = unknown(shape, name)
+            scratch.facts += facts_of(shape, value)
+            scratch.env[name] = (
+                scratch.allocate(value, frozen=True) if isinstance(value, ListV) else value
+            )
+        forks, x.forks = x.forks, None
+        try:
+            for text, node in self.requires:
+                try:
+                    self._assume(text, node, scratch)
+                except Unsupported:
+                    continue  # assumed less; the path itself assumes it again
+        finally:
+            x.forks = forks
+        state.facts += scratch.facts
+        x.domains = domains_of(state.facts)
+
 
     def _assumptions(self) -> None:
         notes = self.result.assumptions
@@ -375,6 +411,15 @@ class _Run:
             given += [T.not_(r) for r in raised] + [term]
         x.state.facts += [T.implies(guard, g) for g in given if not T.is_true(g)]
         return value
+def _flat(shape: Shape) -> bool:
+    """Whether unknown values of the shape are the same terms in a run of paths and elsewhere."""
+    if isinstance(shape, ListShape):
+        return shape.element is not None and _flat(shape.element)
+    if isinstance(shape, TupleShape):
+        return all(map(_flat, shape.items))
+    return _scalar(shape)
+
+
 
 
 def _scalar(shape: Shape) -> bool:

@@ -523,6 +523,7 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
             guard = T.boolean(settled)
         leaving += x.take_pending()
         state = x.state
+            x.beyond([*state.facts, guard], loop.node.lineno)
         if not T.is_true(guard):
             out = state.copy()
             out.facts.append(T.not_(guard))
@@ -532,7 +533,6 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
         if T.is_false(guard):
             break
         if turn == rounds:
-            x.bounded = True
             if x.mode.concrete:
                 raise Unsupported("a loop of so many rounds", loop.node.lineno)
             break

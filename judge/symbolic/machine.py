@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from judge.symbolic import term as T
+from judge.symbolic.domains import Domains
 from judge.symbolic.merge import merge
 from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
@@ -73,6 +74,8 @@ class Machine:
         self.code: list[ast.FunctionDef] = []
         """The functions being run, innermost last."""
         self.assumptions: set[str] = set()
+        self.domains = Domains()
+        """What the preconditions bound, in a run that takes small domains case by case."""
         self.forks: Script | None = None
         """The decisions of this run, when it is one of many paths."""
         self.rounds = 3
@@ -193,9 +196,13 @@ class Machine:
         """
         if self.forks is None or self.binding or self.under_binder:
             raise Unsupported("a value beyond the bound", line)
-        self.bounded = True
         guard = self.guard()
+        self.beyond([*self.state.facts, guard], line)
         self.state.facts.append(T.not_(guard))
+
+    def beyond(self, facts: list[Term], line: int | None) -> None:
+        """Note that the runs in which ``facts`` hold are beyond the bound and left out."""
+        self.bounded = True
 
     # ------------------------------------------------------------ values
 

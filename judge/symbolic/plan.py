@@ -70,13 +70,15 @@ class Mode:
     """How loops are treated: cut (None), or unrolled up to ``unroll`` rounds.
 
     ``concrete`` runs expect literal inputs and collect no goals. ``search`` puts each invariant
-    behind an indicator, so that a solver can drop it without a new run.
+    behind an indicator, so that a solver can drop it without a new run. ``complete`` owes a goal
+    wherever a run meets its bound: that no input goes further.
     """
 
     unroll: int | None = None
     concrete: bool = False
     search: bool = False
     depth: int = 6
+    complete: bool = False
 
 
 @dataclass(slots=True)

@@ -1,115 +1,72 @@
 """Continuous batching: requests come from any thread and share one model, token by token.
 
 One thread owns the model. Between two tokens it lets waiting requests in and finished or cancelled
-ones out, so a short request never waits for a long one that came before it. Text is handed on as it
-is certain: a piece that may still become a stop text or half of a character is held back. What it
-is not: a web server, or a scheduler over several models.
+ones out, so a short request never waits for a long one that came before it. Several adapters may
+share the base (``adopt``): rows of different adapters are computed in one batch. What it is not: a
+web server, or a scheduler over several models.
 """
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from distill.decoder import Decoder, lean_decoder
 from distill.errors import DistillError
+from distill.lean import LeanBatch
 from distill.running import RunningBatch
-from distill.running import Sequence as Row
+from distill.sampling import Sequence as Row
+from distill.slots import UnshareableError, read_slot
+from distill.tickets import (
+    Ask,
+    Finish,
+    FullError,
+    Listener,
+    Piece,
+    PutAwayError,
+    Reading,
+    Ticket,
+)
 
 if TYPE_CHECKING:
     from distill.student import Conversation, Student
 
-Finish = Literal["stop", "length", "cancelled", "error"]
+__all__ = ["Ask", "Engine", "Finish", "FullError", "Listener", "Piece", "PutAwayError", "Ticket"]
 
-
-class FullError(DistillError):
-    """The queue is full; ``retry_after`` is a guess in seconds from how fast it moved lately."""
-
-    def __init__(self, waiting: int, retry_after: float) -> None:
-        super().__init__(f"{waiting} requests wait already; try again in {retry_after:.0f} s")
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What one request wants. ``seed`` None draws another seed for each request."""
-
-    max_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise DistillError(f"max_tokens is {self.max_tokens}; an answer needs at least 1 token")
-        if not 0 <= self.temperature <= 10:
-            raise DistillError(f"temperature is {self.temperature}; it must be from 0 to 10")
-        if not 0 < self.top_p <= 1:
-            raise DistillError(f"top_p is {self.top_p}; it must be above 0 and at most 1")
-        if any(not text for text in self.stop):
-            raise DistillError("a stop text is empty; it would end every answer at once")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Text that became certain; the last piece of a request carries ``finish`` and the figures."""
-
-    text: str
-    finish: Finish | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-    waited: float = 0.0
-    """Seconds from the request to its first token."""
-    seconds: float = 0.0
-    """Seconds from the request to its end."""
-    problem: str | None = None
-
-
-Listener = Callable[[Piece], None]
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One request under way. ``cancel`` ends it at the next token."""
-
-    row: Row
-    ask: Ask
-    listener: Listener
-    came: float = field(default_factory=time.monotonic)
-    first: float | None = None
-    cancelled: bool = False
-    sent: int = 0
-    """Characters handed on."""
-    text: str = ""
-    decoded: tuple[int, int] = (0, 0)
-    """Tokens whose text is settled, and tokens that are in ``text``."""
-
-    def cancel(self) -> None:
-        """End it; its listener hears ``cancelled``."""
-        self.cancelled = True
+BASE = 0
+"""The slot of the student as it was loaded."""
+_PROMPT_TOKENS = 4096
+"""Prompts that are computed between two tokens hold up to this many, or they stall the rest."""
 
 
 class Engine:
     """One model and the requests on it. Close it, or use it in a ``with``."""
 
-    def __init__(self, student: Student, *, batch: int = 32, queue: int = 256) -> None:
+    def __init__(
+        self, student: Student, *, batch: int = 32, queue: int = 256, lean: bool = True
+    ) -> None:
+        """Start it; without ``lean`` the model's own forward pass is used, whatever its shape."""
         self.student = student
         self._batch, self._queue = batch, queue
         self._waiting: deque[Ticket] = deque()
         self._running: list[Ticket] = []
         self._change = threading.Condition()
         self._closing = False
-        self._draining = False
+        self._draining: set[int] = set()
+        """Slots that take no new requests."""
         self._rate = 0.0
         """Requests a second that ended lately, smoothed."""
         self.tokens = 0
         """Tokens drawn since the start."""
-        self._limit = _context(student.model)
-        self._ends = student.ends
+        self._reading = Reading.of(student)
+        self._model = threading.Lock()
+        """Held while the model computes, and while an adapter comes or goes."""
+        self._decoder, self.slow_because = _decoder(student, lean)
+        self._slots = 0
         self._thread = threading.Thread(target=self._work, name="student-engine", daemon=True)
         self._thread.start()
 
@@ -134,46 +91,72 @@ class Engine:
         """Whether requests would be served."""
         return self._thread.is_alive() and not self._closing
 
-    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> Ticket:
+    def load_of(self, slot: int) -> tuple[int, int]:
+        """Return how many requests of one adapter run, and how many wait."""
+        with self._change:
+            running = sum(ticket.row.slot == slot for ticket in self._running)
+            return running, sum(ticket.row.slot == slot for ticket in self._waiting)
+
+    def adopt(self, folder: Path | None) -> int:
+        """Take in a further adapter, which was checked against the base; return its slot.
+
+        None is the student as it was loaded, under a number of its own, so that its requests can be
+        drained apart. Raises ``UnshareableError`` when the adapter needs a base of its own.
+        """
+        slot = None
+        if folder is not None:
+            if self._decoder is None:
+                raise UnshareableError(f"adapters cannot share this base: {self.slow_because}")
+            slot = read_slot(folder, self._decoder)
+        with self._model:
+            self._slots += 1
+            if slot is not None and self._decoder is not None:
+                self._decoder.slots[self._slots] = slot
+            return self._slots
+
+    def dismiss(self, slot: int) -> None:
+        """Forget an adapter; its requests must have ended (see ``drain``)."""
+        if self._decoder is not None:
+            with self._model:
+                self._decoder.slots.pop(slot, None)
+
+    def submit(
+        self,
+        prompt: Conversation | str,
+        ask: Ask,
+        listener: Listener,
+        *,
+        slot: int = BASE,
+        urgent: bool = False,
+    ) -> Ticket:
         """Queue a request; ``listener`` is called in the engine's thread, piece by piece.
 
-        A text is continued as it is; a conversation goes through the chat template. Raises
-        ``FullError``, and ``DistillError`` when the prompt leaves no room for an answer.
+        A text is continued as it is; a conversation goes through the chat template. ``urgent`` ones
+        come first and are never refused. Raises ``FullError``, ``PutAwayError``, and
+        ``DistillError`` when the prompt leaves no room for an answer.
         """
-        import torch
-
-        from distill.student import whole
-
-        text = whole(prompt) if isinstance(prompt, str) else self.student.render(prompt)
-        tokens = list(self.student.tokenizer(text, add_special_tokens=False)["input_ids"])
-        if not tokens:
-            raise DistillError("the prompt is empty; say what to do")
-        if self._limit is not None and len(tokens) >= self._limit:
-            raise DistillError(
-                f"the prompt has {len(tokens)} tokens and the model's context ends at "
-                f"{self._limit}; shorten it"
-            )
-        random = None
-        if ask.temperature > 0:
-            random = torch.Generator()
-            random.seed() if ask.seed is None else random.manual_seed(ask.seed)
-        row = Row(tokens, ask.temperature, ask.top_p, random)
-        ticket = Ticket(row, ask, listener)
+        ticket = Ticket(self._row(prompt, ask, slot), ask, listener, self._reading)
         with self._change:
-            if self._closing or self._draining:
-                raise DistillError("the model is being put away; ask again")
-            if len(self._waiting) >= self._queue:
+            if self._closing or slot in self._draining:
+                raise PutAwayError
+            if urgent:
+                self._waiting.appendleft(ticket)
+            elif len(self._waiting) >= self._queue:
                 raise FullError(len(self._waiting), self._until_free())
-            self._waiting.append(ticket)
+            else:
+                self._waiting.append(ticket)
             self._change.notify()
         return ticket
 
-    def drain(self, timeout: float) -> bool:
-        """Take no new requests and wait until those under way have ended; True when they have."""
+    def drain(self, timeout: float, slot: int | None = None) -> bool:
+        """Take no new requests (of one adapter, or at all) and wait until those under way ended.
+
+        True when they have.
+        """
         deadline = time.monotonic() + timeout
         with self._change:
-            self._draining = True
-            while self._waiting or self._running:
+            self._draining |= {slot} if slot is not None else set(range(self._slots + 1))
+            while self._any(slot):
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._thread.is_alive():
                     return False
@@ -188,6 +171,25 @@ class Engine:
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=60)
 
+    def _row(self, prompt: Conversation | str, ask: Ask, slot: int) -> Row:
+        from distill.student import whole
+
+        text = whole(prompt) if isinstance(prompt, str) else self.student.render(prompt)
+        tokens = list(self.student.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not tokens:
+            raise DistillError("the prompt is empty; say what to do")
+        limit = self._reading.limit
+        if limit is not None and len(tokens) >= limit:
+            raise DistillError(
+                f"the prompt has {len(tokens)} tokens and the model's context ends at {limit}; "
+                "shorten it"
+            )
+        luck = random.Random(ask.seed) if ask.temperature > 0 else None
+        return Row(tokens, ask.temperature, ask.top_p, luck, slot=slot)
+
+    def _any(self, slot: int | None) -> bool:
+        return any(slot in (None, one.row.slot) for one in (*self._running, *self._waiting))
+
     def _until_free(self) -> float:
         return min(60.0, max(1.0, (len(self._waiting) + 1) / self._rate if self._rate else 1.0))
 
@@ -197,14 +199,19 @@ class Engine:
         try:
             with torch.inference_mode():
                 while not self._closing:
-                    batch = RunningBatch(self.student.model, self.student.tokenizer.pad_token_id)
                     try:
-                        self._serve(batch)
+                        self._serve(self._new_batch())
                     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
                         # One bad batch (out of memory, as a rule) must not end the service.
                         self._fail(f"{type(error).__name__}: {error}")
         finally:
             self._leave_nobody_waiting()
+
+    def _new_batch(self) -> LeanBatch | RunningBatch:
+        pad = self.student.tokenizer.pad_token_id
+        if self._decoder is not None:
+            return LeanBatch(self._decoder, pad)
+        return RunningBatch(self.student.model, pad)
 
     def _leave_nobody_waiting(self) -> None:
         with self._change:
@@ -215,7 +222,7 @@ class Engine:
         for ticket in left:
             self._end(ticket, "cancelled")
 
-    def _serve(self, batch: RunningBatch) -> None:
+    def _serve(self, batch: LeanBatch | RunningBatch) -> None:
         while True:
             with self._change:
                 while not self._waiting and not self._running and not self._closing:
@@ -224,22 +231,23 @@ class Engine:
                     return
                 joining = self._admit(batch)
                 self._running += joining
-            if batch.rows:
-                batch.step()
-                self.tokens += len(batch.rows)
-            if joining:
-                batch.join([ticket.row for ticket in joining])
-                self.tokens += len(joining)
+            with self._model:
+                if batch.rows:
+                    batch.step()
+                    self.tokens += len(batch.rows)
+                if joining:
+                    batch.join([ticket.row for ticket in joining])
+                    self.tokens += len(joining)
             self._hand_on(batch)
 
-    def _admit(self, batch: RunningBatch) -> list[Ticket]:
+    def _admit(self, batch: LeanBatch | RunningBatch) -> list[Ticket]:
         """Take from the queue what has room; long prompts few at a time, or they stall the rest."""
         joining: list[Ticket] = []
         tokens = 0
-        if not batch.joinable:
+        if not self._waiting or not batch.joinable:
             return joining
         while self._waiting and len(self._running) + len(joining) < self._batch:
-            if joining and tokens + len(self._waiting[0].row.prompt) > 4096:
+            if joining and tokens + len(self._waiting[0].row.prompt) > _PROMPT_TOKENS:
                 break
             ticket = self._waiting.popleft()
             if ticket.cancelled:
@@ -249,12 +257,13 @@ class Engine:
             joining.append(ticket)
         return joining
 
-    def _hand_on(self, batch: RunningBatch) -> None:
+    def _hand_on(self, batch: LeanBatch | RunningBatch) -> None:
         by_row = {id(ticket.row): ticket for ticket in self._running}
         gone = set()
         for index, row in enumerate(batch.rows):
             ticket = by_row[id(row)]
-            if self._heard(ticket):
+            if ticket.heard():
+                self._count(ticket)
                 gone.add(index)
         if gone:
             ended = {id(batch.rows[index]) for index in gone}
@@ -263,73 +272,13 @@ class Engine:
                 self._running = [one for one in self._running if id(one.row) not in ended]
                 self._change.notify_all()
 
-    def _heard(self, ticket: Ticket) -> bool:
-        """Hand on what a new token made certain; True when the request is over."""
-        tokens, ask = ticket.row.tokens, ticket.ask
-        if ticket.first is None:
-            ticket.first = time.monotonic()
-        if ticket.cancelled:
-            return self._end(ticket, "cancelled")
-        if tokens[-1] in self._ends:
-            tokens.pop()
-            return self._end(ticket, "stop")
-        self._decode(ticket)
-        cut = min((ticket.text.find(s) for s in ask.stop if s in ticket.text), default=-1)
-        if cut >= 0:
-            ticket.text = ticket.text[:cut]
-            return self._end(ticket, "stop")
-        full = self._limit is not None and len(ticket.row.prompt) + len(tokens) >= self._limit
-        if len(tokens) >= ask.max_tokens or full:
-            return self._end(ticket, "length")
-        held = _may_become(ticket.text, ask.stop)
-        certain = ticket.text[ticket.sent : len(ticket.text) - held]
-        if certain and not certain.endswith("�"):
-            ticket.sent += len(certain)
-            return self._tell(ticket, Piece(certain))
-        return False
+    def _end(self, ticket: Ticket, finish: Finish, problem: str | None = None) -> None:
+        ticket.end(finish, problem)
+        self._count(ticket)
 
-    def _decode(self, ticket: Ticket) -> None:
-        """Add the newest token's text; only a window is decoded, a long answer stays linear."""
-        settled, seen = ticket.decoded
-        tokens = ticket.row.tokens
-        decode = self.student.decode
-        before = decode(tokens[settled:seen])
-        now = decode(tokens[settled:])
-        if len(now) > len(before) and not now.endswith("�"):
-            ticket.text += now[len(before) :]
-            ticket.decoded = (seen, len(tokens))
-
-    def _end(self, ticket: Ticket, finish: Finish, problem: str | None = None) -> bool:
-        settled, seen = ticket.decoded
-        tokens = ticket.row.tokens
-        if finish in ("stop", "length") and seen < len(tokens):
-            before = self.student.decode(tokens[settled:seen])
-            ticket.text += self.student.decode(tokens[settled:])[len(before) :]
-        now = time.monotonic()
-        seconds = now - ticket.came
-        self._rate = 0.9 * self._rate + 0.1 / max(seconds, 1e-3) * max(1, len(self._running))
-        first = ticket.first if ticket.first is not None else now
-        self._tell(
-            ticket,
-            Piece(
-                ticket.text[ticket.sent :],
-                finish,
-                len(ticket.row.prompt),
-                len(tokens),
-                first - ticket.came,
-                seconds,
-                problem,
-            ),
-        )
-        return True
-
-    def _tell(self, ticket: Ticket, piece: Piece) -> bool:
-        """Call the listener; one that is gone (a closed event loop) means that nobody listens."""
-        try:
-            ticket.listener(piece)
-        except RuntimeError:
-            ticket.cancelled = True
-        return False
+    def _count(self, ticket: Ticket) -> None:
+        seconds = max(time.monotonic() - ticket.came, 1e-3)
+        self._rate = 0.9 * self._rate + 0.1 / seconds * max(1, len(self._running))
 
     def _fail(self, problem: str) -> None:
         with self._change:
@@ -339,18 +288,10 @@ class Engine:
             self._end(ticket, "error", problem)
 
 
-def _may_become(text: str, stops: Sequence[str]) -> int:
-    """Return how many characters at the end could be the beginning of a stop text."""
-    most = 0
-    for stop in stops:
-        for size in range(min(len(stop) - 1, len(text)), most, -1):
-            if text.endswith(stop[:size]):
-                most = size
-                break
-    return most
-
-
-def _context(model: Any) -> int | None:
-    """Return how many tokens the model can attend to, where its configuration says so."""
-    limit = getattr(model.config, "max_position_embeddings", None)
-    return limit if isinstance(limit, int) and limit > 0 else None
+def _decoder(student: Student, lean: bool) -> tuple[Decoder | None, str]:
+    """Return the quick forward pass over the student, or why it runs by its own."""
+    if not lean:
+        return None, "nobody wants it"
+    if student.adapter_digest is not None:
+        return None, "the student was loaded with an adapter of its own"
+    return lean_decoder(student.model)

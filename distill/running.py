@@ -8,37 +8,15 @@ is False and the caller waits until the batch is empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from distill.sampling import Sequence, draw
 
 if TYPE_CHECKING:
     import torch
 
 _TRIM = 64
 """How many columns that only pad must there be before the cache is cut: cutting copies it."""
-
-
-COLDEST = 1e-4
-"""A temperature at or below this is greedy choice: dividing by it would overflow."""
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """One row: its prompt, how tokens are drawn for it, and what was drawn so far."""
-
-    prompt: list[int]
-    temperature: float = 0.0
-    top_p: float = 1.0
-    random: torch.Generator | None = None
-    """Where sampled tokens come from; None for greedy choice."""
-    output: list[int] | None = None
-
-    @property
-    def tokens(self) -> list[int]:
-        """What was drawn so far."""
-        if self.output is None:
-            self.output = []
-        return self.output
 
 
 class RunningBatch:
@@ -74,7 +52,7 @@ class RunningBatch:
             input_ids=torch.tensor(ids, device=device), attention_mask=mask,
             position_ids=positions, use_cache=True, logits_to_keep=1,
         )  # fmt: skip
-        drawn = _draw(out.logits[:, -1, :].float(), rows)
+        drawn = draw(out.logits[:, -1, :].float(), rows)
         if self.rows:
             _lay_beside(self._cache, out.past_key_values)
             wide = max(self._mask.shape[1], width)
@@ -92,15 +70,14 @@ class RunningBatch:
         """Draw the next token of every row."""
         import torch
 
-        device = self._mask.device
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(self.rows), 1)], dim=1)
         self._position = self._position + 1
         out = self._model(
-            input_ids=self._next.to(device).unsqueeze(1), attention_mask=self._mask,
+            input_ids=self._next.unsqueeze(1), attention_mask=self._mask,
             position_ids=self._position, past_key_values=self._cache, use_cache=True,
         )  # fmt: skip
         self._cache = out.past_key_values
-        self._next = _draw(out.logits[:, -1, :].float(), self.rows)
+        self._next = draw(out.logits[:, -1, :].float(), self.rows)
         for row, token in zip(self.rows, self._next.tolist(), strict=True):
             row.tokens.append(token)
 
@@ -117,7 +94,7 @@ class RunningBatch:
             chosen = torch.tensor(kept, device=self._mask.device)
             self._cache.batch_select_indices(chosen)
             self._mask, self._position = self._mask[chosen], self._position[chosen]
-            self._next = self._next[chosen.cpu()]
+            self._next = self._next[chosen]
             self._trim()
 
     def _trim(self) -> None:
@@ -150,30 +127,3 @@ def _widen(mask: torch.Tensor, wide: int) -> torch.Tensor:
     import torch
 
     return torch.nn.functional.pad(mask, (wide - mask.shape[1], 0))
-
-
-def _draw(logits: torch.Tensor, rows: list[Sequence]) -> torch.Tensor:
-    """Choose a token a row: the likeliest, or one drawn from the row's own generator."""
-    logits = logits.cpu()
-    chosen = logits.argmax(-1)
-    for index, row in enumerate(rows):
-        if row.random is not None and row.temperature > COLDEST:
-            chosen[index] = _sample(logits[index], row)
-    return chosen
-
-
-def _sample(logits: torch.Tensor, row: Sequence) -> torch.Tensor:
-    """Draw from the smallest set of tokens that holds ``top_p`` of the probability.
-
-    Source: Holtzman et al., The Curious Case of Neural Text Degeneration, 2020.
-    """
-    import torch
-
-    chances = torch.softmax(logits / row.temperature, -1)
-    if row.top_p < 1:
-        ordered, where = chances.sort(descending=True)
-        beyond = ordered.cumsum(0) - ordered >= row.top_p
-        beyond[0] = False  # the likeliest stays, however small a share was asked for
-        chances = chances.clone()
-        chances[where[beyond]] = 0
-    return torch.multinomial(chances, 1, generator=row.random)[0]

@@ -51,9 +51,11 @@ def student(base: Path) -> Student:
     return Student.load(base)
 
 
-@pytest.fixture
-def engine(student: Student) -> Iterator[Engine]:
-    with Engine(student, batch=3) as one:
+@pytest.fixture(params=["lean", "plain"])
+def engine(student: Student, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The quick forward pass, and the model's own."""
+    with Engine(student, batch=3, lean=request.param == "lean") as one:
+        assert bool(one.slow_because) == (request.param == "plain")
         yield one
 
 
@@ -128,17 +130,17 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(student: Student) -> No
 def test_a_batch_that_fails_ends_its_requests_and_not_the_engine(
     student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distill.running import RunningBatch
+    from distill.lean import LeanBatch
 
-    real = RunningBatch.step
+    real = LeanBatch.step
     broken = [True]
 
-    def step(self: RunningBatch) -> None:
+    def step(self: LeanBatch) -> None:
         if broken.pop() if broken else False:
             raise RuntimeError("out of memory")
         real(self)
 
-    monkeypatch.setattr(RunningBatch, "step", step)
+    monkeypatch.setattr(LeanBatch, "step", step)
     with Engine(student) as engine:
         unlucky, lucky = Ear(), Ear()
         engine.submit("def f(", Ask(20), unlucky)

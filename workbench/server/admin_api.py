@@ -63,8 +63,8 @@ def admin_router(service: Service, metrics: Metrics, library: Library | None) ->
             models[served.version.spec.name] = {
                 **served.version.facts,
                 "healthy": engine.alive,
-                "running": engine.running,
-                "waiting": engine.waiting,
+                "running": served.running,
+                "waiting": served.waiting,
             }
         failures = service.fleet.failures
         well = bool(models) and not failures and all(m["healthy"] for m in models.values())

@@ -2,7 +2,9 @@
 
 A swap is a new version beside the old one: it is loaded and smoke-tested first, then the name
 points to it in one assignment, and the old one ends when its last request has. A version that does
-not load or does not answer is dropped and the old one goes on. Memory must hold both for a while.
+not load or does not answer is dropped and the old one goes on. Adapters of one base share it in
+memory and are computed in one batch; only an adapter of a kind that cannot share gets a copy of its
+own, and then memory must hold both versions for a while.
 """
 
 from __future__ import annotations
@@ -96,15 +98,28 @@ class Cancellable(Protocol):
 
 
 class Served:
-    """A version with the engine that runs it."""
+    """A version, the engine that runs it, and its slot in that engine, which others may share."""
 
-    def __init__(self, version: Version, engine: Engine | Upstream) -> None:
+    def __init__(self, version: Version, engine: Engine | Upstream, slot: int = 0) -> None:
         self.version = version
         self.engine = engine
+        self.slot = slot
 
-    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> Cancellable:
+    @property
+    def running(self) -> int:
+        """Requests of this version that get tokens now."""
+        return self.engine.load_of(self.slot)[0]
+
+    @property
+    def waiting(self) -> int:
+        """Requests of this version in the queue."""
+        return self.engine.load_of(self.slot)[1]
+
+    def submit(
+        self, prompt: Conversation | str, ask: Ask, listener: Listener, *, urgent: bool = False
+    ) -> Cancellable:
         """Queue a request; see ``distill.continuous.Engine.submit``."""
-        return self.engine.submit(prompt, ask, listener)
+        return self.engine.submit(prompt, ask, listener, slot=self.slot, urgent=urgent)
 
 
 class UnknownModelError(InputError):
@@ -164,8 +179,8 @@ class Fleet:
 
     def close(self) -> None:
         """End every engine; requests under way are cancelled."""
-        for served in self.all():
-            served.engine.close()
+        for engine in {id(served.engine): served.engine for served in self.all()}.values():
+            engine.close()
         for thread in self._retiring:
             thread.join(timeout=5)
 
@@ -179,29 +194,57 @@ class Fleet:
         except DistillError as error:
             raise InputError(f"{spec.name}: {error}") from error
         try:
-            smoke(loaded.engine)
+            smoke(loaded)
         except InputError:
-            loaded.engine.close()
+            self._let_go(loaded)
             raise
         number = self._numbers[spec.name] = self._numbers.get(spec.name, 0) + 1
-        return Served(replace(loaded.version, number=number), loaded.engine)
+        return Served(replace(loaded.version, number=number), loaded.engine, loaded.slot)
 
     def _here(self, spec: Spec) -> Served:
-        """Load the model into this process."""
+        """Load the model into this process, or only its adapter where the base is here already."""
+        from distill.adapter import read
+        from distill.errors import DistillError
+        from distill.slots import UnshareableError
+        from distill.student import base_digest
+
+        digest = base_digest(spec.base)
+        device = _device(self._device)
+        card = None if spec.adapter is None else read(spec.adapter, base_digest=digest)
+        engine = self._engine_of(digest) or self._engine(spec.base, None, device)
+        try:
+            slot = engine.adopt(spec.adapter)
+        except UnshareableError:
+            self._close_unused(engine)
+            engine = self._engine(spec.base, spec.adapter, device)
+            slot = engine.adopt(None)
+        except DistillError:
+            self._close_unused(engine)
+            raise
+        version = Version(
+            0, spec, digest, None if card is None else card.digest,
+            str(next(engine.student.model.parameters()).device), _nature(engine.student),
+        )  # fmt: skip
+        return Served(version, engine, slot)
+
+    def _engine(self, base: str, adapter: Path | None, device: str) -> Engine:
+        from distill.continuous import Engine
+        from distill.student import Student
+
+        student = Student.load(base, adapter, device)
+        return Engine(student, batch=self._batch, queue=self._queue)
+
+    def _engine_of(self, digest: str) -> Engine | None:
+        """Return the engine that has the base with this digest and can share it."""
         from distill.continuous import Engine
 
-        student = _student(spec, self._device)
-        config, weights = student.model.config, next(student.model.parameters())
-        nature = Nature(
-            str(config.model_type), student.parameters,
-            int(getattr(config, "max_position_embeddings", 0) or 0),
-            str(weights.dtype).removeprefix("torch."), str(student.tokenizer.chat_template),
-        )  # fmt: skip
-        engine = Engine(student, batch=self._batch, queue=self._queue)
-        version = Version(
-            0, spec, student.digest, student.adapter_digest, str(weights.device), nature
-        )
-        return Served(version, engine)
+        for served in self.all():
+            engine = served.engine
+            if not isinstance(engine, Engine) or engine.student.adapter_digest is not None:
+                continue
+            if engine.alive and served.version.base_digest == digest:
+                return engine
+        return None
 
     def _elsewhere(self, spec: Spec) -> Served:
         """Start the engine, or find it at its address; the tokenizer and its template stay here."""
@@ -225,24 +268,40 @@ class Fleet:
 
     def _retire(self, old: Served) -> None:
         def wait() -> None:
-            old.engine.drain(_DRAIN_SECONDS)
-            old.engine.close()
+            old.engine.drain(_DRAIN_SECONDS, old.slot)
+            with self._swap:
+                self._let_go(old)
 
         thread = threading.Thread(target=wait, name="retire", daemon=True)
         thread.start()
         self._retiring = [one for one in self._retiring if one.is_alive()] + [thread]
 
+    def _let_go(self, old: Served) -> None:
+        """Forget a version's adapter, and its engine where nobody else uses it."""
+        old.engine.dismiss(old.slot)
+        self._close_unused(old.engine)
 
-def _student(spec: Spec, device: str | None) -> Student:
+    def _close_unused(self, engine: Engine | Upstream) -> None:
+        if not any(served.engine is engine for served in self.all()):
+            engine.close()
+
+
+def _device(wanted: str | None) -> str:
     import torch
 
-    from distill.student import Student
-
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Student.load(spec.base, spec.adapter, place)
+    return wanted or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def smoke(engine: Engine | Upstream, prompt: Sequence[tuple[str, str]] = _SMOKE_PROMPT) -> None:
+def _nature(student: Student) -> Nature:
+    config, weights = student.model.config, next(student.model.parameters())
+    return Nature(
+        str(config.model_type), student.parameters,
+        int(getattr(config, "max_position_embeddings", 0) or 0),
+        str(weights.dtype).removeprefix("torch."), str(student.tokenizer.chat_template),
+    )  # fmt: skip
+
+
+def smoke(served: Served, prompt: Sequence[tuple[str, str]] = _SMOKE_PROMPT) -> None:
     """Let the model say a few tokens; raises ``InputError`` when it does not."""
     from distill.continuous import Ask
 
@@ -254,7 +313,7 @@ def smoke(engine: Engine | Upstream, prompt: Sequence[tuple[str, str]] = _SMOKE_
             last.append(piece)
             heard.set()
 
-    engine.submit(tuple(prompt), Ask(max_tokens=8), listen)
+    served.submit(tuple(prompt), Ask(max_tokens=8), listen, urgent=True)
     if not heard.wait(_SMOKE_SECONDS):
         raise InputError("the model said nothing for two minutes; it is not put into service")
     if last[0].finish not in ("stop", "length"):

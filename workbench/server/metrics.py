@@ -26,8 +26,8 @@ class _Queues(Collector):
         running = GaugeMetricFamily("student_running", "Requests that get tokens", labels=["model"])
         waiting = GaugeMetricFamily("student_waiting", "Requests in the queue", labels=["model"])
         for one in self._served():
-            running.add_metric([one.version.spec.name], one.engine.running)
-            waiting.add_metric([one.version.spec.name], one.engine.waiting)
+            running.add_metric([one.version.spec.name], one.running)
+            waiting.add_metric([one.version.spec.name], one.waiting)
         return [running, waiting]
 
 

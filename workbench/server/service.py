@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from workbench.errors import InputError
 from workbench.server.feedback import Keeper, Seen
-from workbench.server.fleet import Fleet, Served
+from workbench.server.fleet import Cancellable, Fleet, Served
 from workbench.server.metrics import Metrics
 
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from distill.continuous import Ask, Piece
+    from distill.continuous import Ask, Listener, Piece
 
 Item = TypeVar("Item")
 Prompt = tuple[tuple[str, str], ...] | str
 _LOOK_SECONDS = 0.25
 """How often a request that is not streamed looks whether its client is still there."""
+_SWAPS = 8
+"""How often in a row a request may meet a version that was just swapped out."""
 
 
 class GoneError(Exception):
@@ -100,7 +102,7 @@ class Service:
         def listen(piece: Piece) -> None:
             loop.call_soon_threadsafe(heard.put_nowait, piece)
 
-        ticket = await asyncio.to_thread(where.submit, wanted.prompt, wanted.ask, listen)
+        where, ticket = await self._submitted(wanted, where, listen)
         finished, characters = False, 0
         try:
             async with asyncio.timeout(self.timeout):
@@ -125,6 +127,21 @@ class Service:
             if not finished:
                 ticket.cancel()
                 self.metrics.dropped(where.version.spec.name, wanted.api)
+
+    async def _submitted(
+        self, wanted: Wanted, where: Served, listen: Listener
+    ) -> tuple[Served, Cancellable]:
+        """Queue the request; a version that was swapped out meanwhile is asked for again."""
+        from distill.continuous import PutAwayError
+
+        for _ in range(_SWAPS):
+            try:
+                ticket = await asyncio.to_thread(where.submit, wanted.prompt, wanted.ask, listen)
+            except PutAwayError:
+                where = self.fleet.get(where.version.spec.name)
+            else:
+                return where, ticket
+        raise FailedError("the model was swapped again and again; ask again")
 
     async def _keep(self, wanted: Wanted, where: Served, last: Piece, characters: int) -> None:
         question = wanted.question

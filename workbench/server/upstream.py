@@ -145,9 +145,19 @@ class Upstream:
         except httpx.HTTPError:
             return False
 
-    def submit(self, prompt: Conversation | str, ask: Ask, listener: Listener) -> _Ticket:
+    def load_of(self, slot: int) -> tuple[int, int]:
+        """Return how many requests run and how many wait; an engine elsewhere has one slot."""
+        return self.running, self.waiting
+
+    def dismiss(self, slot: int) -> None:
+        """There is nothing to let go of but the engine itself."""
+
+    def submit(
+        self, prompt: Conversation | str, ask: Ask, listener: Listener, *, slot: int = 0,
+        urgent: bool = False,
+    ) -> _Ticket:  # fmt: skip
         """Send a request on; see ``distill.continuous.Engine.submit``."""
-        from distill.continuous import FullError
+        from distill.continuous import FullError, PutAwayError
         from distill.errors import DistillError
         from distill.student import render, whole
 
@@ -156,13 +166,13 @@ class Upstream:
             raise DistillError("the prompt is empty; say what to do")
         with self._change:
             if self._draining:
-                raise DistillError("the model is being put away; ask again")
-            if self._under_way >= self._most:
+                raise PutAwayError
+            if self._under_way >= self._most and not urgent:
                 raise FullError(self.waiting, 1.0)
             self._under_way += 1
         return _Ticket(self._thread.run(self._ask(text, ask, listener)))
 
-    def drain(self, timeout: float) -> bool:
+    def drain(self, timeout: float, slot: int | None = None) -> bool:
         """Take no new requests and wait for those under way."""
         deadline = time.monotonic() + timeout
         with self._change:

@@ -21,7 +21,7 @@ from workbench.store.database import Store
 from workbench.store.tables import ServedRow
 from workbench.store.views.leaderboard import wilson
 
-__all__ = ["Drift", "check_drift", "measure"]
+__all__ = ["Drift", "check_drift", "measure", "recent_drift"]
 
 FEW = 30
 """Fewer requests than this on either side say nothing."""
@@ -66,14 +66,19 @@ def measure(before: Sequence[ServedRow], now: Sequence[ServedRow]) -> list[Drift
     return found
 
 
-def check_drift(store: Store, *, window: int = 200, model: str | None = None) -> list[Drift]:
-    """Hold the newest ``window`` requests against up to ten times as many before; set alerts."""
+def recent_drift(store: Store, *, window: int = 200, model: str | None = None) -> list[Drift]:
+    """Hold the newest ``window`` requests against up to ten times as many before; only reads."""
     query = select(ServedRow).order_by(col(ServedRow.id).desc()).limit(11 * window)
     if model is not None:
         query = query.where(ServedRow.model == model)
     with store.read() as session:
         rows = list(session.exec(query))
-    found = measure(rows[window:], rows[:window])
+    return measure(rows[window:], rows[:window])
+
+
+def check_drift(store: Store, *, window: int = 200, model: str | None = None) -> list[Drift]:
+    """As ``recent_drift``, and raise or clear the alerts."""
+    found = recent_drift(store, window=window, model=model)
     for one in found:
         settle(
             store, "drift", one.name, one.sentence,

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from judge.prove import exit_guesses
+from judge.prove.divisor_guesses import common_divisors
 from judge.prove.helper_guesses import guesses, helper_calls
+from judge.prove.order_guesses import in_order
 from judge.prove.session import Session
 from judge.prove.syntax import Loops, accumulators, conjuncts, replace
 from judge.prove.traces import constants_of
@@ -105,6 +107,7 @@ class Guesses:
         self.first()
         self.add(self._pairs())
         self.add(self._elements())
+        self.add(self._order())
         self.add(self._flags())
         return list(self.found)
 
@@ -153,12 +156,15 @@ class Guesses:
             starts = {n: text for n, text in found.items() if text is not None}
             yield from exit_guesses.from_while(node, starts)
             yield from exit_guesses.geometric(node, starts)
+            yield from common_divisors(node, starts)
 
     def _results(self) -> list[str]:
         """What may stand for the result: returned expressions, and what the loop changes."""
         results = [*self.loops.returned]
         results += [n for n in self.info.shapes if not n.startswith("_") and n not in results]
-        return results[:14]
+        if isinstance(self.node, ast.While):
+            results += exit_guesses.compounds(self.node, self.changed, self.fixed)
+        return results[:24]
 
     def _from_contract(self) -> Iterator[str]:
         ensures = [*self.session.contract.ensures, *self.session.hints]
@@ -361,6 +367,14 @@ class Guesses:
                     yield f"all(x_ {op} {bound} for x_ in {name})"
             yield f"all({name}[k_] <= {name}[k_ + 1] for k_ in range(len({name}) - 1))"
             yield f"all(x_ >= 0 for x_ in {name})"
+
+    def _order(self) -> Iterator[str]:
+        """Order in lists of integers that the loop changes."""
+        shapes = self.info.shapes
+        lists = [s for s in self.sequences if shapes.get(s) == ListShape(Scalar("int"))]
+        moving = [*([self.info.index] if self.info.index else []), *self.changed]
+        resting = [n for n in self.fixed if n not in self.parameters]
+        yield from in_order(lists, moving, resting, resting)
 
     def _flags(self) -> Iterator[str]:
         plain = [t for t in self.found if len(t) < 120]

@@ -139,3 +139,17 @@ def geometric(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
                 yield f"{name} * {other} <= ({starts[name]}) * ({starts[other]})"
                 if by == times:
                     yield f"({starts[name]}) * ({starts[other]}) < ({name} + 1) * {other}"
+
+
+def compounds(loop: ast.While, changed: list[str], fixed: list[str]) -> list[str]:
+    """What stands for the result while one variable is eaten: ``total + n``, ``acc * b ** e``."""
+    moves = steps(loop)
+    eaten = [n for n, (word, by) in moves.items() if word == "//" or (word == "+" and by < 0)]
+    found = []
+    for name in [n for n in eaten if n in changed][:2]:
+        others = [c for c in changed if c != name]
+        found += [f"({other} + {name})" for other in others[:3]]
+        for other in others[:3]:
+            bases = [b for b in [*others, *fixed] if b != other]
+            found += [f"({other} * {base} ** {name})" for base in bases[:2]]
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, permutations
 
 from judge.prove.houdini import Houdini
 from judge.prove.result import Proof
@@ -21,7 +21,7 @@ from judge.symbolic.plan import Plan
 from judge.symbolic.shapes import ListShape, Scalar, shape_of_annotation
 from judge.symbolic.values import Unsupported
 
-MEASURES = 24
+MEASURES = 40
 PROBE = 200_000
 
 
@@ -70,6 +70,8 @@ def _measures(session: Session, first: Derivation) -> Iterator[str]:
             yield f"{b} - {a}"
     for a, b in combinations([*numbers, *lists], 2):
         yield f"{a} + {b}"
+    for a, b in permutations([*numbers, *lists], 2):
+        yield f"({a}, {b})"
     for a in numbers:
         yield f"abs({a})"
         for limit in constants_of(session.candidate.function):
@@ -110,7 +112,12 @@ def _guarantees(session: Session, first: Derivation) -> Iterator[str]:
     tests = [ast.unparse(n.test) for n in ast.walk(function) if isinstance(n, ast.If | ast.IfExp)]
     plain = [f"result >= {c}" for c in (0, 1)]
     for name in [*numbers, *lists]:
-        plain += [f"result <= {name}", f"result >= {name}", f"result == {name}"]
+        plain += [
+            f"result >= {name} - 1",
+            f"result <= {name}",
+            f"result >= {name}",
+            f"result == {name}",
+        ]
         plain += [f"result <= {name} + 1", f"result > {name}"]
     yield from plain
     for test in tests[:4]:

@@ -34,9 +34,16 @@ class Loops:
             for target, value in _pairs(node):
                 if target == name and (best is None or node.lineno >= best[0]):
                     best = (node.lineno, ast.unparse(value))
+        parameters = {a.arg for a in function.args.args}
         if best is not None:
-            return best[1]
-        return f"old({name})" if name in {a.arg for a in function.args.args} else None
+            changed = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and _stored(n)}
+            entry = {p: f"old({p})" for p in parameters & {*changed, name}}
+            return ast.unparse(replace(ast.parse(best[1], mode="eval").body, entry))
+        return f"old({name})" if name in parameters else None
+
+
+def _stored(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
 
 
 def _pairs(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from judge.prove.houdini import Houdini, Tag
 from judge.prove.session import Session
 from judge.subset import Candidate
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
-from judge.symbolic.loops import _measure
+from judge.symbolic.measures import falls, parts
 from judge.symbolic.plan import LoopInfo
 from judge.symbolic.shapes import ListShape, Scalar
+from judge.symbolic.term import Term
 from judge.symbolic.values import Unsupported
 
 MAX_TRIES = 60
+MAX_PARTS = 16
+"""Guesses that are tried as one part of a measure of two."""
+PROBE = 100_000
 
 
 def measures(
@@ -27,7 +32,8 @@ def measures(
     for key, info in derived.loops.items():
         if info.has_measure:
             continue
-        for text in list(dict.fromkeys(_guesses(info, session.candidate)))[:MAX_TRIES]:
+        texts = list(dict.fromkeys(_guesses(info, session.candidate)))[:MAX_TRIES]
+        for text in chain(texts, _in_turn(derived, search, info, texts)):
             core = _holds(derived, search, info, text)
             if core is not None:
                 found[key] = text
@@ -36,6 +42,16 @@ def measures(
             if not session.z3.left:
                 break
     return found, used
+
+
+def _in_turn(
+    derived: Derivation, search: Houdini, info: LoopInfo, texts: list[str]
+) -> Iterator[str]:
+    """Pairs whose first part never rises: the second falls where the first stays."""
+    for first in texts[:MAX_PARTS]:
+        if _holds(derived, search, info, first, never_rises) is None:
+            continue
+        yield from (f"({first}, {second})" for second in texts[:MAX_PARTS] if second != first)
 
 
 def _guesses(info: LoopInfo, candidate: Candidate) -> Iterator[str]:
@@ -97,7 +113,18 @@ def _from_guard(text: str) -> Iterator[str]:
                 yield f"({a}) - ({b})" if not isinstance(op, ast.GtE) else f"({a}) - ({b}) + 1"
 
 
-def _holds(derived: Derivation, search: Houdini, info: LoopInfo, text: str) -> set[Tag] | None:
+def never_rises(before: list[Term], after: list[Term]) -> Term:
+    """Each part stays or falls."""
+    return T.and_(*(T.le(new, old) for old, new in zip(before, after, strict=True)))
+
+
+def _holds(
+    derived: Derivation,
+    search: Houdini,
+    info: LoopInfo,
+    text: str,
+    moves: Callable[[list[Term], list[Term]], Term] = falls,
+) -> set[Tag] | None:
     executor = derived.executor
     if executor is None or info.head is None:
         return None
@@ -105,12 +132,11 @@ def _holds(derived: Derivation, search: Houdini, info: LoopInfo, text: str) -> s
     node = ast.parse(text, mode="eval").body
     for state in info.backs:
         try:
-            before = _measure(executor, node, info.head)
-            after = _measure(executor, node, state)
+            before = parts(executor, node, info.head)
+            after = parts(executor, node, state)
         except Unsupported:
             return None
-        claim = T.and_(T.le(T.num(0), before), T.lt(after, before))
-        core = search.core([*state.facts, T.not_(claim)], 100_000)
+        core = search.core([*state.facts, T.not_(moves(before, after))], PROBE)
         if core is None:
             return None
         used |= core

@@ -222,7 +222,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     for f in _parities([*roots, *result.values()]):
         result[f.id] = f
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
-    for f in [*_pair_lemmas(applied), *quotients.neighbours(applied)]:
+    lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
+    for f in [*_pair_lemmas(applied), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
 

@@ -17,14 +17,15 @@ from judge.symbolic import term as T
 from judge.symbolic.execute import Executor, Goal, _body, exception_class, unbound
 from judge.symbolic.forks import Script
 from judge.symbolic.machine import VAGUE, Dead
+from judge.symbolic.measures import falls, parts
 from judge.symbolic.merge import same
 from judge.symbolic.plan import LoopInfo, Mode, Plan
 from judge.symbolic.shapes import (
     DictShape,
-    Shape,
     ListShape,
-    facts_of,
+    Shape,
     TupleShape,
+    facts_of,
     listed,
     shape_of_annotation,
     unknown,
@@ -32,9 +33,7 @@ from judge.symbolic.shapes import (
 from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
-    BoolV,
     DictV,
-    IntV,
     ListV,
     NoneV,
     Ref,
@@ -57,9 +56,9 @@ class Derivation:
     loops: dict[str, LoopInfo] = field(default_factory=dict)
     partial: list[int] = field(default_factory=list)
     recursive: bool = False
+    bounded: bool = False
     entered: bool = True
     """False where the run ended at the bound before it came to the preconditions."""
-    bounded: bool = False
     assumptions: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
     executor: Executor | None = None
@@ -155,9 +154,9 @@ class _Run:
         name = self.candidate.function.name
         state = State()
         if inputs is None:
+            result.shapes = parameter_shapes(self.candidate)
             if self.mode.complete:
                 self._narrow(state)
-            result.shapes = parameter_shapes(self.candidate)
         for parameter, _ in self.candidate.parameters:
             if inputs is None:
                 value = self._unknown(result.shapes[parameter], parameter, state)
@@ -167,8 +166,8 @@ class _Run:
             state.env[parameter] = (
                 state.allocate(value) if isinstance(value, ListV | DictV | SetV) else value
             )
-                result.entered, result.goals = False, x.goals
             if state.dead:
+                result.entered, result.goals = False, x.goals
                 return result
         self.entry = dict(state.env)
         x.old = dict(result.arguments)
@@ -213,6 +212,7 @@ class _Run:
             return instance(self.x, shape, name)
         except Dead:
             return NoneV()  # beyond the bound: the state is dead
+
     def _narrow(self, state: State) -> None:
         """Assume the preconditions before the structure of the arguments is decided.
 
@@ -241,7 +241,6 @@ class _Run:
             x.forks = forks
         state.facts += scratch.facts
         x.domains = domains_of(state.facts)
-
 
     def _assumptions(self) -> None:
         notes = self.result.assumptions
@@ -384,9 +383,8 @@ class _Run:
         x = self.x
         node = parse_expression(self.plan.measure)
         start = self.initial.copy()
-        before, after = (_whole(x, node, s) for s in (start, callee))
-        claim = T.and_(T.le(T.num(0), before), T.lt(after, before))
-        x.emit("termination", self.plan.measure, line, callee.facts, claim)
+        before, after = (parts(x, node, s, strict=False) for s in (start, callee))
+        x.emit("termination", self.plan.measure, line, callee.facts, falls(before, after))
 
     def _promise(self, callee: State, guard: Term, name: str, line: int) -> Value:
         x = self.x
@@ -411,6 +409,8 @@ class _Run:
             given += [T.not_(r) for r in raised] + [term]
         x.state.facts += [T.implies(guard, g) for g in given if not T.is_true(g)]
         return value
+
+
 def _flat(shape: Shape) -> bool:
     """Whether unknown values of the shape are the same terms in a run of paths and elsewhere."""
     if isinstance(shape, ListShape):
@@ -420,23 +420,10 @@ def _flat(shape: Shape) -> bool:
     return _scalar(shape)
 
 
-
-
 def _scalar(shape: Shape) -> bool:
     from judge.symbolic.shapes import Scalar
 
     return isinstance(shape, Scalar)
-
-
-def _whole(x: Executor, node: ast.expr, state: State) -> Term:
-    value, raised, _ = x.pure_value(node, state, False)
-    if raised:
-        raise Unsupported("a measure that may raise")
-    if isinstance(value, IntV):
-        return value.term
-    if isinstance(value, BoolV):
-        return T.ite(value.term, T.num(1), T.num(0))
-    raise Unsupported("a measure that is not an integer")
 
 
 __all__ = ["Derivation", "clause", "derivation", "parameter_shapes"]

@@ -18,13 +18,13 @@ from judge.symbolic.compare import range_length
 from judge.symbolic.comprehension import iterate, walked
 from judge.symbolic.execute import Executor, assign
 from judge.symbolic.expr import condition, evaluate
+from judge.symbolic.measures import falls, parts
 from judge.symbolic.merge import at, same
 from judge.symbolic.plan import LoopInfo, LoopPlan
 from judge.symbolic.shapes import Shape, facts_of, join, shape_of, unknown
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
-    BoolV,
     Choice,
     DictV,
     Forgotten,
@@ -467,24 +467,13 @@ class _Cut:
             return
         for outcome in back:
             if loop.measure is not None:
-                before, after = loop.measure(head), loop.measure(outcome.state)
+                before, after = [loop.measure(head)], [loop.measure(outcome.state)]
             else:
                 assert plan.measure is not None
                 node = ast.parse(plan.measure, mode="eval").body
-                before, after = (_measure(x, node, s) for s in (head, outcome.state))
-            claim = T.and_(T.le(T.num(0), before), T.lt(after, before))
+                before, after = (parts(x, node, s) for s in (head, outcome.state))
+            claim = falls(before, after)
             x.emit("termination", text, self.line, outcome.state.facts, claim)
-
-
-def _measure(x: Executor, node: ast.expr, state: State) -> Term:
-    value, raised, extra = x.pure_value(node, state, False)
-    if raised or extra:
-        raise Unsupported("a measure that may raise")
-    if isinstance(value, IntV):
-        return value.term
-    if isinstance(value, BoolV):
-        return T.ite(value.term, T.num(1), T.num(0))
-    raise Unsupported("a measure that is not an integer")
 
 
 def indicator(key: str, number: int) -> Term:
@@ -523,7 +512,6 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
             guard = T.boolean(settled)
         leaving += x.take_pending()
         state = x.state
-            x.beyond([*state.facts, guard], loop.node.lineno)
         if not T.is_true(guard):
             out = state.copy()
             out.facts.append(T.not_(guard))
@@ -535,6 +523,7 @@ def _unrolled(x: Executor, loop: Loop, rounds: int) -> list[Outcome]:
         if turn == rounds:
             if x.mode.concrete:
                 raise Unsupported("a loop of so many rounds", loop.node.lineno)
+            x.beyond([*state.facts, guard], loop.node.lineno)
             break
         state = state.copy()
         state.facts.append(guard)

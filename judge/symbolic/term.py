@@ -385,6 +385,19 @@ def _euclid(op: str, a: Term, b: Term) -> Term:
     return node(op, (a, b), INT)
 
 
+def _multiple(a: Term, b: Term) -> tuple[_Poly, Term]:
+    """``a`` as a multiple of ``b`` and a rest, read off its monomials."""
+    times: _Poly = {}
+    rest: _Poly = {}
+    for monomial, coefficient in _poly(a).items():
+        if any(f is b for f in monomial):
+            place = next(n for n, f in enumerate(monomial) if f is b)
+            times[monomial[:place] + monomial[place + 1 :]] = coefficient
+        else:
+            rest[monomial] = coefficient
+    return times, _from_poly(rest)
+
+
 def floordiv(a: Term, b: Term) -> Term:
     """Python's ``a // b``; ``b`` must not be zero where the value matters.
 
@@ -399,7 +412,10 @@ def floordiv(a: Term, b: Term) -> Term:
         if value == 0:
             return node("div", (a, b), INT)
         return _euclid("div", a, b) if value > 0 else _euclid("div", neg(a), num(-value))
-    return app("floor.div", [a, b], INT)
+    times, rest = _multiple(a, b)
+    if times:
+        return add(_from_poly(times), floordiv(rest, b))
+    return num(0) if literal(a) == 0 else app("floor.div", [a, b], INT)
 
 
 def floormod(a: Term, b: Term) -> Term:
@@ -409,7 +425,7 @@ def floormod(a: Term, b: Term) -> Term:
         if value == 0:
             return node("mod", (a, b), INT)
         return _euclid("mod", a, b) if value > 0 else neg(_euclid("mod", neg(a), num(-value)))
-    return sub(a, mul(b, app("floor.div", [a, b], INT)))
+    return sub(a, mul(b, floordiv(a, b)))
 
 
 # ---------------------------------------------------------------- truth

@@ -206,6 +206,37 @@ LOOPS = [
         ("<= n", "< n"),
         ("n >= 0",),
     ),
+    Sample(
+        "greatest common divisor",
+        "def f(a: int, b: int) -> int:\n    while b:\n        a, b = b, a % b\n    return a\n",
+        ("result > 0", "old(a) % result == 0 and old(b) % result == 0"),
+        ("a % b", "a % b + 1"),
+        ("a > 0", "b > 0"),
+    ),
+    Sample(
+        "greatest common divisor by subtraction",
+        "def f(a: int, b: int) -> int:\n    while a != b:\n        if a > b:\n"
+        "            a -= b\n        else:\n            b -= a\n    return a\n",
+        ("old(a) % result == 0 and old(b) % result == 0",),
+        ("return a", "return a + 1"),
+        ("a > 0", "b > 0"),
+    ),
+    Sample(
+        "a measure of two parts",
+        "def f(a: int, b: int) -> int:\n    while a > 0:\n        if b > 0:\n"
+        "            b -= 1\n        else:\n            a -= 1\n            b = 10\n    return a\n",
+        ("result == 0",),
+        ("return a", "return b"),
+        ("a >= 0", "b >= 0"),
+    ),
+    Sample(
+        "digits add up to the same remainder",
+        "def f(n: int) -> int:\n    t = 0\n    while n:\n        t += n % 10\n"
+        "        n //= 10\n    return t\n",
+        ("0 <= result <= old(n)", "(result - old(n)) % 9 == 0"),
+        ("n % 10", "n % 100"),
+        ("n >= 0",),
+    ),
 ]
 
 RECURSION = [
@@ -228,5 +259,27 @@ RECURSION = [
         "def f(n: int) -> int:\n    return n - 10 if n > 100 else f(f(n + 11))\n",
         ("result == (n - 10 if n > 100 else 91)",),
         ("n + 11", "n + 10"),
+    ),
+    Sample(
+        "greatest common divisor, recursive",
+        "def f(a: int, b: int) -> int:\n    return a if b == 0 else f(b, a % b)\n",
+        ("result > 0", "a % result == 0 and b % result == 0"),
+        ("return a if", "return a + 1 if"),
+        ("a >= 0 and b >= 0 and a + b > 0",),
+    ),
+    Sample(
+        "Ackermann",
+        "def f(m: int, n: int) -> int:\n    if m == 0:\n        return n + 1\n    if n == 0:\n"
+        "        return f(m - 1, 1)\n    return f(m - 1, f(m, n - 1))\n",
+        ("result > n",),
+        ("return n + 1", "return n"),
+        ("m >= 0", "n >= 0"),
+    ),
+    Sample(
+        "Fibonacci grows",
+        "def f(n: int) -> int:\n    return n if n < 2 else f(n - 1) + f(n - 2)\n",
+        ("result >= 0", "n < 1 or result >= 1", "n < 5 or result >= n"),
+        ("n if n < 2", "0 if n < 2"),
+        ("n >= 0",),
     ),
 ]

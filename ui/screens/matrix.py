@@ -136,11 +136,9 @@ def _filters() -> tuple[Filter, str]:
 def _page(wanted: Filter) -> matrix.Page:
     """Read the page that the address names; one past the end shows the last one."""
     number = int(st.session_state.get("page") or _number(st.query_params.get("page", "1")))
-    found = data.read(matrix.page, wanted, number=max(1, number), size=SIZE)
-    pages = max(1, -(-found.total // SIZE))
-    if number > pages:
-        found = data.read(matrix.page, wanted, number=pages, size=SIZE)
-    return found
+    total = data.read(matrix.matching, wanted)
+    number = min(max(1, number), max(1, -(-total // SIZE)))
+    return data.read(matrix.page, wanted, number=number, size=SIZE, total=total)
 
 
 def _number(written: str) -> int:

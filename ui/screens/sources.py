@@ -232,9 +232,11 @@ def _agreement() -> None:
         },
         alt="Share of common tasks with the same answer, source against source",
     )
+    every = data.read(leaderboard.compared_share)
     st.caption(
         "Of the tasks that both answered with code: the share with the same code, or with two"
         " proofs against the same contract."
+        + (f" Counted on a sample, one task in {every}." if every > 1 else "")
     )
 
 

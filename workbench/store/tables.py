@@ -30,6 +30,10 @@ class TaskRow(SQLModel, table=True):
     """What is asked. Immutable: an edited task is a new row with another digest."""
 
     __tablename__ = "task"
+    __table_args__ = (
+        Index("ix_task_facts", "id", "category", "split"),
+        Index("ix_task_digest_split", "digest", "split"),
+    )
     id: str = Field(primary_key=True)
     digest: str = Field(index=True)
     prompt: str = Field(sa_column=_text())
@@ -85,7 +89,10 @@ class AnswerRow(SQLModel, table=True):
     """One answer of one source to one task; unique by what was asked and how it was drawn."""
 
     __tablename__ = "answer"
-    __table_args__ = (UniqueConstraint("source_id", "task_id", "prompt_digest", "sampling_digest"),)
+    __table_args__ = (
+        UniqueConstraint("source_id", "task_id", "prompt_digest", "sampling_digest"),
+        Index("ix_answer_source_seconds", "source_id", "seconds", "cost"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     task_id: str = Field(foreign_key="task.id", index=True)
     source_id: str = Field(foreign_key="source.id", index=True)
@@ -124,7 +131,11 @@ class CellRow(SQLModel, table=True):
     """
 
     __tablename__ = "cell"
-    __table_args__ = (Index("ix_cell_source_word", "source_id", "word", "task_id"),)
+    __table_args__ = (
+        Index("ix_cell_source_word", "source_id", "word", "task_id"),
+        Index("ix_cell_word", "word", "task_id", "source_id"),
+        Index("ix_cell_task", "task_id", "source_id", "word"),
+    )
     task_id: str = Field(primary_key=True)
     source_id: str = Field(primary_key=True)
     answer_id: int
@@ -281,7 +292,10 @@ class VerdictRow(SQLModel, table=True):
     """What the judge found for one candidate against one task under one identity."""
 
     __tablename__ = "verdict"
-    __table_args__ = (UniqueConstraint("candidate_id", "task_id", "identity_digest"),)
+    __table_args__ = (
+        UniqueConstraint("candidate_id", "task_id", "identity_digest"),
+        Index("ix_verdict_recheck", "verdict", "recheck", "created_at"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     candidate_id: str = Field(foreign_key="candidate.id", index=True)
     task_id: str = Field(foreign_key="task.id", index=True)

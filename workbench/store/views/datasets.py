@@ -134,12 +134,12 @@ def same_code(connection: Connection, snapshot: str) -> int:
 
 def held_out_twins(connection: Connection, snapshot: str) -> int:
     """Return how many rows ask and check, letter by letter, what a held-out task does."""
-    # By the digest's index: that of the split would read every held-out task for every row.
+    # By the index of both: that of the split alone would read every held-out task for every row.
     return count(
         connection,
         "SELECT count(*) AS n FROM example e JOIN task t ON t.id = e.task_id"
         " WHERE e.snapshot_id = :snapshot AND EXISTS"
-        " (SELECT 1 FROM task h WHERE h.digest = t.digest AND h.split || '' = 'eval')",
+        " (SELECT 1 FROM task h WHERE h.digest = t.digest AND h.split = 'eval')",
         snapshot=snapshot,
     )
 

@@ -8,7 +8,7 @@ a million.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -117,9 +117,14 @@ CELLS = f"""SELECT a.task_id AS task_id, a.source_id AS source_id, {WORD} AS wor
 KEPT = "SELECT task_id, source_id, word FROM cell WHERE source_id IN :sources"
 
 
+def _kept(connection: Connection) -> bool:
+    """Whether triggers keep the table ``cell`` here; elsewhere its rows are derived."""
+    return connection.dialect.name == "sqlite"
+
+
 def cells(connection: Connection) -> str:
     """Return SQL for (task_id, source_id, word) of the sources asked: kept ones where they are."""
-    return KEPT if connection.dialect.name == "sqlite" else CELLS
+    return KEPT if _kept(connection) else CELLS
 
 
 _ONE_WORD = {
@@ -128,7 +133,7 @@ _ONE_WORD = {
     Mode.UNKNOWN: "c.word = 'unknown'",
     Mode.ERROR: "c.word IN ('error', 'failed')",
 }
-_DIFFERENT = "GROUP BY c.task_id HAVING count(DISTINCT c.word) > 1"
+_DIFFERENT = "GROUP BY c.task_id HAVING min(c.word) <> max(c.word)"
 
 
 def sources(connection: Connection) -> tuple[Source, ...]:
@@ -181,42 +186,68 @@ def _matching(connection: Connection, wanted: Filter) -> tuple[str, dict[str, ob
             "(lower(t.id) LIKE :search ESCAPE '\\' OR lower(t.prompt) LIKE :search ESCAPE '\\')"
         )
         values["search"] = like(wanted.search)
-    if wanted.mode is not Mode.ALL:
+    if wanted.mode is Mode.ALL:
+        return f"SELECT t.id AS id FROM task t WHERE {' AND '.join(clauses)}", values
+    found, more = _of_mode(connection, wanted)
+    values.update(more)
+    if len(clauses) == 1:
+        return found, values
+    clauses.append(f"t.id IN ({found})")
+    return f"SELECT t.id AS id FROM task t WHERE {' AND '.join(clauses)}", values
+
+
+def _of_mode(connection: Connection, wanted: Filter) -> tuple[str, dict[str, object]]:
+    """Return SQL for the tasks (``id``) of a mode other than ``ALL``, whatever else is wanted."""
+    values: dict[str, object] = {}
+    found = "cell" if _kept(connection) else f"({CELLS})"
+    clauses = []
+    if wanted.sources or not _kept(connection):
         values["sources"] = _columns(connection, wanted)
-        if wanted.mode is Mode.STUDENT_FAILS:
-            values["student"] = wanted.student or newest_student(connection) or ""
-        narrowed = (
-            _DIFFERENT if wanted.mode is Mode.DIFFERENT else f"WHERE {_ONE_WORD[wanted.mode]}"
-        )
-        clauses.append(f"t.id IN (SELECT c.task_id FROM ({cells(connection)}) c {narrowed})")
-    return f"SELECT t.id FROM task t WHERE {' AND '.join(clauses)}", values
+        clauses += ["c.source_id IN :sources"]
+    if wanted.mode is Mode.DIFFERENT:
+        where = f"WHERE {clauses[0]}" if clauses else ""
+        return f"SELECT c.task_id AS id FROM {found} c {where} {_DIFFERENT}", values
+    if wanted.mode is Mode.STUDENT_FAILS:
+        values["student"] = wanted.student or newest_student(connection) or ""
+    clauses.append(_ONE_WORD[wanted.mode])
+    return f"SELECT DISTINCT c.task_id AS id FROM {found} c WHERE {' AND '.join(clauses)}", values
 
 
-def page(connection: Connection, wanted: Filter, *, number: int = 1, size: int = 50) -> Page:
-    """Return page ``number`` (from 1) of ``size`` tasks; a number past the end gives no rows."""
-    matching, values = _matching(connection, wanted)
+def matching(connection: Connection, wanted: Filter) -> int:
+    """Return how many tasks ``wanted`` lets through."""
+    found, values = _matching(connection, wanted)
+    return count(connection, f"SELECT count(*) AS n FROM ({found}) m", **values)
+
+
+def page(
+    connection: Connection,
+    wanted: Filter,
+    *,
+    number: int = 1,
+    size: int = 50,
+    total: int | None = None,
+) -> Page:
+    """Return page ``number`` (from 1) of ``size`` tasks; a number past the end gives no rows.
+
+    Whoever knows the ``total`` gives it along, so that turning a page counts nothing again.
+    """
+    found, values = _matching(connection, wanted)
     tasks = rows(
         connection,
-        # Counted over the ids alone: the prompts of a whole store are not read for one page.
         "SELECT p.id AS id, substr(t.prompt, 1, 300) AS prompt, t.category AS category,"
-        " t.split AS split, p.total AS total FROM"
-        f" (SELECT m.id AS id, count(*) OVER () AS total FROM ({matching}) m"
+        f" t.split AS split FROM (SELECT m.id AS id FROM ({found}) m"
         " ORDER BY m.id LIMIT :size OFFSET :skip) p JOIN task t ON t.id = p.id ORDER BY p.id",
         size=size,
         skip=(number - 1) * size,
         **values,
     )
-    if tasks:
-        total = int(tasks[0]["total"])
-    else:
-        total = count(connection, f"SELECT count(*) AS n FROM ({matching}) m", **values)
     cells = _cells(connection, [t["id"] for t in tasks], _columns(connection, wanted))
     return Page(
         tuple(
             Row(t["id"], t["prompt"], t["category"], t["split"], cells.get(t["id"], {}))
             for t in tasks
         ),
-        total,
+        matching(connection, wanted) if total is None else total,
     )
 
 
@@ -253,19 +284,48 @@ def totals(connection: Connection, wanted: Filter) -> Totals:
     columns = _columns(connection, wanted)
     if not columns:
         return Totals()
-    matching, values = _matching(connection, wanted)
-    narrowed = "" if matching.endswith("WHERE 1 = 1") else f"WHERE c.task_id IN ({matching})"
-    values["sources"] = columns
+    if wanted.mode is Mode.DIFFERENT and _kept(connection):
+        return _different_totals(connection, wanted)
+    found, values = _matching(connection, wanted)
+    narrowed = "" if found.endswith("WHERE 1 = 1") else f"WHERE c.task_id IN ({found})"
+    return _counted(connection, columns, narrowed, values)
+
+
+def _counted(
+    connection: Connection, columns: list[str], narrowed: str, values: dict[str, object]
+) -> Totals:
     words: dict[str, dict[str, int]] = {}
     for r in rows(
         connection,
-        f"SELECT c.source_id AS source_id, c.word AS word, count(*) AS n"
-        f" FROM ({cells(connection)}) c"
-        f" {narrowed} GROUP BY c.source_id, c.word",
-        **values,
+        "SELECT c.source_id AS source_id, c.word AS word, count(*) AS n"
+        f" FROM ({cells(connection)}) c {narrowed} GROUP BY c.source_id, c.word",
+        **{**values, "sources": columns},
     ):
         words.setdefault(r["source_id"], {})[r["word"]] = r["n"]
     return Totals(words)
+
+
+def _different_totals(connection: Connection, wanted: Filter) -> Totals:
+    """Return what is left of all when the tasks of one word are taken away.
+
+    Answers mostly differ somewhere, so that the others are few; counting those is quicker.
+    """
+    every = totals(connection, replace(wanted, mode=Mode.ALL))
+    found, values = _matching(connection, wanted)
+    same = found.replace(_DIFFERENT, _DIFFERENT.replace("<>", "="))
+    agreed = _counted(
+        connection, _columns(connection, wanted), f"WHERE c.task_id IN ({same})", values
+    )
+    return Totals(
+        {
+            source: {
+                word: n - agreed.of(source, word)
+                for word, n in words.items()
+                if n > agreed.of(source, word)
+            }
+            for source, words in every.words.items()
+        }
+    )
 
 
 def neighbours(

@@ -55,7 +55,7 @@ class Setting:
 
 def build(setting: Setting) -> Any:
     """Return the trainer of the method that the settings name, ready to ``train``."""
-    return _BUILDERS[setting.settings.method](setting)
+    return _without_cards(_BUILDERS[setting.settings.method](setting))
 
 
 def usable(examples: Sequence[Example], settings: TrainConfig) -> list[Example]:
@@ -202,6 +202,18 @@ def _gold(s: Setting) -> Any:
 _BUILDERS: dict[str, Callable[[Setting], Any]] = {
     "sft": _sft, "dpo": _dpo, "kto": _kto, "grpo": _grpo, "gkd": _gkd, "gold": _gold,
 }  # fmt: skip
+
+
+def _without_cards(trainer: Any) -> Any:
+    """Write no model cards: the libraries make two a checkpoint, and an adapter has its own."""
+
+    def no_card(*_: Any, **__: Any) -> None:
+        return None
+
+    trainer.create_model_card = no_card
+    if hasattr(trainer.model, "create_or_update_model_card"):
+        trainer.model.create_or_update_model_card = no_card
+    return trainer
 
 
 def _same_start(trainer: Any) -> Any:

@@ -14,7 +14,8 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -228,7 +229,7 @@ class _Run:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         begun = time.perf_counter()
-        with quiet():
+        with quiet(), _settled_heap():
             trainer = self._trainer(batch, accumulation)
             trainer.train(resume_from_checkpoint=_last_whole(self.checkpoints))
         history = [
@@ -278,6 +279,16 @@ class _Run:
         )
         trainer.remove_callback(PrinterCallback)
         return trainer
+
+
+@contextmanager
+def _settled_heap() -> Iterator[None]:
+    """Keep what the libraries brought out of the collections that a training asks for."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _tokens(trainer: Any) -> int:

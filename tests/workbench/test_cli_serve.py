@@ -32,6 +32,9 @@ def free_port() -> int:
         (["--also", "second"], "NAME=ADAPTER"),
         (["--fallback", "openay:gpt"], "openay"),
         (["--key", "nobody"], "nobody"),
+        (["--tau", "0.5"], "passes requests on to teachers"),
+        (["--tau", "0.5", "--fallback", "synthesis"], "workbench route calibrate"),
+        (["--follow", "--adapter", "none"], "--follow serves the student in use"),
     ],
 )
 def test_what_cannot_be_served_is_a_sentence(tmp_path: Path, args: list[str], says: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from workbench.certificate.keys import SigningKey
-    from workbench.server.fleet import Spec
+    from workbench.retrieval import Embedder
+    from workbench.server.confidence import Confidence
+    from workbench.server.fleet import Fleet, Spec
     from workbench.server.library import Library
     from workbench.settings import Settings
+    from workbench.store.database import Store
 
 TOKEN_VARIABLE = "WORKBENCH_SERVE_TOKEN"
+_TURN_SECONDS = 0.0005
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -59,6 +64,22 @@ def command(
     fallback: Annotated[
         str, typer.Option(help="Teachers to ask when a verified answer is not proved: a,b,c.")
     ] = "",
+    tau: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Ask the teachers first when the student's chance of a proved answer is below "
+            "this (see workbench route calibrate).",
+        ),
+    ] = None,
+    embed: Annotated[
+        Path | None,
+        typer.Option(help="A local embedding model, to find like examples by meaning."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Swap when another student is put in use.")
+    ] = False,
     key: Annotated[
         str | None, typer.Option(help="Sign receipts with this key (see workbench key).")
     ] = None,
@@ -88,6 +109,7 @@ def command(
         name=name, base=base, adapter=adapter, also=tuple(also or ()), engine=engine,
         batch=batch, queue=queue,
         timeout=timeout, fallback=_names(fallback), key=key, token=token, keep=keep,
+        tau=tau, embed=embed, follow=follow,
     )  # fmt: skip
     if check:
         note("The student is loaded and answers.")
@@ -96,6 +118,9 @@ def command(
     note(f"  OpenAI     base_url=http://{host}:{port}/v1")
     note(f"  Anthropic  base_url=http://{host}:{port}")
     note(f"  Ollama     host=http://{host}:{port}")
+    # The engine's thread competes with the one that writes the streams: let it not wait 5 ms for
+    # its turn between two tokens.
+    sys.setswitchinterval(_TURN_SECONDS)
     uvicorn.run(
         app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=30,
         server_header=False,
@@ -116,6 +141,9 @@ def build(
     key: str | None,
     token: str | None,
     keep: bool,
+    tau: float | None = None,
+    embed: Path | None = None,
+    follow: bool = False,
 ) -> FastAPI:
     """Load the models and return the application."""
     try:
@@ -125,6 +153,7 @@ def build(
         raise MissingPartError.extra("The server", "serve") from error
     from workbench.server.feedback import Keeper
     from workbench.server.fleet import Fleet
+    from workbench.server.follow import Follower
     from workbench.server.library import Library
     from workbench.server.metrics import Metrics
     from workbench.server.service import Service
@@ -146,8 +175,43 @@ def build(
         note(f"Loaded {spec.name}: {Path(spec.base).name} with {with_} on {version.device}")
     service = Service(fleet, metrics, timeout=timeout, keeper=Keeper(store) if keep else None)
     _check_teachers(fallback, settings)
-    verifier = Verifier(service, settings, store, fallback, signing)
-    return create_app(service, verifier, library=None if by_path else library, guard=Guard(token))
+    verifier = Verifier(
+        service, settings, store, fallback, signing,
+        embed=_embedder(embed), confidence=_confidence(tau, fallback, store, fleet),
+    )  # fmt: skip
+    if follow and (by_path or adapter is not None):
+        raise InputError(
+            "--follow serves the student in use of this home, so no --base or --adapter goes "
+            "with it.",
+            "Leave them out, or --follow.",
+        )
+    return create_app(
+        service, verifier, library=None if by_path else library, guard=Guard(token),
+        follower=Follower(fleet, library, metrics, name) if follow else None,
+    )  # fmt: skip
+
+
+def _confidence(
+    tau: float | None, fallback: tuple[str, ...], store: Store, fleet: Fleet
+) -> Confidence | None:
+    from workbench.server.confidence import Confidence
+
+    if tau is None:
+        return None
+    if not fallback:
+        raise InputError(
+            "--tau passes requests on to teachers, and none is named.",
+            "Name them: --fallback synthesis,openai:MODEL",
+        )
+    found = Confidence(store, tau)
+    found.require(fleet.get(None).version)
+    return found
+
+
+def _embedder(folder: Path | None) -> Embedder | None:
+    from workbench.retrieval import Embedder
+
+    return None if folder is None else Embedder(folder)
 
 
 def _first(name: str, base: str | None, adapter: str | None, library: Library) -> Spec:

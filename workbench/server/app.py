@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from workbench.server import anthropic_api, ollama_api, openai_api
 from workbench.server.admin_api import admin_router
+from workbench.server.follow import Follower
 from workbench.server.gate import Gate, Guard
 from workbench.server.library import Library
 from workbench.server.metrics import Metrics
@@ -24,13 +26,16 @@ from workbench.server.verified import Verifier
 
 def create_app(
     service: Service, verifier: Verifier, *, library: Library | None = None,
-    guard: Guard | None = None,
+    guard: Guard | None = None, follower: Follower | None = None,
 ) -> FastAPI:  # fmt: skip
     """Build the application; closing it closes the fleet."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        following = None if follower is None else asyncio.create_task(follower.run())
         yield
+        if following is not None:
+            following.cancel()
         service.fleet.close()
 
     app = FastAPI(

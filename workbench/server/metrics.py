@@ -58,6 +58,10 @@ class Metrics:
         self._verdicts = Counter(
             "student_verdicts", "Verified answers", ["verdict", "answered_by"], registry=where
         )
+        self._follow = Counter(
+            "student_follow_failures", "Students in use that could not be swapped in",
+            registry=where,
+        )  # fmt: skip
         self._versions = Gauge(
             "student_version", "Version that a name serves", ["model"], registry=where
         )
@@ -81,6 +85,10 @@ class Metrics:
     def judged(self, verdict: str, answered_by: str) -> None:
         """Count a verified answer."""
         self._verdicts.labels(verdict, answered_by).inc()
+
+    def follow_failed(self) -> None:
+        """Count a student in use that could not be swapped in."""
+        self._follow.inc()
 
     def version(self, model: str, number: int) -> None:
         """Note the version that a name serves."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -74,6 +75,29 @@ class Done:
     seconds: float
 
 
+class Mailbox:
+    """From the engine's thread to the event loop: however much is posted, it is woken up once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._posted: deque[tuple[asyncio.Queue[Piece], Piece]] = deque()
+        self._woken = False
+
+    def put(self, queue: asyncio.Queue[Piece], piece: Piece) -> None:
+        """Post from any thread; raises ``RuntimeError`` when the loop is closed."""
+        self._posted.append((queue, piece))
+        # Posted before the look: whoever clears the mark takes everything after clearing it.
+        if not self._woken:
+            self._woken = True
+            self.loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._posted:
+            queue, piece = self._posted.popleft()
+            queue.put_nowait(piece)
+
+
 class Service:
     """A fleet with limits and figures."""
 
@@ -86,6 +110,7 @@ class Service:
         self.metrics = metrics
         self.timeout = timeout
         self.started = time.time()
+        self._box: Mailbox | None = None
 
     async def pieces(
         self, wanted: Wanted, served: Served | None = None
@@ -99,15 +124,17 @@ class Service:
         loop = asyncio.get_running_loop()
         heard: asyncio.Queue[Piece] = asyncio.Queue()
 
+        mailbox = self._mailbox(loop)
+
         def listen(piece: Piece) -> None:
-            loop.call_soon_threadsafe(heard.put_nowait, piece)
+            mailbox.put(heard, piece)
 
         where, ticket = await self._submitted(wanted, where, listen)
         finished, characters = False, 0
         try:
             async with asyncio.timeout(self.timeout):
                 while not finished:
-                    piece = await heard.get()
+                    piece = _together(await heard.get(), heard)
                     finished = piece.finish is not None
                     if finished:
                         self.metrics.ended(where.version.spec.name, wanted.api, piece)
@@ -127,6 +154,11 @@ class Service:
             if not finished:
                 ticket.cancel()
                 self.metrics.dropped(where.version.spec.name, wanted.api)
+
+    def _mailbox(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+        if self._box is None or self._box.loop is not loop:
+            self._box = Mailbox(loop)
+        return self._box
 
     async def _submitted(
         self, wanted: Wanted, where: Served, listen: Listener
@@ -191,6 +223,14 @@ class Service:
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])
+
+
+def _together(piece: Piece, heard: asyncio.Queue[Piece]) -> Piece:
+    """Return ``piece`` with those that came after it while nobody looked, as one."""
+    while piece.finish is None and not heard.empty():
+        more = heard.get_nowait()
+        piece = replace(more, text=piece.text + more.text)
+    return piece
 
 
 async def begin(pieces: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:

@@ -1,9 +1,10 @@
 """Verified serving: an answer with its verdict, repaired, else from a teacher; and who answered.
 
-The student answers first. Its answer is judged against the request's contract; a refuted one goes
-back with its counterexample; what is still not good enough goes to the teachers, in order, within
-the home's caps. The best answer by the ladder is returned with its verdict, whatever that is: a
-client that only wants proved answers reads the verdict.
+The student answers first, unless a threshold is set and its chance is below it: ``confidence``.
+Its answer is judged against the request's contract; a refuted one goes back with its
+counterexample; what is still not good enough goes to the teachers, in order, within the home's
+caps. The best answer by the ladder is returned with its verdict, whatever that is: a client that
+only wants proved answers reads the verdict.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
+from workbench.server.confidence import Confidence, Opinion
 from workbench.server.feedback import Seen
 from workbench.server.fleet import Served
 from workbench.server.problems import RequestProblem
@@ -130,6 +132,8 @@ class Verifier:
     key: SigningKey | None = None
     embed: Embedder | None = None
     """Finds like examples by meaning; None goes by words."""
+    confidence: Confidence | None = None
+    """Weighs the student before it answers; None always lets it answer first."""
     _index: tuple[float, Retriever] | None = None
     _judging: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
@@ -148,9 +152,14 @@ class Verifier:
             chosen = Attempt(name, done, None)
         else:
             await self._contract_holds_up(task)
-            attempts = await self._attempts(replace(wanted, keep=False), demand, task, name)
+            quiet = replace(wanted, keep=False)
+            opinion = await self._opinion(quiet, demand, served, task)
+            attempts = await self._attempts(quiet, demand, task, name, opinion)
             chosen = max(attempts, key=lambda one: one.rank)
             record = self._record(chosen, attempts, served.version.facts)
+            if opinion is not None and self.confidence is not None:
+                record["routing"] = opinion.record
+                await asyncio.to_thread(self.confidence.note, task, opinion, chosen.source)
             self.service.metrics.judged(chosen.verdict, "student" if chosen.source == name else
                                         "teacher")  # fmt: skip
             await self._keep(wanted, served, task, chosen)
@@ -203,22 +212,46 @@ class Verifier:
         if found.verdict.word in ("bad_contract", "vacuous", "malformed"):
             raise RequestProblem(f"the contract cannot be used: {found.explanation}")
 
+    async def _opinion(
+        self, wanted: Wanted, demand: Demand, served: Served, task: Task
+    ) -> Opinion | None:
+        """Weigh the student, where there is a threshold and somebody else who could be asked."""
+        if self.confidence is None or not (demand.fallback and self.teachers):
+            return None
+        return await self.confidence.opinion(self.service, wanted, served, task)
+
     async def _attempts(
-        self, wanted: Wanted, demand: Demand, task: Task, name: str
+        self, wanted: Wanted, demand: Demand, task: Task, name: str, opinion: Opinion | None
     ) -> list[Attempt]:
+        teachers_first = opinion is not None and not opinion.student_first
+        attempts: list[Attempt] = []
+        if teachers_first:
+            attempts = await self._ask_teachers(demand, task, [])
+            if any(demand.good_enough(one.judgement) for one in attempts):
+                return attempts
+        ready = opinion.greedy if opinion is not None and wanted.ask.temperature == 0 else None
+        tried = await self._ask_student(wanted, demand, task, name, ready)
+        attempts += tried
+        settled = demand.good_enough(tried[-1].judgement) or teachers_first
+        if demand.fallback and self.teachers and not settled:
+            attempts += await self._ask_teachers(demand, task, tried[-1:])
+        return attempts
+
+    async def _ask_student(
+        self, wanted: Wanted, demand: Demand, task: Task, name: str, ready: Done | None
+    ) -> list[Attempt]:
+        """Let the student answer, and repair what was refuted; ``ready`` is its first answer."""
         attempts: list[Attempt] = []
         asked = wanted
         for _ in range(1 + demand.repairs):
-            done = await self.service.whole(asked)
+            done, ready = ready or await self.service.whole(asked), None
             attempts.append(await self._attempt(name, done, task))
             last = attempts[-1]
             if demand.good_enough(last.judgement):
-                return attempts
+                break
             if last.verdict not in ("refuted", "malformed") or isinstance(asked.prompt, str):
                 break
             asked = replace(asked, prompt=(*asked.prompt, *_given_back(last)))
-        if demand.fallback and self.teachers:
-            attempts += await self._ask_teachers(demand, task, attempts[-1])
         return attempts
 
     async def _attempt(
@@ -242,7 +275,9 @@ class Verifier:
             found = await asyncio.to_thread(lambda: list(judge_many([one], budget=budget)))
         return found[0]
 
-    async def _ask_teachers(self, demand: Demand, task: Task, last: Attempt) -> list[Attempt]:
+    async def _ask_teachers(
+        self, demand: Demand, task: Task, before: Sequence[Attempt]
+    ) -> list[Attempt]:
         """Ask one teacher after another until an answer is good enough or a cap is met."""
         from workbench.stages.ask import open_teachers
 
@@ -254,20 +289,19 @@ class Verifier:
         async with AsyncExitStack() as stack:
             for teacher in open_teachers(self.teachers):
                 stack.push_async_callback(teacher.close)
-                attempts.append(await self._ask(gateway, teacher, task, attempts, last))
+                attempts.append(await self._ask(gateway, teacher, task, [*before, *attempts]))
                 if demand.good_enough(attempts[-1].judgement):
                     break
         return attempts
 
     async def _ask(
-        self, gateway: Gateway, teacher: Teacher, task: Task, before: Sequence[Attempt],
-        last: Attempt,
-    ) -> Attempt:  # fmt: skip
+        self, gateway: Gateway, teacher: Teacher, task: Task, before: Sequence[Attempt]
+    ) -> Attempt:
         from teachers.model import Finish, Sampling
 
         inputs = [
             tuple(one.judgement.counterexample.args)
-            for one in (last, *before)
+            for one in before
             if one.judgement is not None and one.judgement.counterexample is not None
         ]
         # Only a formal teacher reads the inputs; the others read the question as it was.

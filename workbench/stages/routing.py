@@ -43,6 +43,7 @@ __all__ = [
     "answer_live",
     "calibrate_student",
     "dataset_router",
+    "same_code",
     "self_agreement",
     "stored_router",
     "stored_runs",
@@ -52,7 +53,8 @@ __all__ = [
 SAMPLES = 4
 """Draws beside the greedy answer whose agreement with it is the student's raw score."""
 
-_WARMTH = 0.7
+WARMTH = 0.7
+"""Temperature of those draws."""
 
 
 def stored_runs(store: Store, settings: Settings) -> list[Stored]:
@@ -147,18 +149,18 @@ def self_agreement(pupil: Pupil, tasks: Sequence[Task], *, max_tokens: int = 256
     """
     conversations = [student_messages(task) for task in tasks]
     greedy = pupil.student.generate(conversations, max_tokens=max_tokens)
-    first = [_code(each.text, task) for each, task in zip(greedy, tasks, strict=True)]
+    first = [same_code(each.text, task) for each, task in zip(greedy, tasks, strict=True)]
     same: Counter[int] = Counter()
     for draw in range(SAMPLES):
         drawn = pupil.student.generate(
-            conversations, max_tokens=max_tokens, temperature=_WARMTH, seed=draw + 1
+            conversations, max_tokens=max_tokens, temperature=WARMTH, seed=draw + 1
         )
         for place, (each, task) in enumerate(zip(drawn, tasks, strict=True)):
-            same[place] += first[place] is not None and _code(each.text, task) == first[place]
+            same[place] += first[place] is not None and same_code(each.text, task) == first[place]
     return [same[place] / SAMPLES for place in range(len(tasks))]
 
 
-def _code(text: str, task: Task) -> str | None:
+def same_code(text: str, task: Task) -> str | None:
     """Return the code of an answer in one settled layout, or None where there is none."""
     import ast
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from ui import data, jobs, links
-from ui.widgets import figures, page, work
+from ui.widgets import figures, page, schedule, work
 from ui.widgets.work import STATES
 from workbench.store.views import overview, rounds, traffic
 
@@ -36,6 +36,7 @@ def show() -> None:
         _money()
         _traffic()
         _errors()
+        schedule.panel()
 
 
 def _round(found: rounds.Round) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import data, links
-from ui.widgets import live, page, work
+from ui.widgets import live, page, served, work
 from ui.widgets.words import Look
 from workbench.store.views import answers, matrix, students
 from workbench.store.views.students import Adapter, InUse
@@ -26,6 +26,7 @@ def show() -> None:
     every = data.read(students.adapters)
     _status(now, every)
     _registry(now, every)
+    served.panel()
     _try()
 
 

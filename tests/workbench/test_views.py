@@ -197,3 +197,28 @@ def test_one_unknown_price_makes_a_cost_per_proof_unknown(store: Store) -> None:
         found = {s.source.id: s for s in leaderboard.standings(connection)}
     assert found["openai:gpt-5-mini"].cost_per_proof is None
     assert found["synthesis"].cost_per_proof == 0
+
+
+def test_a_baseline_is_compared_within_the_filter(connection: Connection) -> None:
+    every = matrix.versus(connection, Filter(), "student:base")
+    assert set(every) == {"synthesis", "examples", "openai:gpt-5-mini", "student:r1"}
+    parts = [
+        matrix.versus(connection, Filter(category=name), "student:base")
+        for name in matrix.categories(connection)
+    ]
+    for source, found in every.items():
+        told = [part.get(source, (0, 0)) for part in parts]
+        assert (sum(more for more, _ in told), sum(less for _, less in told)) == found
+    narrow = Filter(mode=Mode.ERROR, sources=("synthesis",), category="lists")
+    assert matrix.versus(connection, narrow, "student:base").get("synthesis", (0, 0)) == (0, 0)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_mode_counts_what_its_pages_show(connection: Connection, mode: Mode) -> None:
+    for wanted in (Filter(mode=mode), Filter(mode=mode, category="lists", split="train")):
+        found = matrix.page(connection, wanted, size=1_000)
+        assert found.total == len(found.rows) == matrix.matching(connection, wanted)
+        counted = matrix.totals(connection, wanted)
+        for source in matrix.sources(connection):
+            shown = [r.cells[source.id].word for r in found.rows if source.id in r.cells]
+            assert counted.words.get(source.id, {}) == {w: shown.count(w) for w in set(shown)}

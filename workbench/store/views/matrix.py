@@ -235,8 +235,8 @@ def page(
     tasks = rows(
         connection,
         "SELECT p.id AS id, substr(t.prompt, 1, 300) AS prompt, t.category AS category,"
-        f" t.split AS split FROM (SELECT m.id AS id FROM ({found}) m"
-        " ORDER BY m.id LIMIT :size OFFSET :skip) p JOIN task t ON t.id = p.id ORDER BY p.id",
+        f" t.split AS split FROM ({found} ORDER BY id LIMIT :size OFFSET :skip) p"
+        " JOIN task t ON t.id = p.id ORDER BY p.id",
         size=size,
         skip=(number - 1) * size,
         **values,
@@ -353,14 +353,33 @@ def versus(connection: Connection, wanted: Filter, baseline: str) -> dict[str, t
         return {}
     if baseline not in columns:
         columns = [*columns, baseline]
-    found = rows(
-        connection,
-        f"""WITH found AS ({cells(connection)}) SELECT c.source_id AS source_id,
-            count(*) FILTER (WHERE c.word = 'proved' AND b.word <> 'proved') AS fixed,
-            count(*) FILTER (WHERE c.word <> 'proved' AND b.word = 'proved') AS broken
-        FROM found c JOIN found b ON b.task_id = c.task_id AND b.source_id = :baseline
-        WHERE c.source_id <> :baseline GROUP BY c.source_id""",
-        sources=columns,
-        baseline=baseline,
-    )
-    return {r["source_id"]: (r["fixed"], r["broken"]) for r in found}
+    every = "cell" if _kept(connection) else f"({CELLS})"
+    pairs = f"""FROM {every} c JOIN {every} b ON b.task_id = c.task_id
+        AND b.source_id = :baseline WHERE c.source_id IN :compared AND c.source_id <> :baseline"""
+    found, values = _matching(connection, wanted)
+    within = "" if found.endswith("WHERE 1 = 1") else f"AND c.task_id IN ({found})"
+    values |= {"baseline": baseline}
+    if not _kept(connection):
+        values["sources"] = columns
+
+    def counted(differ: str) -> dict[str, int]:
+        told = rows(
+            connection,
+            f"SELECT c.source_id AS source_id, count(*) AS n {pairs} AND {differ} {within}"
+            " GROUP BY c.source_id",
+            **{**values, "compared": columns},
+        )
+        return {r["source_id"]: int(r["n"]) for r in told}
+
+    def met(name: str) -> bool:
+        asked = f"SELECT 1 AS n {pairs} {within} LIMIT 1"
+        return one(connection, asked, **{**values, "compared": [name]}) is not None
+
+    # Two counts from the proved rows are quicker than one over every pair.
+    more = counted("c.word = 'proved' AND b.word <> 'proved'")
+    less = counted("c.word <> 'proved' AND b.word = 'proved'")
+    return {
+        name: (more.get(name, 0), less.get(name, 0))
+        for name in columns
+        if name in more or name in less or met(name)
+    }

@@ -10,6 +10,7 @@ import typer
 from workbench.cli.output import emit_json, note
 
 if TYPE_CHECKING:
+    from workbench.stages.job import Only
     from workbench.store.database import Store
 
 
@@ -28,8 +29,15 @@ def command(
         Path | None, typer.Option(help="Write a folder that trains on another machine.")
     ] = None,
     on: Annotated[
-        Literal["modal"] | None, typer.Option(help="With --job: add the script for this service.")
+        Literal["modal"] | None,
+        typer.Option(help="Train there and bring the adapter back; with --job only write it."),
     ] = None,
+    test_only: Annotated[
+        bool, typer.Option("--test-only", help="With --on: only answer a few prompts there.")
+    ] = False,
+    merge_only: Annotated[
+        bool, typer.Option("--merge-only", help="With --on: only merge base and adapter there.")
+    ] = False,
     gpu: Annotated[str, typer.Option(help="With --on modal: the kind of GPU.")] = "A10G",
     secret: Annotated[
         str | None, typer.Option(help="With --on modal: a Modal secret for the job.")
@@ -47,8 +55,11 @@ def command(
     from workbench.errors import InputError
     from workbench.store.database import open_store
 
-    if on is not None and job is None:
-        raise InputError("--on needs the folder to write.", "Add: --job FOLDER")
+    if (test_only or merge_only) and (on is None or test_only == merge_only):
+        raise InputError(
+            "--test-only and --merge-only are of a training elsewhere, and exclude each other.",
+            "Say: --on modal --test-only",
+        )
     with open_store() as store:
         if import_ is not None:
             from workbench.stages.job import import_job
@@ -66,6 +77,11 @@ def command(
         if job is not None:
             _write_job(store, name, job, on, gpu, secret)
             return
+        if on is not None:
+            only: Only | None = "test" if test_only else "merge" if merge_only else None
+            _on_modal(store, name, gpu, secret, only)
+            if only is not None:
+                return
         result = drive(store, name, "trained", quiet=json)
         _tell_adapter(store, name, result.decision, json)
 
@@ -125,6 +141,26 @@ def _tell_estimate(store: Store, name: str, json: bool) -> None:
 
 def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _on_modal(store: Store, name: str, gpu: str, secret: str | None, only: Only | None) -> None:
+    """Train a round on Modal and take its adapter, or do one thing there with the adapter."""
+    from workbench.stages.job import import_job, run_on_modal
+    from workbench.store.tables import RoundRow
+
+    base, plan = _planned(store, name)
+    folder = store.home / "jobs" / name
+    with store.read() as session:
+        row = session.get(RoundRow, name)
+    if only is None and row is not None and row.adapter_id is not None:
+        return  # it is trained; what follows says so
+    run_on_modal(store, name, folder, base=base, plan=plan, gpu=gpu, secret=secret, only=only)
+    if only is None:
+        import_job(store, folder)
+    elif only == "merge":
+        typer.echo(str(folder / "result" / "merged"))
+    else:
+        typer.echo((folder / "result" / "answers.jsonl").read_text(encoding="utf-8"), nl=False)
 
 
 def _write_job(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from distill.rows import with_replay
-from workbench.errors import InputError
+from workbench.errors import InputError, StageError
 from workbench.stages.train import replan, round_rows
 from workbench.store.database import Store
 
 if TYPE_CHECKING:
     from distill.config import TrainingPlan
 
-__all__ = ["import_job", "write_job"]
+__all__ = ["import_job", "run_on_modal", "write_job"]
+
+Only = Literal["merge", "test"]
+"""Instead of training: merge base and adapter there, or answer a few prompts there."""
 
 
 def write_job(
@@ -49,6 +54,67 @@ def write_job(
     except DistillError as error:
         raise InputError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
     return written.rows
+
+
+def run_on_modal(
+    store: Store,
+    round_id: str,
+    folder: Path,
+    *,
+    base: str,
+    plan: TrainingPlan,
+    gpu: str = "A10G",
+    secret: str | None = None,
+    only: Only | None = None,
+) -> None:
+    """Write the round's job unless it is there, and run it with the ``modal`` program.
+
+    Stopped or preempted, the same call goes on from the volume's last checkpoint. Raises
+    ``InputError`` without the program or where ``folder`` holds another training, ``StageError``
+    when Modal says that it failed.
+    """
+    program = shutil.which("modal")
+    if program is None:
+        raise InputError(
+            "The program modal is not here.",
+            "Install and log in: pip install modal && modal setup; or only write the job: --job",
+        )
+    if not folder.exists():
+        if only is not None:
+            raise InputError(
+                f"Round {round_id} was not trained on Modal yet, so there is nothing to {only}.",
+                f"Train it first: workbench train {round_id} --on modal",
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_job(store, round_id, folder, base=base, plan=plan, modal=True, gpu=gpu, secret=secret)
+    elif not _same_rows(store, round_id, folder, plan):
+        raise InputError(
+            f"{folder} holds the training of other rows than round {round_id} has now.",
+            "Move it away, or give another folder with --job.",
+        )
+    flags = [] if only is None else [f"--{only}-only"]
+    done = subprocess.run(
+        [program, "run", str(folder / "modal_app.py"), *flags], stdout=sys.stderr, check=False
+    )
+    if done.returncode != 0:
+        raise StageError(
+            f"Modal ended with status {done.returncode}.",
+            "What was trained is on its volume; the same command goes on from there.",
+        )
+
+
+def _same_rows(store: Store, round_id: str, folder: Path, plan: TrainingPlan) -> bool:
+    """Whether the job in ``folder`` is of the rows that the round has."""
+    from distill.errors import DistillError
+    from distill.job import read
+
+    try:
+        job, rows, _, _ = read(folder)
+    except DistillError as error:
+        raise InputError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
+    _, examples, earlier = round_rows(store, round_id, plan)
+    wanted = with_replay(examples, earlier, plan.training.replay, plan.training.seed)
+    return job.name == round_id and [r.digest for r in rows] == [r.digest for r in wanted]
 
 
 def import_job(store: Store, folder: Path) -> str:

@@ -234,7 +234,7 @@ def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) ->
     parts = [p.value for p in seq.pieces if isinstance(p, Single)]
     if len(parts) == len(seq.pieces) and (m.forks is not None or _plain_order(parts, key)):
         values = ordering.ordered(m, parts, key, reverse, line)
-        return Seq(ordering.as_pieces([m.stored(v) for v in values]))
+        return Seq(ordering.as_pieces([m.held(v) for v in values]))
     if key is not None or isinstance(source, StrV):
         raise Unsupported("sorting by a key, or a string, of unknown length", line)
     from judge.symbolic.sorting import sorted_seq

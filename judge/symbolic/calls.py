@@ -75,7 +75,8 @@ def call(m: Machine, node: ast.Call) -> Value:
         raise Unsupported(f"call of {name}()", node.lineno)
     if node.keywords:
         raise Unsupported(f"keyword arguments of {name}()", node.lineno)
-    return builtin(m, positional(m, node), node.lineno)
+    line = node.lineno
+    return m.of_one_kind(positional(m, node), lambda args: builtin(m, args, line), line)
 
 
 def positional(m: Machine, node: ast.Call) -> list[Value]:
@@ -116,7 +117,9 @@ def _imported(m: Machine, path: str, node: ast.Call) -> Value:
     keywords = {k.arg: _evaluate(m, k.value) for k in node.keywords if k.arg is not None}
     if len(keywords) != len(node.keywords):
         raise Unsupported("** in a call", node.lineno)
-    return module_call(m, path, args, keywords, node.lineno)
+    return m.of_one_kind(
+        args, lambda given: module_call(m, path, given, keywords, node.lineno), node.lineno
+    )
 
 
 def _computed(m: Machine, node: ast.Call) -> Value:
@@ -366,7 +369,7 @@ def _elements(m: Machine, value: Value, line: int, any_order: bool = False) -> S
 
 
 def _stored_piece(m: Machine, piece: Piece) -> Piece:
-    return Single(m.stored(piece.value)) if isinstance(piece, Single) else piece
+    return Single(m.held(piece.value)) if isinstance(piece, Single) else piece
 
 
 def _as_chars(piece: Piece) -> Piece:
@@ -437,7 +440,7 @@ def _filter(m: Machine, args: list[Value], line: int) -> Value:
     if not _few(source):
         return IterV(comprehension.transformed(m, source, passes, None), _walks(m, args[1:]))
     kept = [
-        m.stored(item)
+        m.held(item)
         for item in ordering.singles(source, "filter()", line)
         if m.sure(passes(item), "filter() by an unknown condition", line)
     ]

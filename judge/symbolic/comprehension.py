@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from judge.symbolic import dicts, folds, sets
 from judge.symbolic import term as T
@@ -20,6 +21,7 @@ from judge.symbolic.seqs import element, tuple_items
 from judge.symbolic.shapes import INT_SHAPE
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    INSIDE,
     BoolV,
     Choice,
     DictV,
@@ -74,7 +76,11 @@ def walked(source: Value, plain: Value) -> frozenset[int]:
         return plain.walks
     if isinstance(plain, DictViewV):
         return frozenset((plain.of.address,)) if isinstance(plain.of, Ref) else frozenset()
-    return frozenset((source.address,)) if isinstance(source, Ref) else frozenset()
+    if isinstance(source, Ref):
+        return frozenset((source.address,))
+    if isinstance(plain, ListV | DictV | SetV):
+        return plain.homes - {INSIDE}
+    return frozenset()
 
 
 def whole(m: Machine, seq: Seq, line: int) -> Seq:
@@ -223,7 +229,7 @@ def _fold_view(
     hole = T.fresh_bvar()
     inside = T.and_(_within(source, hole, lo, hi), keep(hole))
     with scope(m), m.binder(hole, inside, lazy=kind != "sum"):
-        bind_target(m, first.target, m.stored(element(source, get(hole))))
+        bind_target(m, first.target, m.held(element(source, get(hole))))
         body = _leaf_under(m, first.ifs, rest, leaf, kind)
     if kind == "sum":
         summand = T.ite(keep(hole), body, T.num(0))
@@ -269,7 +275,7 @@ def transformed(
         hole = T.fresh_bvar()
         inside = T.and_(T.le(lo, hole), T.lt(hole, hi), kept(hole))
         with scope(m), m.binder(hole, inside):
-            value = m.stored(get(hole))
+            value = m.held(get(hole))
             keep = T.and_(kept(hole), T.true() if test is None else test(value))
             if change is not None:
                 value = m.stored(change(value))
@@ -288,7 +294,7 @@ def _over_hole(hole: Term, value: Value, keep: Term, lo: Term, hi: Term) -> View
 
 def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> ListV:
     """The list that a comprehension makes (a generator is treated as the list it would yield)."""
-    return ListV(_build(m, node.generators, node.elt), fresh=True)
+    return ListV(_build(m, node.generators, node.elt), fresh=True, owned=True)
 
 
 def generator(m: Machine, node: ast.GeneratorExp) -> IterV:
@@ -312,7 +318,7 @@ def dict_comp(m: Machine, node: ast.DictComp) -> DictV:
             raise Unsupported("a dict comprehension of unknown length", node.lineno)
         key, value = piece.value.items
         pairs.append((key, value))
-    return dicts.literal_dict(m, pairs, node.lineno)
+    return replace(dicts.literal_dict(m, pairs, node.lineno), owned=True)
 
 
 def _build(
@@ -379,7 +385,7 @@ def _build_view(
     hole = T.fresh_bvar()
     inside = T.and_(_within(source, hole, lo, hi), kept(hole))
     with scope(m), m.binder(hole, inside):
-        bind_target(m, first.target, m.stored(element(source, get(hole))))
+        bind_target(m, first.target, m.held(element(source, get(hole))))
         keep = T.and_(kept(hole), _conditions(m, first.ifs))
         with m.guarded(keep):
             value = m.stored(evaluate(m, elt))

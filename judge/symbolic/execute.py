@@ -17,12 +17,14 @@ from judge.symbolic import term as T
 from judge.symbolic.expr import condition, evaluate, operate
 from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
 from judge.symbolic.merge import same
-from judge.symbolic.methods import delete, set_subscript, writable
+from judge.symbolic.methods import delete, writable
+from judge.symbolic.places import assign_item, locate, write
 from judge.symbolic.plan import LoopInfo, Mode, Plan
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    Choice,
     DictV,
     DictViewV,
     Forgotten,
@@ -36,6 +38,7 @@ from judge.symbolic.values import (
     Unbound,
     Unsupported,
     Value,
+    mutable,
 )
 
 MAX_INLINE = 12
@@ -336,7 +339,7 @@ class Executor(Machine):
     ) -> Value:
         """Join a callee's outcomes into the caller's state."""
         for raised in (o for o in outcomes if o.kind == "raise"):
-            self.raise_if(T.and_(*raised.state.facts[base:]), raised.exception or "", line)
+            self._raised(raised, T.and_(*raised.state.facts[base:]), conditional, line)
         returns = [o for o in outcomes if o.kind in ("return", "normal")]
         for o in returns:
             o.kind, o.value = "return", o.value if o.value is not None else NoneV()
@@ -345,10 +348,9 @@ class Executor(Machine):
         merged = merge_outcomes(returns)
         caller = self.state
         learned = merged.state.facts[base:]
+        caller.shared = caller.shared or (merged.state.shared and not self.pure)
         if conditional or self.pure:
-            for address, cell in caller.heap.items():
-                if not same(cell.value, merged.state.heap[address].value):
-                    raise Unsupported("a call that changes a list, not always evaluated", line)
+            self._same_heap(merged.state, line)
         else:
             caller.heap = merged.state.heap
             caller.next_address = merged.state.next_address
@@ -358,8 +360,42 @@ class Executor(Machine):
         if isinstance(merged.value, Ref) and (conditional or self.pure):
             held = merged.state.heap[merged.value.address].value
             assert isinstance(held, ListV | DictV | SetV)
-            return replace(held, fresh=False)
+            known = merged.value.address in caller.heap
+            return replace(held, homes=frozenset((merged.value.address,) if known else ()))
         return merged.value
+
+    def _same_heap(self, after: State, line: int) -> None:
+        """A call that may not have been made must leave every object as it is."""
+        for address, cell in self.state.heap.items():
+            other = after.heap[address]
+            if not same(cell.value, other.value):
+                raise Unsupported("a call that changes a list, not always evaluated", line)
+            if not self.pure:
+                cell.frozen = cell.frozen or other.frozen
+
+    def _raised(self, ended: Outcome, condition: Term, conditional: bool, line: int) -> None:
+        """An exception out of a callee: what the callee changed until then stays changed."""
+        name, after = ended.exception or "", ended.state
+        if not self.pure:
+            self.state.shared = self.state.shared or after.shared
+        changed = any(
+            not same(cell.value, after.heap[address].value)
+            for address, cell in self.state.heap.items()
+        )
+        if not changed:
+            self.raise_if(condition, name, line)
+            return
+        if conditional or self.pure or T.is_false(condition):
+            self._same_heap(after, line)
+        settled = self.forks is not None and self.trying > 0
+        if settled and self.settle(condition) is not True:
+            return
+        raised = self.state.copy()
+        raised.heap = {a: replace(c) for a, c in after.heap.items()}
+        raised.next_address = after.next_address
+        raised.facts.append(condition)
+        self.pending.append(Outcome("raise", raised, None, name, line))
+        self.state.facts.append(T.false() if settled else T.not_(condition))
 
 
 def _body(function: ast.FunctionDef) -> list[ast.stmt]:
@@ -375,8 +411,8 @@ def _body(function: ast.FunctionDef) -> list[ast.stmt]:
 def _assign(x: Executor, node: ast.Assign) -> list[Outcome]:
     if len(node.targets) > 1:
         value = evaluate(x, node.value)
-        if isinstance(value, ListV):
-            value = x.state.allocate(ListV(value.seq), frozen=not value.fresh)
+        if isinstance(value, ListV | DictV | SetV):
+            value = x.named(value)
         for target in node.targets:
             assign(x, target, value)
         return x.normal()
@@ -402,8 +438,7 @@ def assign(x: Executor, target: ast.expr, value: Value) -> None:
     elif isinstance(target, ast.Subscript):
         if isinstance(target.slice, ast.Slice):
             raise Unsupported("assignment to a slice", target.lineno)
-        container = evaluate(x, target.value)
-        set_subscript(x, container, evaluate(x, target.slice), value, target.lineno)
+        assign_item(x, target, value)
     elif isinstance(target, ast.Tuple | ast.List):
         items = seqs.tuple_items(x.plain(value))
         if items is None or any(isinstance(e, ast.Starred) for e in target.elts):
@@ -412,7 +447,7 @@ def assign(x: Executor, target: ast.expr, value: Value) -> None:
             x.raise_if(T.true(), "ValueError", target.lineno)
             raise Dead
         for part, item in zip(target.elts, items, strict=True):
-            assign(x, part, x.stored(item))
+            assign(x, part, x.held(item))
     else:
         raise Unsupported("this kind of assignment", target.lineno)
 
@@ -436,28 +471,45 @@ def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
 
             added = _elements(x, evaluate(x, node.value), line)
             place = writable(x, old, line)
-            x.state.heap[place.address].value = ListV(seqs.concat(plain.seq, added))
+            now = x.plain(old)  # the right side may have changed it
+            assert isinstance(now, ListV)
+            x.copied(added)
+            x.state.heap[place.address].value = ListV(seqs.concat(now.seq, added))
             return x.normal()
         if isinstance(plain, SetV):
-            changed = operate(x, node.op, plain, evaluate(x, node.value), line)
+            changed = operate(x, node.op, old, evaluate(x, node.value), line)
             place = writable(x, old, line)
             assert isinstance(changed, SetV)
             x.state.heap[place.address].value = replace(changed, fresh=False)
             return x.normal()
-        if isinstance(plain, DictV):
-            raise Unsupported("an augmented assignment to a dict", line)
+        if isinstance(plain, DictV) or (isinstance(plain, Choice) and mutable(plain)):
+            raise Unsupported("an augmented assignment to a dict or a value of several kinds", line)
         x.bind(node.target.id, operate(x, node.op, old, evaluate(x, node.value), line))
         return x.normal()
     if isinstance(node.target, ast.Subscript) and not isinstance(node.target.slice, ast.Slice):
-        from judge.symbolic.expr import read_item
-
-        container = evaluate(x, node.target.value)
-        index = evaluate(x, node.target.slice)
-        old = read_item(x, container, index, line)
-        new = operate(x, node.op, old, evaluate(x, node.value), line)
-        set_subscript(x, container, index, new, line)
+        old, spot = locate(x, node.target)
+        if spot is None:
+            raise Unsupported("changing a list that is part of another value", line)
+        added_to = evaluate(x, node.value)
+        new = _added(x, node.op, x.plain(old), added_to, line)
+        write(x, spot, new, line)
         return x.normal()
     raise Unsupported("this kind of augmented assignment", line)
+
+
+def _added(x: Executor, op: ast.operator, old: Value, value: Value, line: int) -> Value:
+    """What an augmented assignment puts back; a list, dict or set is changed in place."""
+    if isinstance(old, DictV) or (isinstance(old, Choice) and mutable(old)):
+        raise Unsupported("an augmented assignment to a dict or a value of several kinds", line)
+    if isinstance(old, ListV):
+        if not isinstance(op, ast.Add):
+            raise Unsupported("an augmented assignment to a list other than +=", line)
+        from judge.symbolic.calls import _elements
+
+        added = _elements(x, value, line)
+        x.copied(added)
+        return ListV(seqs.concat(old.seq, added))
+    return operate(x, op, old, value, line)
 
 
 def _expression(x: Executor, node: ast.Expr) -> list[Outcome]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 
 from judge.symbolic import calls, closures, comprehension, dicts, modules, numbers, seqs, sets
 from judge.symbolic import term as T
@@ -421,7 +422,7 @@ def read_item(m: Machine, target: Value, index: Value, line: int) -> Value:
     """``target[index]``, which puts a missing key into a ``defaultdict``."""
     plain = m.plain(target)
     if isinstance(plain, DictV) and plain.default is not None:
-        return m.stored(dicts.look_up_default(m, target, plain, m.plain(index), line))
+        return m.held(dicts.look_up_default(m, target, plain, m.plain(index), line))
     return m.each(target, lambda v: m.each(index, lambda i: subscript(m, v, i, line), line), line)
 
 
@@ -450,11 +451,11 @@ def _slice(
 def subscript(m: Machine, value: Value, index: Value, line: int) -> Value:
     """``value[index]``."""
     if isinstance(value, DictV):
-        return m.stored(dicts.look_up(m, value, index, line))
+        return m.held(dicts.look_up(m, value, index, line))
     if isinstance(value, TupleV):
         place = T.literal(seqs.index_term(m, index, line))
         if place is None:
-            return m.stored(
+            return m.held(
                 seqs.item(
                     m, Seq(tuple(map(Single, value.items))), seqs.index_term(m, index, line), line
                 )
@@ -465,7 +466,7 @@ def subscript(m: Machine, value: Value, index: Value, line: int) -> Value:
         return value.items[place]
     if isinstance(value, StrV | ListV):
         found = seqs.item(m, value.seq, seqs.index_term(m, index, line), line)
-        return m.stored(seqs.element(value, found))
+        return m.held(seqs.element(value, found))
     if isinstance(value, RangeV):
         from judge.symbolic.compare import range_seq
 
@@ -478,7 +479,8 @@ def _tuple(m: Machine, node: ast.Tuple) -> Value:
 
 
 def _list(m: Machine, node: ast.List) -> Value:
-    return ListV(Seq(tuple(Single(m.stored(v)) for v in _items(m, node.elts))), fresh=True)
+    seq = Seq(tuple(Single(m.stored(v)) for v in _items(m, node.elts)))
+    return ListV(seq, fresh=True, owned=True)
 
 
 def _items(m: Machine, nodes: list[ast.expr]) -> list[Value]:
@@ -505,7 +507,7 @@ def _dict(m: Machine, node: ast.Dict) -> Value:
         if key is None:
             raise Unsupported("** in a dict", node.lineno)
         pairs.append((m.plain(evaluate(m, key)), m.stored(evaluate(m, value))))
-    return dicts.literal_dict(m, pairs, node.lineno)
+    return replace(dicts.literal_dict(m, pairs, node.lineno), owned=True)
 
 
 def _walrus(m: Machine, node: ast.NamedExpr) -> Value:

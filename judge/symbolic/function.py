@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from judge.contract import Contract
 from judge.subset import Candidate, Refusal
@@ -33,6 +33,7 @@ from judge.symbolic.shapes import (
 from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    INSIDE,
     DictV,
     ListV,
     NoneV,
@@ -248,6 +249,8 @@ class _Run:
         for line in self.candidate.program.checks:
             notes.add(f"the module's own check in line {line} passes when it is loaded")
         lists = [s for s in self.result.shapes.values() if not _scalar(s)]
+        if any(not _scalar(inner) for s in lists for inner in _inside(s)):
+            notes |= self.x.assumptions
         held = [v for v in self.result.arguments.values() if isinstance(v, ListV | DictV | SetV)]
         if len(held) > 1:
             notes.add("list arguments are distinct objects")
@@ -365,7 +368,7 @@ class _Run:
                 claim = T.and_(*(T.not_(r) for r in raised), value)
                 x.emit("precondition", f"of the recursive call: {text}", line, callee.facts, claim)
             self._decreases(callee, line)
-            return self._promise(callee, guard, name, line)
+            return self._promise(callee, guard, name, args, line)
         finally:
             x.old = old
 
@@ -386,7 +389,9 @@ class _Run:
         before, after = (parts(x, node, s, strict=False) for s in (start, callee))
         x.emit("termination", self.plan.measure, line, callee.facts, falls(before, after))
 
-    def _promise(self, callee: State, guard: Term, name: str, line: int) -> Value:
+    def _promise(
+        self, callee: State, guard: Term, name: str, args: list[Value], line: int
+    ) -> Value:
         x = self.x
         if self.candidate.returns is None:
             raise Unsupported(f"recursion of {name!r} without a return annotation", line)
@@ -397,6 +402,10 @@ class _Run:
             x.raise_if(T.var(T.fresh_name(f"raises.{exception}"), T.BOOL), exception, line)
         self.calls += 1
         value = unknown(shape, T.fresh_name(f"{name}.result"))
+        if isinstance(value, ListV | DictV | SetV):
+            # It may be one of the arguments, or be inside one.
+            given_places = frozenset(a.address for a in args if isinstance(a, Ref))
+            value = replace(value, homes=given_places | {INSIDE})
         after = x.state.copy()
         after.env = {**callee.env, "result": value}
         after.facts.append(guard)
@@ -418,6 +427,13 @@ def _flat(shape: Shape) -> bool:
     if isinstance(shape, TupleShape):
         return all(map(_flat, shape.items))
     return _scalar(shape)
+
+
+def _inside(shape: Shape) -> list[Shape]:
+    """The shapes of what a list, dict, tuple or choice holds."""
+    parts = [getattr(shape, n, None) for n in ("element", "key", "value")]
+    parts += [*getattr(shape, "items", ()), *getattr(shape, "options", ())]
+    return [p for p in parts if p is not None]
 
 
 def _scalar(shape: Shape) -> bool:

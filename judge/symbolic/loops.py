@@ -202,7 +202,7 @@ def _sequence_loop(
 
     def enter(e: Executor) -> None:
         if seq.pieces:
-            assign(e, node.target, e.stored(seqs.element(source, at(seq, _int_of(e.state, index)))))
+            assign(e, node.target, e.held(seqs.element(source, at(seq, _int_of(e.state, index)))))
 
     def advance(state: State) -> None:
         state.env[index] = IntV(T.add(_int_of(state, index), T.num(1)))
@@ -258,6 +258,7 @@ class _Cut:
         self.names: dict[str, Shape | None] = dict.fromkeys(bound_names(loop.node))
         self.cells: dict[int, Shape] = {}
         self.frozen: set[int] = set()
+        self.shared = False
         self.line = loop.node.lineno
 
     def run(self) -> list[Outcome]:
@@ -306,6 +307,7 @@ class _Cut:
             head.env[self.loop.index] = IntV(T.var(T.fresh_name(f"{self.loop.index}.{number}")))
         for address in self.frozen:
             head.heap[address].frozen = True
+        head.shared = head.shared or self.shared
         return head
 
     def _round(self, head: State) -> tuple[list[Outcome], list[Outcome]]:
@@ -347,6 +349,8 @@ class _Cut:
         stable = True
         for outcome in back:
             state = outcome.state
+            if state.shared and not head.shared:
+                self.shared, stable = True, False
             for address, cell in head.heap.items():
                 now = state.heap[address]
                 if cell.frozen != now.frozen and address not in self.frozen:

@@ -19,6 +19,7 @@ from judge.symbolic.merge import merge
 from judge.symbolic.state import Outcome, State
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    INSIDE,
     Choice,
     DictV,
     DictViewV,
@@ -27,11 +28,14 @@ from judge.symbolic.values import (
     LambdaV,
     ListV,
     Ref,
+    Seq,
     SetV,
     TupleV,
     Unbound,
     Unsupported,
     Value,
+    holds_mutable,
+    origin,
 )
 
 if TYPE_CHECKING:
@@ -207,28 +211,63 @@ class Machine:
     # ------------------------------------------------------------ values
 
     def plain(self, value: Value) -> Value:
-        """Look through a heap reference."""
-        if isinstance(value, Ref):
-            return self.state.heap[value.address].value
-        return value
+        """Look through a heap reference; the value remembers which object it is."""
+        if not isinstance(value, Ref):
+            return value
+        held = self.state.heap[value.address].value
+        if isinstance(held, ListV | DictV | SetV):
+            return replace(held, homes=frozenset((value.address,)))
+        return held
 
     def stored(self, value: Value) -> Value:
-        """The value as a container holds it: a list put in a container may not change later."""
-        if isinstance(value, Ref):
-            if not self.pure:
-                self.state.heap[value.address].frozen = True
-            return self.stored(self.state.heap[value.address].value)
+        """The value as a new container holds it: a list with a name may not change later."""
+        if isinstance(value, TupleV):
+            return TupleV(tuple(self.stored(v) for v in value.items))
+        if not self.pure:
+            self._shared(self.plain(value))
+            if isinstance(value, Ref):
+                self.state.shared = True
+        return self.held(value)
+
+    def held(self, value: Value) -> Value:
+        """The value as it stands in a container that holds it already."""
+        value = self.plain(value)
         if isinstance(value, ListV):
             return ListV(value.seq)
         if isinstance(value, DictV):
-            return replace(value, fresh=False)
+            return replace(value, fresh=False, owned=False, homes=frozenset())
         if isinstance(value, SetV):
-            return replace(value, fresh=False)
+            return replace(value, fresh=False, homes=frozenset())
         if isinstance(value, IterV | DictViewV):
             raise Unsupported("an iterator or a view that is kept")
         if isinstance(value, TupleV):
-            return TupleV(tuple(self.stored(v) for v in value.items))
+            return TupleV(tuple(self.held(v) for v in value.items))
         return value
+
+    def copied(self, seq: Seq) -> None:
+        """The elements of a sequence go into another container as they are."""
+        if not self.pure and holds_mutable(ListV(seq)):
+            self.state.shared = True
+
+    def _shared(self, value: Value) -> None:
+        """A value gets a holder: where it is an object that has one already, that is noted.
+
+        The places of the heap that it may be are frozen. Where it may be inside another object,
+        nothing inside any object is changed from here on.
+        """
+        if isinstance(value, Choice):
+            for _, option in value.options:
+                self._shared(option)
+        if not isinstance(value, ListV | DictV | SetV):
+            return
+        if not value.fresh:
+            for address in origin(value):
+                if address == INSIDE:
+                    self.state.shared = True
+                elif address in self.state.heap:
+                    self.state.heap[address].frozen = True
+        elif not isinstance(value, SetV) and not value.owned and holds_mutable(value):
+            self.state.shared = True
 
     def each(self, value: Value, operation: Callable[[Value], Value], line: int) -> Value:
         """Apply an operation to every alternative of a value, under its condition."""
@@ -257,6 +296,21 @@ class Machine:
             raise Dead
         return result
 
+    def of_one_kind(
+        self, args: list[Value], operation: Callable[[list[Value]], Value], line: int
+    ) -> Value:
+        """Apply an operation to arguments of one kind each, for every alternative of theirs."""
+
+        def settled(done: list[Value], rest: list[Value]) -> Value:
+            if not rest:
+                return operation(done)
+            plain = self.plain(rest[0])
+            if not isinstance(plain, Choice):
+                return settled([*done, rest[0]], rest[1:])
+            return self.each(plain, lambda v: settled([*done, v], rest[1:]), line)
+
+        return settled([], args)
+
     def call_function(self, name: str, node: ast.Call) -> Value:
         """Call a function of the program; only a machine that runs statements can."""
         raise Unsupported(f"a call of {name}()", node.lineno)
@@ -278,13 +332,18 @@ class Machine:
         """Give ``name`` a value in the current state."""
         if self.pure:
             raise Unsupported("an assignment inside a contract")
+        self.state.env[name] = self.named(value)
+
+    def named(self, value: Value) -> Value:
+        """The value as a name holds it: a list, dict or set gets a place in the heap."""
+        self._shared(value)
         if isinstance(value, ListV):
-            value = self.state.allocate(ListV(value.seq), frozen=not value.fresh)
-        elif isinstance(value, DictV | SetV):
-            value = self.state.allocate(replace(value, fresh=False), frozen=not value.fresh)
-        elif isinstance(value, IterV):
+            return self.state.allocate(ListV(value.seq), frozen=not value.fresh)
+        if isinstance(value, DictV | SetV):
+            return self.state.allocate(self.held(value), frozen=not value.fresh)
+        if isinstance(value, IterV):
             raise Unsupported("an iterator kept in a variable")
-        self.state.env[name] = value
+        return value
 
 
 class Dead(Exception):

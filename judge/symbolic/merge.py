@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from judge.symbolic import term as T
 from judge.symbolic.term import Term
@@ -34,6 +35,7 @@ from judge.symbolic.values import (
     Unsupported,
     Value,
     View,
+    origin,
 )
 
 
@@ -58,7 +60,8 @@ def merge(c: Term, a: Value, b: Value) -> Value:
     if isinstance(a, StrV) and isinstance(b, StrV):
         return StrV(merge_seq(c, a.seq, b.seq))
     if isinstance(a, ListV) and isinstance(b, ListV):
-        return ListV(merge_seq(c, a.seq, b.seq))
+        fresh, owned = a.fresh and b.fresh, a.owned and b.owned
+        return ListV(merge_seq(c, a.seq, b.seq), fresh, owned, origin(a) | origin(b))
     if isinstance(a, TupleV) and isinstance(b, TupleV) and len(a.items) == len(b.items):
         return TupleV(tuple(merge(c, x, y) for x, y in zip(a.items, b.items, strict=True)))
     if isinstance(a, DictV) and isinstance(b, DictV):
@@ -72,7 +75,7 @@ def merge(c: Term, a: Value, b: Value) -> Value:
 
 def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
     if a.key is None and b.key is None:
-        return a
+        return replace(a, fresh=a.fresh and b.fresh, homes=origin(a) | origin(b))
     known = a if a.key is not None else b
     if (a.default is None) != (b.default is None):
         raise Unsupported("a value that is a defaultdict on some paths")
@@ -87,8 +90,11 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
         ),
         known.key,
         known.value,
+        fresh=a.fresh and b.fresh,
         entries=_merge_entries(c, a, b),
         default=a.default,
+        owned=a.owned and b.owned,
+        homes=origin(a) | origin(b),
     )
 
 
@@ -102,12 +108,13 @@ def _merge_entries(c: Term, a: DictV, b: DictV) -> tuple[tuple[Value, Value], ..
 
 
 def _merge_set(c: Term, a: SetV, b: SetV) -> SetV:
+    fresh, homes = a.fresh and b.fresh, origin(a) | origin(b)
     if same(a, b):
-        return a
+        return replace(a, fresh=fresh, homes=homes)
     element = a.element if b.element is None else b.element
     if a.element is not None and b.element is not None and a.element != b.element:
         raise Unsupported("a set of different kinds on different paths")
-    return SetV(lambda v: T.ite(c, a.has(v), b.has(v)), None, None, element)
+    return SetV(lambda v: T.ite(c, a.has(v), b.has(v)), None, None, element, fresh, homes)
 
 
 def _choice(c: Term, a: Value, b: Value) -> Value:

@@ -13,6 +13,7 @@ from judge.symbolic.forks import concrete
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import at
 from judge.symbolic.ordering import singles
+from judge.symbolic.places import changed_in_place, locate
 from judge.symbolic.tables import dict_method, set_method, writable
 from judge.symbolic.texts import text_method
 from judge.symbolic.values import (
@@ -22,6 +23,7 @@ from judge.symbolic.values import (
     IntV,
     ListV,
     NoneV,
+    Ref,
     Seq,
     SetV,
     Single,
@@ -35,11 +37,23 @@ from judge.symbolic.values import (
 
 def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     """``target.name(args)``."""
-    from judge.symbolic.calls import positional
     from judge.symbolic.expr import evaluate
 
     line, name = node.lineno, attribute.attr
-    target = evaluate(m, attribute.value)
+    if isinstance(attribute.value, ast.Subscript | ast.Call) and name in CHANGING and not m.pure:
+        target, place = locate(m, attribute.value)
+        if place is not None and place.steps and isinstance(target, ListV | DictV | SetV):
+            return changed_in_place(
+                m, place, target, lambda own: _method(m, node, name, own, line), line
+            )
+    else:
+        target = evaluate(m, attribute.value)
+    return _method(m, node, name, target, line)
+
+
+def _method(m: Machine, node: ast.Call, name: str, target: Value, line: int) -> Value:
+    from judge.symbolic.calls import positional
+
     plain = m.plain(target)
     if isinstance(plain, Choice) and m.forks is not None:
         plain = m.each(plain, lambda v: v, line)
@@ -48,9 +62,12 @@ def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     if name == "sort" and isinstance(plain, ListV):
         return _sort(m, target, node, line)
     args = positional(m, node)
+    if isinstance(target, Ref):
+        plain = m.plain(target)  # an argument may have changed it
     if isinstance(plain, StrV):
         args += _named(m, node, name, len(args))
-        return text_method(m, name, plain, args, line)
+        word = plain
+        return m.of_one_kind(args, lambda given: text_method(m, name, word, given, line), line)
     if node.keywords:
         raise Unsupported(f"keyword arguments of .{name}()", line)
     if isinstance(plain, DictV):
@@ -66,6 +83,12 @@ def method(m: Machine, node: ast.Call, attribute: ast.Attribute) -> Value:
     kind = type(plain).__name__.removesuffix("V").lower()
     raise Unsupported(f"{kind}.{name}()", line)
 
+
+CHANGING = frozenset((
+    "add", "append", "clear", "difference_update", "discard", "extend", "insert",
+    "intersection_update", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
+))  # fmt: skip
+"""Methods that change their object."""
 
 _KEYWORDS = {
     "split": ["sep", "maxsplit"],
@@ -110,7 +133,9 @@ def _extend(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, Va
     from judge.symbolic.calls import _elements
 
     (value,) = _exactly(m, args, 1, line)
-    return seqs.concat(seq, _elements(m, value, line)), NoneV()
+    added = _elements(m, value, line)
+    m.copied(added)
+    return seqs.concat(seq, added), NoneV()
 
 
 def _insert(m: Machine, seq: Seq, args: list[Value], line: int) -> tuple[Seq, Value]:
@@ -255,6 +280,8 @@ def delete(m: Machine, target: Value, index: Value, line: int) -> None:
     elif isinstance(plain, ListV):
         changed, _ = _pop(m, plain.seq, [index], line)
         m.state.heap[place.address].value = ListV(changed)
+    elif isinstance(plain, Choice):
+        raise Unsupported("changing a value of several kinds", line)
     else:
         raise m.type_error(line)
 
@@ -263,6 +290,8 @@ def set_subscript(m: Machine, target: Value, index: Value, value: Value, line: i
     """``target[index] = value``."""
     plain = m.plain(target)
     if not isinstance(plain, ListV | DictV):
+        if isinstance(plain, Choice):
+            raise Unsupported("changing a value of several kinds", line)
         raise m.type_error(line)
     place = writable(m, target, line)
     stored = m.stored(value)

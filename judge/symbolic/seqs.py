@@ -13,6 +13,7 @@ from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    Choice,
     DictV,
     DictViewV,
     Filtered,
@@ -271,6 +272,13 @@ def set_item(m: Machine, seq: Seq, index: Term, value: Value, line: int) -> Seq:
         "IndexError",
         line,
     )
+    return replaced(m, seq, index, value)
+
+
+def replaced(m: Machine, seq: Seq, index: Term, value: Value) -> Seq:
+    """The list after ``seq[index] = value`` for an index that lies within it."""
+    length = seq.length
+    negative = decide(m, T.lt(index, T.num(0)))
     place = T.ite(negative, T.add(length, index), index)
     known = T.literal(place)
     if known is not None and all(isinstance(p, Single) for p in seq.pieces):
@@ -317,5 +325,7 @@ def index_term(m: Machine, value: Value, line: int) -> Term:
     """An index or a bound; TypeError for what is not an integer."""
     number = as_int(value)
     if number is None:
+        if isinstance(value, Choice):
+            raise Unsupported("an index of several kinds", line)
         raise m.type_error(line)
     return number

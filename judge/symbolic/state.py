@@ -11,7 +11,7 @@ from typing import Literal
 from judge.symbolic import term as T
 from judge.symbolic.merge import merge, same
 from judge.symbolic.term import Term
-from judge.symbolic.values import Ref, Unbound, Unsupported, Value
+from judge.symbolic.values import INSIDE, Ref, Unbound, Unsupported, Value, origin
 
 
 @dataclass(slots=True)
@@ -30,11 +30,13 @@ class State:
     heap: dict[int, Cell] = field(default_factory=dict)
     facts: list[Term] = field(default_factory=list)
     next_address: int = 0
+    shared: bool = False
+    """Whether a list, dict or set inside another object may have a second holder."""
 
     def copy(self) -> State:
         """An independent copy."""
         heap = {a: Cell(c.value, c.frozen) for a, c in self.heap.items()}
-        return State(dict(self.env), heap, list(self.facts), self.next_address)
+        return State(dict(self.env), heap, list(self.facts), self.next_address, self.shared)
 
     def allocate(self, value: Value, frozen: bool = False) -> Ref:
         """Put a mutable value on the heap."""
@@ -82,6 +84,7 @@ def merge_outcomes(outcomes: list[Outcome]) -> Outcome:
     result = outcomes[-1].state.copy()
     value = outcomes[-1].value
     result.next_address = max(o.state.next_address for o in outcomes)
+    result.shared = any(o.state.shared for o in outcomes)
     for condition, outcome in list(zip(conditions, outcomes, strict=True))[-2::-1]:
         if outcome.value is not None and value is not None:
             value = _merge_value(condition, outcome.state, outcome.value, result, value)
@@ -121,4 +124,8 @@ def _merge_value(condition: Term, a: State, x: Value, into: State, y: Value) -> 
             into.heap[value.address].frozen = True
         else:
             plain.append(value)
+            for address in origin(value):
+                into.shared = into.shared or address == INSIDE
+                if address in into.heap:
+                    into.heap[address].frozen = True
     return into.allocate(merge(condition, plain[0], plain[1]), frozen=True)

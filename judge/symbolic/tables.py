@@ -22,6 +22,7 @@ from judge.symbolic.values import (
     TupleV,
     Unsupported,
     Value,
+    holds_mutable,
 )
 
 
@@ -144,6 +145,8 @@ def _update(m: Machine, value: DictV, other: Value, line: int) -> DictV:
     given = m.plain(other)
     if not isinstance(given, DictV):
         raise Unsupported("dict.update() with anything but a dict", line)
+    if holds_mutable(given):
+        m.state.shared = True
     for k, v in dicts.entries_of(given, line):
         value = dicts.with_item(m, value, k, v, line)
     return value

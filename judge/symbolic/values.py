@@ -133,15 +133,23 @@ class Seq:
         return T.add(T.num(0), *(p.length for p in self.pieces))
 
 
+INSIDE = -1
+"""Among ``homes``: the object may be inside another one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ListV(Value):
     """A list seen as a value (its contents at one moment).
 
-    ``fresh`` says that nobody else holds it yet, so a name bound to it may change it.
+    ``fresh`` says that nobody else holds it yet, so a name bound to it may change it; ``owned``
+    that nobody else holds what is in it. ``homes`` are the heap places that it may be the object of
+    (``INSIDE`` for an object inside another one); a fresh one has none.
     """
 
     seq: Seq
     fresh: bool = False
+    owned: bool = False
+    homes: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +200,8 @@ class DictV(Value):
     """Keys and values in order, where the dict is an unknown one that nobody has changed."""
     default: Value | None = None
     """What makes the value of a missing key, in a ``defaultdict``."""
+    owned: bool = False
+    homes: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,6 +218,37 @@ class SetV(Value):
     element: object = None
     """Shape of the members."""
     fresh: bool = False
+    homes: frozenset[int] = frozenset()
+
+
+def mutable(value: Value) -> bool:
+    """Whether a value is a list, dict or set, or may have one inside."""
+    if isinstance(value, ListV | DictV | SetV | Ref):
+        return True
+    if isinstance(value, TupleV):
+        return any(map(mutable, value.items))
+    return isinstance(value, Choice) and any(mutable(v) for _, v in value.options)
+
+
+def holds_mutable(value: Value) -> bool:
+    """Whether a list or dict has lists, dicts or sets inside."""
+    if isinstance(value, ListV):
+        probe = T.bvar("shape")
+        return any(
+            mutable(p.value if isinstance(p, Single) else p.get(probe)) for p in value.seq.pieces
+        )
+    if isinstance(value, DictV):
+        if value.entries is not None:
+            return any(mutable(v) for _, v in value.entries)
+        return value.value is not None and getattr(value.value, "kind", None) is None
+    return False
+
+
+def origin(value: Value) -> frozenset[int]:
+    """The places that a list, dict or set may be the object of."""
+    if not isinstance(value, ListV | DictV | SetV) or value.fresh:
+        return frozenset()
+    return value.homes or frozenset((INSIDE,))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,25 +17,28 @@ from collections.abc import Awaitable, Callable
 
 
 async def drive(
-    ask: Callable[[int], Awaitable[object]], count: int, width: int, offset: int
+    ask: Callable[[int], Awaitable[object]], count: int, width: int, offset: int, spread: float
 ) -> tuple[float, float, float]:
     """Return CPU and wall milliseconds a request, and the median latency in milliseconds."""
     latencies: list[float] = []
     numbers = iter(range(offset, offset + count))
 
-    async def worker() -> None:
+    async def worker(place: int) -> None:
+        await asyncio.sleep(spread * place / width)
         for number in numbers:
             started = time.perf_counter()
             await ask(number)
             latencies.append(time.perf_counter() - started)
 
     started, before = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(worker() for _ in range(width)))
+    await asyncio.gather(*(worker(place) for place in range(width)))
     cpu, wall = time.process_time() - before, time.perf_counter() - started
     return cpu / count * 1e3, wall / count * 1e3, statistics.median(latencies) * 1e3
 
 
-async def measure(url: str, count: int, width: int, rounds: int) -> dict[str, list[float]]:
+async def measure(
+    url: str, count: int, width: int, rounds: int, spread: float
+) -> dict[str, list[float]]:
     """Alternate the bare SDK and the router; return each one's medians over the rounds."""
     import litellm
     import openai
@@ -77,10 +80,10 @@ async def measure(url: str, count: int, width: int, rounds: int) -> dict[str, li
     contenders = {"bare SDK": ask_bare, "router": ask_router}
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in contenders}
     for ask in contenders.values():
-        await drive(ask, width, width, 10_000_000)
+        await drive(ask, width, width, 10_000_000, spread)
     for turn in range(rounds):
         for name, ask in contenders.items():
-            found[name].append(await drive(ask, count, width, turn * count))
+            found[name].append(await drive(ask, count, width, turn * count, spread))
     return {
         name: [statistics.median(each[place] for each in times) for place in range(3)]
         for name, times in found.items()
@@ -94,12 +97,17 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--concurrency", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--spread", type=float, default=0.0)
     options = parser.parse_args()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from importlib.metadata import version
 
     found: dict[str, object] = dict(
-        asyncio.run(measure(options.url, options.requests, options.concurrency, options.rounds))
+        asyncio.run(
+            measure(
+                options.url, options.requests, options.concurrency, options.rounds, options.spread
+            )
+        )
     )
     found["version"] = version("litellm")
     print(json.dumps(found))

@@ -10,7 +10,10 @@ bare SDK ask the same server in the same run (``_gateway_litellm.py``):
     python -m venv /tmp/litellm && /tmp/litellm/bin/pip install litellm
     python benchmarks/gateway_overhead.py --peer /tmp/litellm/bin/python
 
-Figures are medians over rounds that alternate the contenders.
+Figures are medians over rounds that alternate the contenders. Where the server answers at once, all
+of them keep a core busy, and a latency is the queue of 200 before it; so ``--paced SECONDS`` (1 by
+default, 0 leaves it out) asks once more a server that takes so long for every answer, as providers
+do, and what a latency has above that time is what a person waits for our sake.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ KEY = "benchmark-key"
 Ask = Callable[[int], Awaitable[object]]
 
 
-async def _serve(pipe: Connection) -> None:
+async def _serve(pipe: Connection, seconds: float) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
     reply = head + str(len(REPLY)).encode() + b"\r\n\r\n" + REPLY
 
@@ -47,6 +50,8 @@ async def _serve(pipe: Connection) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 at = head.lower().index(b"content-length:") + 15
                 await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+                if seconds:
+                    await asyncio.sleep(seconds)
                 writer.write(reply)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -61,29 +66,35 @@ def stored(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.db"))
 
 
-def serve(pipe: Connection) -> None:
-    """Run the server; the port goes through ``pipe``."""
-    asyncio.run(_serve(pipe))
+def serve(pipe: Connection, seconds: float = 0.0) -> None:
+    """Run the server, which takes ``seconds`` for an answer; the port goes through ``pipe``."""
+    asyncio.run(_serve(pipe, seconds))
 
 
-async def drive(ask: Ask, count: int, width: int, offset: int) -> tuple[float, float, list[float]]:
-    """Ask ``count`` questions ``width`` at a time; return wall and CPU seconds, and latencies."""
+async def drive(
+    ask: Ask, count: int, width: int, offset: int, spread: float = 0.0
+) -> tuple[float, float, list[float]]:
+    """Ask ``count`` questions ``width`` at a time; return wall and CPU seconds, and latencies.
+
+    The first ones begin over ``spread`` seconds, so that a slow server is not asked in waves.
+    """
     latencies: list[float] = []
     numbers = iter(range(offset, offset + count))
 
-    async def worker() -> None:
+    async def worker(place: int) -> None:
+        await asyncio.sleep(spread * place / width)
         for number in numbers:
             started = time.perf_counter()
             await ask(number)
             latencies.append(time.perf_counter() - started)
 
     started, before = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(worker() for _ in range(width)))
+    await asyncio.gather(*(worker(place) for place in range(width)))
     return time.perf_counter() - started, time.process_time() - before, latencies
 
 
-async def measure(port: int, requests: int, width: int, rounds: int) -> None:
-    """Measure and print."""
+async def measure(port: int, requests: int, width: int, rounds: int, paced: float) -> None:
+    """Measure and print; ``paced`` is how long the server takes for an answer."""
     import openai
 
     from teachers import (
@@ -146,17 +157,25 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
             "gateway, workbench store": ask_store,
         }
         for ask in contenders.values():
-            await drive(ask, width, width, 10_000_000)
+            await drive(ask, width, width, 10_000_000, paced)
         wall: dict[str, list[float]] = {name: [] for name in contenders}
         work: dict[str, list[float]] = {name: [] for name in contenders}
         waits: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(rounds):
             for name, ask in contenders.items():
-                seconds, cpu, latencies = await drive(ask, requests, width, turn * requests)
+                seconds, cpu, latencies = await drive(ask, requests, width, turn * requests, paced)
                 wall[name].append(seconds / requests * 1e3)
                 work[name].append(cpu / requests * 1e3)
                 waits[name] += latencies
         print(f"{requests} requests, {width} at a time, {rounds} rounds, median of rounds;")
+        if paced:
+            _print_paced(waits, paced)
+            store.close()
+            cache.close()
+            ledger.close()
+            await bare.close()
+            await teacher.close()
+            return
         print("CPU is this process's own, the fair figure on a shared machine")
         base = statistics.median(work["bare SDK"])
         for name in contenders:
@@ -180,14 +199,21 @@ async def measure(port: int, requests: int, width: int, rounds: int) -> None:
     await teacher.close()
 
 
-def measure_peer(python: str, port: int, options: argparse.Namespace) -> None:
+def _print_paced(waits: dict[str, list[float]], paced: float) -> None:
+    print(f"the server takes {paced:g} s for every answer")
+    for name, found in waits.items():
+        middle = (statistics.median(found) - paced) * 1e3
+        print(f"  {name:24s} median latency {middle:6.1f} ms above that")
+
+
+def measure_peer(python: str, port: int, options: argparse.Namespace, paced: float) -> None:
     """Let LiteLLM's router ask the same server from its own environment, and print."""
     script = Path(__file__).with_name("_gateway_litellm.py")
     done = subprocess.run(
         [
             python, str(script), f"http://127.0.0.1:{port}/v1",
             "--requests", str(options.requests), "--concurrency", str(options.concurrency),
-            "--rounds", str(options.rounds),
+            "--rounds", str(options.rounds), "--spread", str(paced),
         ],
         capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
@@ -200,6 +226,9 @@ def measure_peer(python: str, port: int, options: argparse.Namespace) -> None:
     base = found["bare SDK"][0]
     for name in ("bare SDK", "router"):
         cpu, wall, latency = found[name]
+        if paced:
+            print(f"  {name:24s} median latency {latency - paced * 1e3:6.1f} ms above that")
+            continue
         print(
             f"  {name:24s} {cpu:7.3f} ms CPU a request, {cpu - base:+.3f} over its bare SDK; "
             f"{wall:7.3f} ms wall; latency {latency:.0f} ms"
@@ -213,17 +242,25 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", help="an interpreter that has LiteLLM")
+    parser.add_argument("--paced", type=float, default=1.0, help="seconds of the slow server")
     options = parser.parse_args()
+    for paced in (0.0, options.paced) if options.paced else (0.0,):
+        _against_server(options, paced)
+
+
+def _against_server(options: argparse.Namespace, paced: float) -> None:
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(theirs, paced), daemon=True
+    )
     server.start()
     try:
         port = int(ours.recv())
-        asyncio.run(measure(port, options.requests, options.concurrency, options.rounds))
+        asyncio.run(measure(port, options.requests, options.concurrency, options.rounds, paced))
         if options.peer is None:
             print("  LiteLLM's router: not measured; name its interpreter with --peer")
         else:
-            measure_peer(options.peer, port, options)
+            measure_peer(options.peer, port, options, paced)
     finally:
         server.terminate()
         server.join()

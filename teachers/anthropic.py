@@ -1,11 +1,10 @@
 """Anthropic's messages interface through its own SDK; also for local servers that speak it.
 
-One attempt a call. The SDK has no ``temperature`` parameter any more, so it goes in the body.
+The SDK has no ``temperature`` parameter any more, so it goes in the body.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,8 +14,6 @@ from teachers.errors import TeacherError
 from teachers.keys import Secret, need_key
 from teachers.model import (
     Answer,
-    Failure,
-    FailureKind,
     Finish,
     Identity,
     Message,
@@ -27,7 +24,8 @@ from teachers.model import (
 from teachers.openai import host_is_local, key_status, probed
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
-from teachers.wire import count, failed, http_failure, tls
+from teachers.sdk import SdkTeacher, malformed
+from teachers.wire import count, failed
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -40,31 +38,15 @@ _FINISH = {
 }
 
 
-class MessagesTeacher:
+class MessagesTeacher(SdkTeacher):
     """A model behind the messages interface. It takes no seed."""
+
+    SDK, CLIENT, ERROR = "anthropic", "AsyncAnthropic", "AnthropicError"
 
     def __init__(
         self, name: str, identity: Identity, key: Secret, *, timeout: float = 600.0
     ) -> None:
-        self._name = name
-        self._identity = identity
-        self._key = key
-        self._timeout = timeout
-        # The SDK takes a second to load: now, not inside the deadline of the first request.
-        import anthropic  # noqa: F401
-
-        self._sdk: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
+        super().__init__(name, identity, key, identity.base_url or BASE_URL, timeout)
 
     def request(self, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
         """Return the SDK's arguments; ``extra_body`` holds what the SDK has no name for."""
@@ -89,41 +71,9 @@ class MessagesTeacher:
             body["extra_body"] = extra
         return body
 
-    async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
-        """See ``Teacher``."""
-        import anthropic
-
-        started = time.perf_counter()
-        try:
-            reply = await self._client().messages.create(**self.request(prompt, sampling))
-            return self.read(reply, time.perf_counter() - started)
-        except anthropic.AnthropicError as error:
-            return failed(self._identity, self._failure(error))
-        except ValueError as error:
-            return failed(self._identity, _malformed(str(error)))
-
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Answer]:
-        """See ``StreamingTeacher``. A failure arrives as the last value, like any answer."""
-        import anthropic
-        import httpx2
-
-        started = time.perf_counter()
-        try:
-            async for piece in self._pieces(prompt, sampling, started):
-                yield piece
-        except anthropic.AnthropicError as error:
-            yield failed(self._identity, self._failure(error))
-        except httpx2.HTTPError as error:
-            message = f"the stream broke off ({type(error).__name__})"
-            yield failed(self._identity, Failure(FailureKind.NETWORK, message))
-        except ValueError as error:
-            yield failed(self._identity, _malformed(str(error)))
-
-    async def close(self) -> None:
-        """See ``Teacher``."""
-        if self._sdk is not None and self._loop is asyncio.get_running_loop():
-            await self._sdk.close()
-        self._sdk = None
+    async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
+        reply = await self._client().messages.create(**self.request(prompt, sampling))
+        return self.read(reply, time.perf_counter() - started)
 
     async def _pieces(
         self, prompt: Prompt, sampling: Sampling, started: float
@@ -171,9 +121,9 @@ class MessagesTeacher:
         finish = _FINISH.get(reason or "")
         if finish is None:
             said = f"the answer ended for the reason {reason!r}, which is not one of text"
-            return failed(self._identity, _malformed(said), usage)
+            return failed(self._identity, malformed(said), usage)
         if finish is Finish.STOP and not text.strip():
-            return failed(self._identity, _malformed("the server answered with no text"), usage)
+            return failed(self._identity, malformed("the server answered with no text"), usage)
         return Answer(
             text=text,
             finish=finish,
@@ -184,44 +134,6 @@ class MessagesTeacher:
             first_token_seconds=first,
             request_id=request_id,
         )
-
-    def _client(self) -> Any:
-        import anthropic
-
-        loop = asyncio.get_running_loop()
-        if self._sdk is None or self._loop is not loop:
-            self._loop = loop
-            self._sdk = anthropic.AsyncAnthropic(
-                api_key=self._key.reveal(),
-                base_url=self._identity.base_url or BASE_URL,
-                timeout=self._timeout,
-                max_retries=0,
-                http_client=anthropic.DefaultAsyncHttpxClient(
-                    trust_env=not self._identity.local,
-                    verify=tls(self._identity.base_url or BASE_URL),
-                ),
-            )
-        return self._sdk
-
-    def _failure(self, error: Exception) -> Failure:
-        import anthropic
-
-        who = self._identity.provider
-        if isinstance(error, anthropic.APITimeoutError):
-            return Failure(FailureKind.TIMEOUT, f"{who} did not answer in time")
-        if isinstance(error, anthropic.APIStatusError):
-            text = error.response.text if error.response.is_closed else str(error)
-            return http_failure(error.status_code, text, error.response.headers, self._key, who)
-        if isinstance(error, anthropic.APIConnectionError):
-            cause = type(error.__cause__).__name__ if error.__cause__ else "no connection"
-            where = self._identity.base_url or BASE_URL
-            message = f"{who} at {where} cannot be reached ({cause}); is it running?"
-            return Failure(FailureKind.NETWORK, message)
-        return _malformed(self._key.hide(str(error)))
-
-
-def _malformed(said: str) -> Failure:
-    return Failure(FailureKind.MALFORMED, f"the server's answer is not valid ({said})"[:300])
 
 
 def _message(message: Message) -> dict[str, Any]:

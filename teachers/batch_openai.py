@@ -103,8 +103,6 @@ class OpenAIBatchTeacher(ChatTeacher):
             return "", failed(self._identity, Failure(FailureKind.MALFORMED, message))
 
     def _row(self, row: Mapping[str, Any]) -> Answer:
-        from openai.types.chat import ChatCompletion
-
         response, error = row.get("response") or {}, row.get("error")
         status = int(response.get("status_code") or 0)
         if error or status >= 400:
@@ -112,25 +110,7 @@ class OpenAIBatchTeacher(ChatTeacher):
             who = self._identity.provider
             return failed(self._identity, http_failure(status or 500, said, {}, self._key, who))
         try:
-            return self.read(ChatCompletion.model_construct(**_deep(response["body"])), 0.0)
-        except (ValueError, KeyError, AttributeError, TypeError) as problem:
+            return self.read(response.get("body"), 0.0)
+        except ValueError as problem:
             message = f"an entry of the batch is not valid ({problem})"[:300]
             return failed(self._identity, Failure(FailureKind.MALFORMED, message))
-
-
-def _deep(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate the parts that are read; the rest of a completion is left as it came."""
-    from openai.types import CompletionUsage
-    from openai.types.chat.chat_completion import Choice
-    from openai.types.chat.chat_completion_message import ChatCompletionMessage
-
-    choices = []
-    for each in body["choices"]:
-        message = ChatCompletionMessage.model_construct(**each["message"])
-        choices.append(Choice.model_construct(**{**each, "message": message}))
-    usage = body.get("usage")
-    return {
-        "id": body.get("id"),
-        "choices": choices,
-        "usage": None if usage is None else CompletionUsage.model_construct(**usage),
-    }

@@ -1,7 +1,9 @@
 """How fast a provider may be asked: requests and tokens a minute, and how many at once.
 
-Concurrency adapts: each answer widens it a little, each 429 halves it (additive increase,
-multiplicative decrease). A Retry-After holds back every request to that provider.
+Concurrency adapts: until the first 429 each answer makes one more place, so that the limit is found
+in a few rounds; after it each full round of answers makes one, and each 429 halves it (slow start,
+then additive increase and multiplicative decrease). A Retry-After holds back every request to that
+provider.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Gate:
         self._requests = _limiter(limits.requests_per_minute)
         self._tokens = _limiter(limits.tokens_per_minute)
         self._width = float(min(limits.start_concurrency, limits.max_concurrency))
+        self._searching = True
+        """Whether nobody has said "too many" yet."""
         self._running = 0
         self._room = asyncio.Condition()
         self._not_before = 0.0
@@ -83,12 +87,14 @@ class Gate:
             await self._tokens.acquire(min(float(tokens), self._tokens.max_rate))
 
     def answered(self) -> None:
-        """Widen a little: about one more place for each full round of answers."""
+        """Widen: one more place for each answer at first, for each round of answers later."""
         if self._width < self._limits.max_concurrency:
-            self._width = min(self._width + 1 / self._width, float(self._limits.max_concurrency))
+            more = 1.0 if self._searching else 1 / self._width
+            self._width = min(self._width + more, float(self._limits.max_concurrency))
 
     def slow_down(self, retry_after: float | None) -> None:
         """Halve the width, and hold everything back for ``retry_after`` seconds."""
+        self._searching = False
         self._width = max(1.0, self._width / 2)
         if retry_after is not None:
             self._not_before = max(self._not_before, time.monotonic() + retry_after)

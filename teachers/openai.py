@@ -1,11 +1,7 @@
-"""OpenAI through its own SDK: chat completions, also for servers that are compatible with it.
-
-One attempt a call: the SDK's retries are off, because the gateway owns waiting and money.
-"""
+"""OpenAI through its own SDK: chat completions, also for servers that are compatible with it."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,7 +24,8 @@ from teachers.model import (
 from teachers.private import is_loopback
 from teachers.protocol import Teacher
 from teachers.providers import Provider, TeacherStatus
-from teachers.wire import count, failed, http_failure, tls
+from teachers.sdk import SdkTeacher
+from teachers.wire import count, failed, field_of
 
 if TYPE_CHECKING:
     from teachers.probe import Probe
@@ -49,129 +46,10 @@ class Dialect:
 OPENAI_DIALECT = Dialect(max_tokens_field="max_completion_tokens", reasoning_effort=True)
 
 
-class SdkTeacher:
-    """What both interfaces share: names, one client for each event loop, failures as values."""
-
-    def __init__(
-        self, name: str, identity: Identity, key: Secret | None, base_url: str, timeout: float
-    ) -> None:
-        self._name = name
-        self._identity = identity
-        self._key = key
-        self._base_url = base_url
-        self._timeout = timeout
-        # The SDK takes a second to load: now, not inside the deadline of the first request.
-        import openai  # noqa: F401
-
-        self._sdk: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
-
-    async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
-        """See ``Teacher``."""
-        import openai
-
-        unable = self._unable(sampling)
-        if unable is not None:
-            return failed(self._identity, unable)
-        started = time.perf_counter()
-        try:
-            return await self._once(prompt, sampling, started)
-        except openai.OpenAIError as error:
-            return failed(self._identity, self._failure(error))
-        except ValueError as error:
-            return failed(self._identity, _malformed(error))
-
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Answer]:
-        """See ``StreamingTeacher``. A failure arrives as the last value, like any answer."""
-        import httpx2
-        import openai
-
-        unable = self._unable(sampling)
-        if unable is not None:
-            yield failed(self._identity, unable)
-            return
-        started = time.perf_counter()
-        try:
-            async for piece in self._pieces(prompt, sampling, started):
-                yield piece
-        except openai.OpenAIError as error:
-            yield failed(self._identity, self._failure(error))
-        except httpx2.HTTPError as error:
-            message = f"the stream broke off ({type(error).__name__})"
-            yield failed(self._identity, Failure(FailureKind.NETWORK, message))
-        except ValueError as error:
-            yield failed(self._identity, _malformed(error))
-
-    async def close(self) -> None:
-        """See ``Teacher``."""
-        if self._sdk is not None and self._loop is asyncio.get_running_loop():
-            await self._sdk.close()
-        self._sdk = None
-
-    def _unable(self, sampling: Sampling) -> Failure | None:
-        """Return why this interface cannot draw so, or None; nothing is then sent."""
-        return None
-
-    async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
-        raise NotImplementedError
-
-    def _pieces(
-        self, prompt: Prompt, sampling: Sampling, started: float
-    ) -> AsyncIterator[str | Answer]:
-        raise NotImplementedError
-
-    def _client(self) -> Any:
-        import openai
-
-        loop = asyncio.get_running_loop()
-        if self._sdk is None or self._loop is not loop:
-            local = self._identity.local
-            self._loop = loop
-            self._sdk = openai.AsyncOpenAI(
-                api_key="none" if self._key is None else self._key.reveal(),
-                base_url=self._base_url,
-                timeout=self._timeout,
-                max_retries=0,
-                # A local server is never asked through a proxy of the environment.
-                http_client=openai.DefaultAsyncHttpxClient(
-                    trust_env=not local, verify=tls(self._base_url)
-                ),
-            )
-        return self._sdk
-
-    def _failure(self, error: Exception) -> Failure:
-        import openai
-
-        who = self._identity.provider
-        if isinstance(error, openai.APITimeoutError):
-            return Failure(FailureKind.TIMEOUT, f"{who} did not answer in time")
-        if isinstance(error, openai.APIStatusError):
-            text = error.response.text if error.response.is_closed else str(error)
-            return http_failure(error.status_code, text, error.response.headers, self._key, who)
-        if isinstance(error, openai.APIConnectionError):
-            cause = type(error.__cause__).__name__ if error.__cause__ else "no connection"
-            message = f"{who} at {self._base_url} cannot be reached ({cause}); is it running?"
-            return Failure(FailureKind.NETWORK, message)
-        text = str(error) if self._key is None else self._key.hide(str(error))
-        return Failure(FailureKind.MALFORMED, f"{who} answered something unusable: {text[:200]}")
-
-
-def _malformed(error: ValueError) -> Failure:
-    return Failure(FailureKind.MALFORMED, f"the server's answer is not valid ({error})"[:300])
-
-
 class ChatTeacher(SdkTeacher):
     """A model behind a chat-completions interface."""
+
+    SDK, CLIENT, ERROR = "openai", "AsyncOpenAI", "OpenAIError"
 
     def __init__(
         self,
@@ -205,27 +83,34 @@ class ChatTeacher(SdkTeacher):
         return body
 
     async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
-        request = self.request(prompt, sampling)
-        reply = await self._client().chat.completions.create(**request)
-        return self.read(reply, time.perf_counter() - started)
+        import httpx2
 
-    def read(self, reply: Any, seconds: float) -> Answer:
+        # Through the SDK, but past its typed parameters and replies: to walk the types of a
+        # request and to build a model of its answer costs as much as sending it.
+        reply = await self._client().post(
+            "/chat/completions", body=self.request(prompt, sampling), cast_to=httpx2.Response
+        )
+        seconds = time.perf_counter() - started
+        return self.read(reply.json(), seconds, reply.headers.get("x-request-id"))
+
+    def read(self, reply: Any, seconds: float, request_id: str | None = None) -> Answer:
         """Return the answer in a chat completion; raises ``ValueError`` when there is none."""
-        choices = getattr(reply, "choices", None)
-        if not choices:
+        choices = field_of(reply, "choices")
+        if not isinstance(choices, list) or not choices:
             raise ValueError("it has no choices")
-        choice = choices[0]
-        message = getattr(choice, "message", None)
+        message = field_of(choices[0], "message")
         if message is None:
             raise ValueError("its first choice has no message")
-        refusal = getattr(message, "refusal", None)
+        text = field_of(message, "content") or ""
+        if not isinstance(text, str):
+            raise ValueError("its first message is no text")
         return self._answer(
-            message.content or "",
-            choice.finish_reason,
-            refusal,
-            getattr(reply, "usage", None),
+            text,
+            field_of(choices[0], "finish_reason"),
+            field_of(message, "refusal"),
+            field_of(reply, "usage"),
             seconds,
-            request_id=getattr(reply, "_request_id", None) or getattr(reply, "id", None),
+            request_id=request_id or field_of(reply, "id"),
         )
 
     async def _pieces(
@@ -306,13 +191,13 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _chat_usage(usage: Any) -> Usage:
-    details = getattr(usage, "prompt_tokens_details", None)
-    output = getattr(usage, "completion_tokens_details", None)
+    details = field_of(usage, "prompt_tokens_details")
+    output = field_of(usage, "completion_tokens_details")
     return Usage(
-        input_tokens=count(getattr(usage, "prompt_tokens", None)),
-        output_tokens=count(getattr(usage, "completion_tokens", None)),
-        cached_tokens=count(getattr(details, "cached_tokens", None)),
-        reasoning_tokens=count(getattr(output, "reasoning_tokens", None)),
+        input_tokens=count(field_of(usage, "prompt_tokens")),
+        output_tokens=count(field_of(usage, "completion_tokens")),
+        cached_tokens=count(field_of(details, "cached_tokens")),
+        reasoning_tokens=count(field_of(output, "reasoning_tokens")),
     )
 
 

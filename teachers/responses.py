@@ -19,12 +19,15 @@ from teachers.model import (
     Sampling,
     Usage,
 )
-from teachers.openai import BASE_URL, SdkTeacher
+from teachers.openai import BASE_URL
+from teachers.sdk import SdkTeacher
 from teachers.wire import count
 
 
 class ResponsesTeacher(SdkTeacher):
     """A model behind OpenAI's responses interface. It takes no seed and no stop sequences."""
+
+    SDK, CLIENT, ERROR = "openai", "AsyncOpenAI", "OpenAIError"
 
     def __init__(
         self, name: str, identity: Identity, key: Secret | None, *, timeout: float = 600.0

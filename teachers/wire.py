@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Any
 
 from teachers.keys import Secret
 from teachers.model import Answer, Failure, FailureKind, Finish, Identity, Usage
@@ -103,3 +104,8 @@ def tls(url: str) -> ssl.SSLContext | bool:
 def count(value: object) -> int | None:
     """Return a token count, or None for anything that cannot be one (absent, negative, text)."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def field_of(value: object, name: str) -> Any:
+    """Return a field of a JSON object or of an SDK's model of one; None where there is none."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import insert, text
 from sqlmodel import Session, col, select
 
 from workbench.store.database import Store
@@ -46,13 +45,8 @@ class StoreCache:
 
     def put(self, key: str, answer: Answer) -> None:
         """Store ``answer`` durably; a second put of the same key changes nothing."""
-        try:
-            with self._store.write() as session:
-                _put(session, key, answer)
-        except IntegrityError:
-            # Another process paid for the same answer at the same moment; its copy stands.
-            with self._store.read() as session:
-                assert session.get(CachedAnswerRow, key) is not None
+        with self._store.write() as session:
+            _put_all(session, [(key, answer)])
 
 
 class StoreLedger:
@@ -64,7 +58,7 @@ class StoreLedger:
     def record(self, entry: LedgerEntry) -> None:
         """Store one entry durably."""
         with self._store.write() as session:
-            session.add(_ledger_row(entry))
+            session.execute(insert(LedgerRow), [_ledger_values(entry)])
 
     def spent(
         self,
@@ -171,46 +165,55 @@ def group_keeper(store: Store) -> Callable[[LedgerEntry, Answer | None], Awaitab
 
 
 def _keep_all(store: Store, pairs: Sequence[tuple[LedgerEntry, Answer | None]]) -> None:
-    try:
-        with store.write() as session:
-            for entry, answer in pairs:
-                session.add(_ledger_row(entry))
-                if answer is not None:
-                    _put(session, entry.key, answer)
-    except IntegrityError:
-        # Another process stored the same answer meanwhile; what this one cost is still a fact.
-        if len(pairs) > 1:
-            for pair in pairs:
-                _keep_all(store, [pair])
-            return
-        with store.write() as session:
-            session.add(_ledger_row(pairs[0][0]))
+    # Core, not mapped rows: this is written for every answer, two hundred at a time.
+    with store.write() as session:
+        session.execute(insert(LedgerRow), [_ledger_values(entry) for entry, _ in pairs])
+        _put_all(session, [(e.key, answer) for e, answer in pairs if answer is not None])
 
 
-def _put(session: Session, key: str, answer: Answer) -> None:
+def _put_all(session: Session, answers: Sequence[tuple[str, Answer]]) -> None:
+    """Store answers by key; one that another process stored meanwhile stands."""
     from teachers.codec import answer_to_json
 
-    if session.get(CachedAnswerRow, key) is None:
-        session.add(CachedAnswerRow(key=key, answer_json=answer_to_json(answer)))
-
-
-def _ledger_row(entry: LedgerEntry) -> LedgerRow:
-    usage = entry.usage
-    return LedgerRow(
-        run_id=entry.run_id,
-        provider=entry.provider,
-        model=entry.model,
-        key=entry.key,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost=None if entry.cost is None else str(entry.cost),
-        status=entry.status,
-        channel=entry.channel,
-        request_id=entry.request_id,
-        created_at=entry.at.astimezone(UTC),
+    if not answers:
+        return
+    new = _upsert(session)(CachedAnswerRow).on_conflict_do_nothing(index_elements=["key"])
+    moment = now()
+    session.execute(
+        new,
+        [
+            {"key": key, "answer_json": answer_to_json(answer), "created_at": moment}
+            for key, answer in answers
+        ],
     )
+
+
+def _upsert(session: Session) -> Callable[..., Any]:
+    """Return the database's own insert, which both have and SQLAlchemy names apart."""
+    if session.get_bind().dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as own
+    else:
+        from sqlalchemy.dialects.postgresql import insert as own  # type: ignore[assignment]
+    return own
+
+
+def _ledger_values(entry: LedgerEntry) -> dict[str, Any]:
+    usage = entry.usage
+    return {
+        "run_id": entry.run_id,
+        "provider": entry.provider,
+        "model": entry.model,
+        "key": entry.key,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost": None if entry.cost is None else str(entry.cost),
+        "status": entry.status,
+        "channel": entry.channel,
+        "request_id": entry.request_id,
+        "created_at": entry.at.astimezone(UTC),
+    }
 
 
 def _seconds(moment: datetime | None) -> float | None:

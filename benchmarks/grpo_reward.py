@@ -119,13 +119,16 @@ def main() -> int:
                 # Libraries are imported and the judge's processes started before the clock.
                 _, _, losses, steps = once(noting)
                 judged = first.judged
-            found: dict[str, list[tuple[float, float]]] = {"free": [], "early": [], "late": []}
+            found: dict[str, list[tuple[float, float, float]]] = {
+                "free": [], "early": [], "late": []
+            }  # fmt: skip
             for way in [*found] * given.repeats:
                 with judge() as reward:
                     ways = {"free": written, "early": reward, "late": Late(reward)}
                     wall, cpu, same, _ = once(ways[way])
+                    waited = 0.0 if way == "free" else reward.seconds
                 assert same == losses, f"{way} took another course"
-                found[way].append((wall / steps, cpu / steps))
+                found[way].append((wall / steps, cpu / steps, waited / steps))
     tell(found, judged, steps, given)
     return 0
 
@@ -144,7 +147,9 @@ def timed(
 
 def tell(found: dict[str, list[tuple[float, float]]], judged: int, steps: int, given: Any) -> None:
     """Print what was found."""
-    middle = {way: [median(one[i] for one in runs) for i in (0, 1)] for way, runs in found.items()}
+    middle = {
+        way: [median(one[i] for one in runs) for i in (0, 1, 2)] for way, runs in found.items()
+    }
     free = middle["free"]
     added = {
         way: [pair[i] / free[i] - 1 for i in (0, 1)]
@@ -155,10 +160,13 @@ def tell(found: dict[str, list[tuple[float, float]]], judged: int, steps: int, g
         print(json.dumps({"steps": steps, "judged": judged, "runs": found, "added": added}))
         return
     print(f"{steps} steps of {given.batch} answers, {judged} distinct ones judged by {given.jobs}")
-    for way, (wall, cpu) in middle.items():
+    for way, (wall, cpu, waited) in middle.items():
         said = ""
         if way in added:
-            said = f"; the judge adds {added[way][0]:+.1%} of wall clock, {added[way][1]:+.1%} CPU"
+            said = (
+                f", {waited:.2f} s of them waiting for the judge; it adds {added[way][0]:+.1%} by "
+                f"the clock, {added[way][1]:+.1%} CPU"
+            )
         print(f"{way:>6}: {wall:.2f} s a step by the clock, {cpu:.2f} CPU s{said}")
     print("(goal: early adds under 10 % of wall clock; a machine with a free core shows it)")
 

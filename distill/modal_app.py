@@ -95,9 +95,9 @@ def main(merge_only: bool = False, test_only: bool = False):
                 batch.put_file(str(HERE / name), "/" + NAME + "/" + name)
     arguments = ["--merge-only"] * merge_only + ["--test-only"] * test_only
     status = work.remote(*arguments)
-    fetch()
     if status:
         raise SystemExit(status)
+    fetch()
 '''
 
 

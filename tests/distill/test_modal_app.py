@@ -139,3 +139,21 @@ def test_a_job_that_cannot_go_on_after_a_preemption_is_refused(
     job.write(tmp_path / "r1", "r1", rows, base, TrainingPlan())
     with pytest.raises(DistillError, match="checkpoint every 5%"):
         write_modal(tmp_path / "r1")
+
+
+def test_the_library_itself_takes_the_script(
+    base: Path, rows: list[Example], tmp_path: Path
+) -> None:
+    """Modal's own command line reads it and shows its options; nothing is asked of a network."""
+    pytest.importorskip("modal", reason="the program modal is not here: pip install modal")
+    job.write(
+        tmp_path / "r1", "r1", rows, base, TrainingPlan(training=TrainConfig(checkpoint=0.05))
+    )
+    script = write_modal(tmp_path / "r1", secret="hub")
+    done = subprocess.run(
+        [sys.executable, "-m", "modal", "run", str(script), "--help"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "--test-only" in done.stdout
+    assert "--merge-only" in done.stdout

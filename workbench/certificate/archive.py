@@ -29,7 +29,7 @@ def pack(folder: Path, target: Path) -> None:
     if target.exists():
         raise CertificateError("exists", f"{target} exists; it is never written over")
     with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive:
-        for name in bundle.files:
+        for name in bundle.names:
             info = zipfile.ZipInfo(name, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o100644 << 16

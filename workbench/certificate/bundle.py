@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,9 @@ __all__ = [
     "SUMS",
     "UNSIGNED",
     "Bundle",
+    "Sums",
     "check_name",
+    "obligation_name",
     "open_bundle",
     "parse_sums",
     "render_sums",
@@ -40,6 +42,10 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]
 # What Windows takes for a device, whatever its ending: such a bundle would not travel.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+_OBLIGATION = re.compile(r"[0-9a-f]{64}\.smt2")
+_OBLIGATION_BLOCK = re.compile(r"(?:[0-9a-f]{64}  evidence/obligations/[0-9a-f]{64}\.smt2\n)+")
+_OBLIGATION_LINE = re.compile(r"([0-9a-f]{64})  evidence/obligations/\1\.smt2\n")
+_OBLIGATION_WIDTH = 64 + 2 + len("evidence/obligations/") + 64 + len(".smt2\n")
 _MAX_FILES = 4_000_000
 _MAX_NAME = 240
 _MAX_EVIDENCE = 4 * 1024**3
@@ -52,14 +58,24 @@ for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A folder whose names have been checked. ``files`` are the relative names, sorted."""
+    """A folder whose names have been checked.
+
+    ``obligations`` are the digests by which obligation files are named, sorted; ``files`` are the
+    relative names of all others, sorted.
+    """
 
     folder: Path
     files: tuple[str, ...]
+    obligations: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Every file's relative name, sorted."""
+        return sorted([*self.files, *map(obligation_name, self.obligations)])
 
     def read(self, name: str, *, limit: int = _MAX_EVIDENCE) -> bytes:
         """Return a file's bytes; ``CertificateError`` when it is missing, odd or over the cap."""
-        handle = self._open(name)
+        handle = self.open(name)
         with os.fdopen(handle, "rb") as file:
             data = file.read(limit + 1)
         if len(data) > limit:
@@ -69,7 +85,7 @@ class Bundle:
     def digest(self, name: str) -> str:
         """Return the SHA-256 of a file of any size, without holding it in memory."""
         running = hashlib.sha256()
-        handle = self._open(name)
+        handle = self.open(name)
         try:
             while chunk := os.read(handle, _CHUNK):
                 running.update(chunk)
@@ -77,9 +93,28 @@ class Bundle:
             os.close(handle)
         return running.hexdigest()
 
-    def _open(self, name: str) -> int:
+    def same_obligations(self, digests: Sequence[str]) -> None:
+        """Refuse unless each obligation file has the digest that it is named by.
+
+        The short way is one read that has the right digest; whatever else a file is, short reads,
+        links and pipes too, is looked at again by the careful way, which decides.
+        """
+        folder = _folder_handle(f"{self.folder}/{OBLIGATIONS}") if digests else -1
         try:
-            # A plain string: there may be a million obligations, and a Path costs a file's hash.
+            for digest in digests:
+                if not _quickly_same(folder, digest) and (
+                    self.digest(obligation_name(digest)) != digest
+                ):
+                    raise CertificateError(
+                        "changed-file", f"{obligation_name(digest)} is not the one that was signed"
+                    )
+        finally:
+            if folder >= 0:
+                os.close(folder)
+
+    def open(self, name: str) -> int:
+        """Return a handle on a plain file for whoever reads and closes it."""
+        try:
             handle = os.open(f"{self.folder}/{name}", _FLAGS)
         except OSError as error:
             raise CertificateError(
@@ -91,17 +126,55 @@ class Bundle:
         return handle
 
 
+def _folder_handle(folder: str) -> int:
+    """Return a handle on a folder, so that files in it open by short names; -1 without one."""
+    if os.open not in os.supports_dir_fd:
+        return -1
+    try:
+        return os.open(folder, _FLAGS)
+    except OSError:
+        return -1
+
+
+def _quickly_same(folder: int, digest: str) -> bool:
+    """Whether one read of the obligation in the open ``folder`` gives bytes of this digest."""
+    if folder < 0:
+        return False
+    try:
+        handle = os.open(digest + ".smt2", _FLAGS, dir_fd=folder)
+        try:
+            return hashlib.sha256(os.read(handle, 65_536)).hexdigest() == digest
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+
+
+def obligation_name(digest: str) -> str:
+    """Return the name of an obligation's file."""
+    return f"{OBLIGATIONS}{digest}.smt2"
+
+
 def open_bundle(folder: Path) -> Bundle:
     """List a bundle's files and refuse names and kinds that no bundle has."""
     if not folder.is_dir():
         raise CertificateError("no-bundle", f"{folder} is not a folder")
     names: list[str] = []
+    obligations: list[str] = []
     pending = [""]
     while pending:
         prefix = pending.pop()
         try:
             with os.scandir(folder / prefix) as entries:
                 for entry in entries:
+                    if (
+                        prefix == OBLIGATIONS
+                        and _OBLIGATION.fullmatch(entry.name)
+                        and entry.is_file(follow_symlinks=False)
+                    ):
+                        # Nothing more to ask: the name is plain and in lower case.
+                        obligations.append(entry.name[:64])
+                        continue
                     name = prefix + entry.name
                     check_name(name)
                     if entry.is_symlink():
@@ -116,10 +189,10 @@ def open_bundle(folder: Path) -> Bundle:
             raise CertificateError(
                 "missing-file", f"{prefix or folder} cannot be listed: {error.strerror}"
             ) from None
-        if len(names) > _MAX_FILES:
+        if len(names) + len(obligations) > _MAX_FILES:
             raise CertificateError("too-large", f"the bundle has more than {_MAX_FILES} files")
-    _check_case(names)
-    return Bundle(folder, tuple(sorted(names)))
+    _check_case(names, obligations)
+    return Bundle(folder, tuple(sorted(names)), tuple(sorted(obligations)))
 
 
 def render_sums(digests: Mapping[str, str]) -> bytes:
@@ -127,7 +200,20 @@ def render_sums(digests: Mapping[str, str]) -> bytes:
     return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode("ascii")
 
 
-def parse_sums(data: bytes) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What ``SHA256SUMS`` lists: obligations that are named by their digest, and the rest."""
+
+    files: dict[str, str]
+    obligations: tuple[str, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """Every listed name."""
+        return {*self.files, *map(obligation_name, self.obligations)}
+
+
+def parse_sums(data: bytes) -> Sums:
     """Read ``SHA256SUMS`` strictly: sorted, unique, only names that a bundle may have."""
     try:
         text = data.decode("ascii")
@@ -135,9 +221,37 @@ def parse_sums(data: bytes) -> dict[str, str]:
         raise CertificateError("malformed", f"{SUMS} is not ASCII text") from None
     if not text.endswith("\n"):
         raise CertificateError("malformed", f"{SUMS} does not end with a newline")
-    sums: dict[str, str] = {}
-    last = ""
-    for number, line in enumerate(text[:-1].split("\n"), 1):
+    start, end, obligations = _obligation_lines(text)
+    files: dict[str, str] = {}
+    head = text[:start].count("\n")
+    last = _sum_lines(text[:start], 1, "", files)
+    if obligations:
+        if obligation_name(obligations[0]) <= last:
+            raise CertificateError("malformed", f"{SUMS}, line {head + 1} is out of order or twice")
+        last = obligation_name(obligations[-1])
+    _sum_lines(text[end:], head + len(obligations) + 1, last, files)
+    _check_case(list(files), obligations)
+    return Sums(files, tuple(obligations))
+
+
+def _obligation_lines(text: str) -> tuple[int, int, list[str]]:
+    """Return where the lines of well-named obligations begin and end, and their digests.
+
+    There is one such run in a good file. Where it is not sorted or a name is not its digest, it
+    counts as no run, and its lines are read one by one like any others.
+    """
+    found = _OBLIGATION_BLOCK.search(text)
+    if found is not None and (found.start() == 0 or text[found.start() - 1] == "\n"):
+        digests = _OBLIGATION_LINE.findall(found.group())
+        whole = len(digests) * _OBLIGATION_WIDTH == found.end() - found.start()
+        if whole and digests == sorted(set(digests)):
+            return found.start(), found.end(), digests
+    return len(text), len(text), []
+
+
+def _sum_lines(text: str, first: int, last: str, files: dict[str, str]) -> str:
+    """Read lines one by one into ``files``; return the last name."""
+    for number, line in enumerate(text.split("\n")[:-1], first):
         match = _SUM_LINE.fullmatch(line)
         if match is None:
             raise CertificateError("malformed", f"{SUMS}, line {number} is not a digest and a name")
@@ -147,10 +261,9 @@ def parse_sums(data: bytes) -> dict[str, str]:
             raise CertificateError("malformed", f"{SUMS}, line {number} is out of order or twice")
         if name in (CERTIFICATE, SUMS) or name.startswith(UNSIGNED):
             raise CertificateError("malformed", f"{SUMS}, line {number} lists {name}")
-        sums[name] = digest
+        files[name] = digest
         last = name
-    _check_case(list(sums))
-    return sums
+    return last
 
 
 def check_name(name: str) -> None:
@@ -161,8 +274,11 @@ def check_name(name: str) -> None:
         raise CertificateError("bad-name", f"{name} is not a name that every system can hold")
 
 
-def _check_case(names: list[str]) -> None:
+def _check_case(names: list[str], obligations: Sequence[str]) -> None:
+    """Refuse names that differ only in case; obligations are in lower case and differ anyway."""
     seen: dict[str, str] = {}
+    if any(name.casefold().startswith(OBLIGATIONS) for name in names):
+        seen = {name: name for name in map(obligation_name, obligations)}
     for name in names:
         other = seen.setdefault(name.casefold(), name)
         if other != name:

@@ -7,12 +7,21 @@ The page gives the commands by which a reader finds out without this project's s
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
-from workbench.certificate.files import Evidence
+from workbench.certificate.evidence import RoundRecord, TrainingRecord
 from workbench.certificate.levels import Lift
 from workbench.certificate.statement import Predicate
 
-__all__ = ["BASES", "GENERATED", "VERIFY_COMMANDS", "facts", "render_card", "render_model_card"]
+__all__ = [
+    "BASES",
+    "GENERATED",
+    "VERIFY_COMMANDS",
+    "Shown",
+    "facts",
+    "render_card",
+    "render_model_card",
+]
 
 GENERATED = "Generated from certificate.json, which is what counts (rendering 2)."
 """The last line of both pages; the number changes whenever what is rendered changes."""
@@ -30,6 +39,15 @@ VERIFY_COMMANDS = (
      "workbench cert verify . --key SIGNER.pub --recheck"),
     ("The files alone, without our software", "sha256sum --check --strict SHA256SUMS"),
 )  # fmt: skip
+
+
+class Shown(Protocol):
+    """What pages show of the evidence beside the statement."""
+
+    @property
+    def round(self) -> RoundRecord: ...
+    @property
+    def training(self) -> TrainingRecord | None: ...
 
 
 def facts(body: Predicate) -> list[tuple[str, str]]:
@@ -62,7 +80,7 @@ def facts(body: Predicate) -> list[tuple[str, str]]:
     ]
 
 
-def render_card(body: Predicate, evidence: Evidence) -> str:
+def render_card(body: Predicate, evidence: Shown) -> str:
     """Return README.md."""
     lines = [f"# Distillation certificate, round {body.round.number}", ""]
     lines += [f"* **{name}:** {_inline(text)}" for name, text in facts(body)]
@@ -81,7 +99,7 @@ def render_card(body: Predicate, evidence: Evidence) -> str:
     return "\n".join(lines)
 
 
-def render_model_card(body: Predicate, evidence: Evidence) -> str:
+def render_model_card(body: Predicate, evidence: Shown) -> str:
     """Return the Hugging Face model card that lies beside the adapter: front matter, then facts."""
     front = {
         "base_model": evidence.round.base_model,

@@ -16,22 +16,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.certificate.adapter import may_be_in_adapter
-from workbench.certificate.bundle import ADAPTER, CERTIFICATE, SUMS, Bundle, render_sums
+from workbench.certificate.adapter import adapter_digest, may_be_in_adapter
+from workbench.certificate.bundle import (
+    ADAPTER,
+    CERTIFICATE,
+    SUMS,
+    Bundle,
+    obligation_name,
+    open_bundle,
+    render_sums,
+)
 from workbench.certificate.card import render_card, render_model_card
 from workbench.certificate.envelope import seal
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import RoundEvidence
 from workbench.certificate.figures import predicate
-from workbench.certificate.files import (
-    Evidence,
-    evidence_files,
-    obligation_name,
-    read_evidence,
-)
+from workbench.certificate.files import evidence_files
 from workbench.certificate.keys import SigningKey
 from workbench.certificate.layout import CARD, PAGE
 from workbench.certificate.page import render_page
+from workbench.certificate.reading import survey
 from workbench.certificate.report import Report
 from workbench.certificate.statement import (
     PREDICATE_TYPE,
@@ -85,12 +89,13 @@ class _Draft:
 
 
 def _write(draft: _Draft, evidence: RoundEvidence, keys: Sequence[SigningKey]) -> None:
-    files = evidence_files(evidence)
-    read = read_evidence(files)
-    sums = {name: draft.put(name, data) for name, data in files.items()}
-    sums |= _obligations(draft, evidence, read)
+    sums = {name: draft.put(name, data) for name, data in evidence_files(evidence)}
+    sums |= _obligations(draft, evidence)
     if evidence.adapter_dir is not None:
         sums |= _adapter(draft, evidence.adapter_dir)
+    read, malformed, _ = survey(open_bundle(draft.folder), adapter_digest(sums))
+    if malformed is not None or read is None:
+        raise malformed or CertificateError("malformed", "the evidence cannot be read")
     body = predicate(read, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     model_card = ADAPTER + CARD
     if evidence.adapter_dir is not None and model_card not in sums:
@@ -114,10 +119,10 @@ def _write(draft: _Draft, evidence: RoundEvidence, keys: Sequence[SigningKey]) -
     draft.put(CERTIFICATE, seal(payload, keys))
 
 
-def _obligations(draft: _Draft, evidence: RoundEvidence, read: Evidence) -> dict[str, str]:
+def _obligations(draft: _Draft, evidence: RoundEvidence) -> dict[str, str]:
     """Write the obligations that verdicts name; each name must be the digest of its text."""
     sums: dict[str, str] = {}
-    for verdict in read.verdicts.values():
+    for verdict in evidence.verdicts:
         for obligation in verdict.obligations:
             name = obligation_name(obligation.digest)
             if name in sums:

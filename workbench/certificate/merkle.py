@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-__all__ = ["inclusion_proof", "leaf_hash", "root", "verify_inclusion"]
+__all__ = ["inclusion_proof", "leaf_hash", "root", "root_of", "verify_inclusion"]
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -23,12 +23,19 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """Return the tree hash of ``leaves``; of none it is the hash of the empty string."""
-    if not leaves:
+    return root_of(list(map(leaf_hash, leaves)))
+
+
+def root_of(hashes: Sequence[bytes]) -> bytes:
+    """Return the tree hash over leaves that are hashed already."""
+    if not hashes:
         return hashlib.sha256(b"").digest()
-    level = [leaf_hash(leaf) for leaf in leaves]
+    sha256 = hashlib.sha256
+    level = list(hashes)
     while len(level) > 1:
         # Pairing from the left and carrying an odd last one up equals the RFC's recursive split.
-        paired = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        joined = map(b"\x01%b%b".__mod__, zip(level[::2], level[1::2], strict=False))
+        paired = [sha256(node).digest() for node in joined]
         if len(level) % 2:
             paired.append(level[-1])
         level = paired

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.certificate.card import BASES, GENERATED, VERIFY_COMMANDS, facts
-from workbench.certificate.files import Evidence
+from workbench.certificate.card import BASES, GENERATED, VERIFY_COMMANDS, Shown, facts
 from workbench.certificate.statement import Predicate
 
 __all__ = ["losses_of", "render_page"]
@@ -46,7 +45,7 @@ small { color: var(--soft); }
 """
 
 
-def render_page(body: Predicate, evidence: Evidence) -> str:
+def render_page(body: Predicate, evidence: Shown) -> str:
     """Return the page."""
     parts = [
         "<!doctype html>",
@@ -92,7 +91,7 @@ def _pairs(body: Predicate) -> list[str]:
     return rows
 
 
-def losses_of(evidence: Evidence) -> list[float]:
+def losses_of(evidence: Shown) -> list[float]:
     """Return the recorded training losses, or nothing where they cannot be drawn."""
     losses: list[float] = []
     for text in evidence.training.losses if evidence.training is not None else ():
@@ -104,7 +103,7 @@ def losses_of(evidence: Evidence) -> list[float]:
     return losses if drawable else []
 
 
-def _curve(evidence: Evidence) -> list[str]:
+def _curve(evidence: Shown) -> list[str]:
     """Draw the training loss by step, where the record has one that can be drawn."""
     losses = losses_of(evidence)
     if not losses:

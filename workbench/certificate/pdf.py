@@ -10,9 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.certificate.card import BASES, VERIFY_COMMANDS, facts
+from workbench.certificate.card import BASES, VERIFY_COMMANDS, Shown, facts
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.files import Evidence
 from workbench.certificate.page import losses_of
 from workbench.certificate.report import Report
 
@@ -29,7 +28,7 @@ _COLOURS = {"recheckable": _ACCENT, "reproducible": (120, 120, 130), "asserted":
 _MOST_LIMITS = 6
 
 
-def render_pdf(report: Report, evidence: Evidence) -> bytes:
+def render_pdf(report: Report, evidence: Shown) -> bytes:
     """Return the page of a bundle that passed; the same bytes for the same certificate."""
     if report.failed or report.statement is None or report.certificate_id is None:
         raise CertificateError("not-verified", "only a bundle that verifies is put on paper")

@@ -14,11 +14,15 @@ import warnings
 from collections.abc import Iterable
 from typing import Protocol
 
+from pydantic_core import to_json
+
 from workbench.certificate.strict import canonical
 
-__all__ = ["Asked", "contract_mark", "same_question"]
+__all__ = ["Asked", "Marks", "contract_mark", "same_question"]
 
 _WORD = re.compile(r"\w+")
+_ASCII_WORDS = {code: chr(code).lower() if _WORD.match(chr(code)) else " " for code in range(128)}
+"""What casefolding and finding words comes to for plain text."""
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
@@ -84,16 +88,52 @@ def contract_mark(task: Asked) -> str:
     return f"{shape} {canonical(contract)}"
 
 
+class Marks:
+    """Which tasks could be the same question, by two numbers a task; collisions cost only time.
+
+    Tasks that ``same_question`` calls the same have a mark in common.
+    """
+
+    def __init__(self) -> None:
+        self._held: set[int] = set()
+        self._trained: set[int] = set()
+
+    def add(self, task: Asked, train: bool) -> None:
+        """Note a task's marks."""
+        (self._trained if train else self._held).update(_marks(task))
+
+    @property
+    def meet(self) -> bool:
+        """Whether any held-out task could be a training task."""
+        return not self._held.isdisjoint(self._trained)
+
+    def suspects(self, task: Asked) -> bool:
+        """Whether the task has a mark that stands on both sides."""
+        return any(mark in self._held and mark in self._trained for mark in _marks(task))
+
+
+def _marks(task: Asked) -> tuple[int, ...]:
+    words = hash(_words(task))
+    return (words, hash(_coarse(task))) if task.ensures else (words,)
+
+
 def _coarse(task: Asked) -> object:
     """Return what tasks of one contract have in common, as far as that is cheap to say."""
-    return len(task.requires), len(task.ensures), tuple(sorted(map(repr, task.tests)))
+    # Cut between the tests and sorted, so that their order does not matter.
+    tests = to_json(task.tests)[2:-2].split(b"},{")
+    tests.sort()
+    return len(task.requires), len(task.ensures), *tests
 
 
 def _words(task: Asked) -> str:
     """Return the prompt's words, with one for the function's own name."""
     name = task.entry_point.casefold()
-    words = _WORD.findall(task.prompt.casefold())
-    return " ".join("f" if word == name else word for word in words)
+    prompt = task.prompt
+    if prompt.isascii():
+        words = prompt.translate(_ASCII_WORDS).split()
+    else:
+        words = _WORD.findall(prompt.casefold())
+    return " ".join(["f" if word == name else word for word in words] if name in words else words)
 
 
 def _shape(signature: str) -> tuple[list[str], str]:

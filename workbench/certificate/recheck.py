@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from workbench.certificate.bundle import Bundle
+from workbench.certificate.bundle import Bundle, obligation_name
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import AnswerRecord, TaskRecord, VerdictRecord
-from workbench.certificate.files import Evidence, obligation_name
+from workbench.certificate.files import Evidence
 from workbench.certificate.report import Checks
 
 __all__ = ["CLAIMS", "Derivation", "Derived", "Finding", "Rechecker", "run_recheck", "skip_recheck"]

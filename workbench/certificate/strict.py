@@ -23,6 +23,8 @@ __all__ = [
     "Strict",
     "canonical",
     "canonical_line",
+    "each_object",
+    "each_row",
     "load_json",
     "many_objects",
     "model_of",
@@ -36,6 +38,10 @@ DOUBT = object()
 """What the quick reader says of a line that the careful one has to look at."""
 
 _MAX_DIGITS = 4_000
+_PLAIN = frozenset((str, int, bool, type(None)))
+_ORDERED: set[tuple[str, ...]] = set()
+"""Keys that were seen to be sorted; many rows have the same."""
+_MOST_ORDERED = 4_096
 _ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
@@ -123,24 +129,44 @@ def read_rows(data: bytes, model: type[M], what: str) -> tuple[list[M], list[byt
     Returns the records and the raw lines without their newlines.
     """
     lines = split_lines(data, what)
-    rows: list[M] = []
+    return [row for row, _ in each_row([lines], model, what)], lines
+
+
+def each_row(blocks: Iterable[list[bytes]], model: type[M], what: str) -> Iterator[tuple[M, bytes]]:
+    """Yield each record with its line, from blocks of lines as they come."""
     read = model.__pydantic_validator__.validate_json
     spell = model.__pydantic_serializer__.to_json
     loose = model.loose is not Strict.loose
-    for number, line in enumerate(lines, 1):
-        try:
-            row = read(line)
-            # One pass where it can be: a record that prints itself as its line is canonical, if
-            # what it holds of free form is. Whatever is otherwise is decided below.
-            if spell(row) == line and not (loose and not all(map(_settled, row.loose()))):
-                rows.append(row)
-                continue
-        except ValidationError:
-            row = None
-        place = f"{what}, line {number}"
-        canonical_line(line, place)
-        rows.append(_row(model, line, place) if row is None else row)
-    return rows, lines
+    number = 0
+    for block in blocks:
+        for line in block:
+            number += 1
+            try:
+                row = read(line)
+                # One pass where it can be: a record that prints itself as its line is canonical,
+                # if what it holds of free form is. Whatever is otherwise is decided below.
+                if spell(row) == line and not (loose and not all(map(_settled, row.loose()))):
+                    yield row, line
+                    continue
+            except ValidationError:
+                row = None
+            place = f"{what}, line {number}"
+            canonical_line(line, place)
+            yield (_row(model, line, place) if row is None else row), line
+
+
+def each_object(blocks: Iterable[list[bytes]], what: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield each JSON object with its line, whatever its fields are."""
+    number = 0
+    for block in blocks:
+        for line in block:
+            number += 1
+            value = quick_line(line)
+            if value is DOUBT:
+                value = canonical_line(line, f"{what}, line {number}")
+            if type(value) is not dict:
+                raise CertificateError("malformed", f"{what}, line {number} is not a JSON object")
+            yield value, line
 
 
 def _row(model: type[M], line: bytes, place: str) -> M:
@@ -151,16 +177,29 @@ def _row(model: type[M], line: bytes, place: str) -> M:
 
 
 def _settled(value: Any) -> bool:
-    """Whether two JSON printers cannot differ about a value: sorted keys, and no float."""
+    """Whether two JSON printers cannot differ about a value.
+
+    Keys must be sorted, and floats of a size at which Python writes them without an exponent, as
+    the other printer does.
+    """
     kind = type(value)
-    if kind is str or kind is int or value is None or kind is bool:
+    if kind in _PLAIN:
         return True
-    if kind is list or kind is tuple:
-        return all(map(_settled, value))
+    inner: Iterable[Any] = value
     if kind is dict:
-        keys = list(value)
-        return keys == sorted(keys) and all(map(_settled, value.values()))
-    return False
+        keys = tuple(value)
+        if keys not in _ORDERED:
+            if list(keys) != sorted(keys):
+                return False
+            if len(_ORDERED) < _MOST_ORDERED:
+                _ORDERED.add(keys)
+        inner = value.values()
+    elif kind is not list and kind is not tuple:
+        return kind is float and (value == 0.0 or 1e-4 <= abs(value) < 1e16)
+    for item in inner:  # noqa: SIM110  a generator would cost as much as all the rest
+        if type(item) not in _PLAIN and not _settled(item):
+            return False
+    return True
 
 
 def quick_line(line: bytes) -> Any:
@@ -183,6 +222,8 @@ def canonical_line(line: bytes, place: str) -> Any:
     value = quick_line(line)
     if value is not DOUBT:
         return value
+    if not line or line.endswith(b"\r"):
+        raise CertificateError("malformed", f"{place} is empty or ends with CR")
     try:
         value = json.loads(line)
         spelled = canonical(value).encode("utf-8")
@@ -202,11 +243,7 @@ def split_lines(data: bytes, what: str) -> list[bytes]:
         return []
     if not data.endswith(b"\n"):
         raise CertificateError("malformed", f"{what} does not end with a newline")
-    lines = data[:-1].split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line or line.endswith(b"\r"):
-            raise CertificateError("malformed", f"{what}, line {number} is empty or ends with CR")
-    return lines
+    return data[:-1].split(b"\n")
 
 
 def _first(error: ValidationError) -> str:

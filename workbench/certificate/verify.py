@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from workbench.certificate import consistency
 from workbench.certificate.adapter import adapter_digest, check_adapter
 from workbench.certificate.algorithms import ED25519
+from workbench.certificate.beside import Half, start_half
 from workbench.certificate.bundle import (
     ADAPTER,
     CERTIFICATE,
@@ -24,6 +25,7 @@ from workbench.certificate.bundle import (
     SUMS,
     UNSIGNED,
     Bundle,
+    Sums,
     open_bundle,
     parse_sums,
 )
@@ -36,12 +38,13 @@ from workbench.certificate.keys import PublicKey
 from workbench.certificate.layout import CARD, PAGE, check_layout
 from workbench.certificate.page import render_page
 from workbench.certificate.policy import Policy, check_policy
+from workbench.certificate.reading import survey
 from workbench.certificate.recheck import CLAIMS as RECHECK_CLAIMS
 from workbench.certificate.recheck import run_recheck, skip_recheck
 from workbench.certificate.report import Checks, Progress, Report
-from workbench.certificate.selection import check_selection
 from workbench.certificate.statement import Predicate, Statement, read_statement
 from workbench.certificate.strict import many_objects
+from workbench.certificate.survey import Survey
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -99,16 +102,10 @@ def verify(
     ``progress`` is told of each check as it begins and as it is decided. ``authorities`` are roots
     of time-stamping authorities; with any, an RFC 3161 time stamp of the payload must hold.
     """
-    return verify_evidence(
-        folder,
-        trusted,
-        policy=policy,
-        recheck=recheck,
-        rechecker=rechecker,
-        revoked=revoked,
-        progress=progress,
-        authorities=authorities,
-    )[0]
+    run = _run(folder, trusted, policy, recheck, revoked, progress, authorities)
+    with many_objects():
+        run.go(rechecker)
+        return run.report()
 
 
 def verify_evidence(
@@ -122,20 +119,34 @@ def verify_evidence(
     progress: Progress | None = None,
     authorities: Sequence[x509.Certificate] = (),
 ) -> tuple[Report, Evidence | None]:
-    """Do as ``verify``, and return the evidence too: exactly what was checked, not read again.
+    """Do as ``verify``, and return the evidence too, as whole records.
 
-    The evidence is None unless it could be read; believe it only when nothing failed.
+    They are read once more, and only what has the signed digests is returned. The evidence is None
+    unless it could be read; believe it only when nothing failed.
     """
+    run = _run(folder, trusted, policy, recheck, revoked, progress, authorities)
+    with many_objects():
+        run.go(rechecker)
+        evidence = run.tables() if run.survey is not None else None
+        return run.report(), evidence
+
+
+def _run(
+    folder: Path,
+    trusted: Sequence[PublicKey],
+    policy: Policy | None,
+    recheck: bool,
+    revoked: frozenset[str],
+    progress: Progress | None,
+    authorities: Sequence[x509.Certificate],
+) -> _Verification:
     keys = [key for key in trusted if key.keyid not in revoked]
     if not keys:
         raise CertificateError(
             "no-key", "no trusted key was given; name the signer's public key with --key K.pub"
         )
     checks = Checks(progress=progress)
-    run = _Verification(Path(folder), keys, policy or Policy(), checks, recheck, authorities)
-    with many_objects():
-        run.go(rechecker)
-        return run.report(), run.evidence
+    return _Verification(Path(folder), keys, policy or Policy(), checks, recheck, authorities)
 
 
 class _Verification:
@@ -160,8 +171,9 @@ class _Verification:
         self.envelope: Envelope | None = None
         self.statement: Statement | None = None
         self.signers: list[PublicKey] = []
-        self.evidence: Evidence | None = None
-        self.sums: dict[str, str] = {}
+        self.survey: Survey | None = None
+        self.malformed: CertificateError | None = None
+        self.sums = Sums({}, ())
         self.unsigned: list[str] = []
         self.found: Predicate | None = None
 
@@ -180,6 +192,7 @@ class _Verification:
         if self.authorities:
             self.checks.run("timestamp", TIMESTAMP, self._timestamp)
         if not self.checks.run("files", _CLAIMS["files"], self._files):
+            self.survey = None
             self._skip_from("files", "not read, because the files are not those signed")
             return
         assert self.bundle is not None
@@ -261,79 +274,86 @@ class _Verification:
             raise CertificateError("changed-file", f"{SUMS} is not the one that was signed")
         self.sums = parse_sums(data)
         self.unsigned = [name for name in self.bundle.files if name.startswith(UNSIGNED)]
-        there = set(self.bundle.files) - {CERTIFICATE, SUMS} - set(self.unsigned)
-        if missing := set(self.sums) - there:
-            raise CertificateError("missing-file", f"{min(missing)} is missing")
-        if extra := there - set(self.sums):
-            raise CertificateError("extra-file", f"{min(extra)} was not signed")
-        check_layout(self.sums)
-        expected = {SUMS} | {name for name in self.sums if name.startswith(ADAPTER)}
+        self._listed()
+        check_layout(self.sums.files)
+        expected = {SUMS} | {name for name in self.sums.files if name.startswith(ADAPTER)}
         if set(subjects) != expected:
             raise CertificateError("subject", "the subjects are not the sums and the adapter")
-        self._contents(subjects)
-        return f"{len(self.sums)} files"
+        half = start_half(self.bundle, self.sums.obligations)
+        try:
+            self._contents(subjects, half)
+        finally:
+            half.close()
+        return f"{len(self.sums.files) + len(self.sums.obligations)} files"
 
-    def _contents(self, subjects: dict[str, str]) -> None:
-        """Hash every file; evidence is kept, so that what is parsed is what was hashed."""
+    def _listed(self) -> None:
+        """Refuse a file that is missing or was not signed."""
         assert self.bundle is not None
-        kept: dict[str, bytes] = {}
-        for name, digest in self.sums.items():
-            if name in EVIDENCE_FILES or name == TRAINING:
-                kept[name] = self.bundle.read(name)
-                found = hashlib.sha256(kept[name]).hexdigest()
-            else:
-                found = self.bundle.digest(name)
+        sums, bundle = self.sums, self.bundle
+        there = set(bundle.files) - {CERTIFICATE, SUMS} - set(self.unsigned)
+        if there == set(sums.files) and bundle.obligations == sums.obligations:
+            return
+        there = set(bundle.names) - {CERTIFICATE, SUMS} - set(self.unsigned)
+        if missing := sums.names - there:
+            raise CertificateError("missing-file", f"{min(missing)} is missing")
+        if extra := there - sums.names:
+            raise CertificateError("extra-file", f"{min(extra)} was not signed")
+
+    def _contents(self, subjects: dict[str, str], half: Half) -> None:
+        """Hash every file; the evidence is read meanwhile, and believed only if all is signed."""
+        assert self.bundle is not None
+        sums = self.sums.files
+        self.survey, self.malformed, digests = survey(
+            self.bundle, adapter_digest(sums), lambda: half.result().verdicts
+        )
+        for name, digest in sums.items():
+            found = digests.get(name) or self.bundle.digest(name)
             if found != digest or subjects.get(name, digest) != digest:
                 raise CertificateError("changed-file", f"{name} is not the one that was signed")
             if name.startswith(OBLIGATIONS) and name != f"{OBLIGATIONS}{digest}.smt2":
                 raise CertificateError("renamed", f"{name} is not named by its digest")
-        self.kept = kept
+        if (changed := half.result().changed) is not None:
+            raise CertificateError(*changed)
 
     def _evidence(self) -> str:
-        self.evidence = read_evidence(self.kept)
-        return f"{len(self.evidence.tasks)} tasks, {len(self.evidence.row_lines)} training rows"
+        if self.malformed is not None:
+            raise self.malformed
+        assert self.survey is not None
+        return f"{len(self.survey.tasks)} tasks, {self.survey.rows} training rows"
+
+    def tables(self) -> Evidence:
+        """Return the evidence as whole records, read again and held to the signed digests."""
+        assert self.bundle is not None
+        files: dict[str, bytes] = {}
+        for name in (*EVIDENCE_FILES, TRAINING):
+            if name in self.sums.files:
+                files[name] = self.bundle.read(name)
+                if hashlib.sha256(files[name]).hexdigest() != self.sums.files[name]:
+                    raise CertificateError("changed-file", f"{name} changed while it was verified")
+        return read_evidence(files)
 
     def _consistency(self) -> None:
-        evidence = self.evidence
-        assert evidence is not None
-        listed = [
-            name.removeprefix(OBLIGATIONS).removesuffix(".smt2")
-            for name in self.sums
-            if name.startswith(OBLIGATIONS)
-        ]
-        sound = self.checks.run(
-            "identities",
-            _CLAIMS["identities"],
-            lambda: consistency.check_identities(evidence, listed),
-        )
-        if not sound:
+        found = self.survey
+        assert found is not None
+        if not self.checks.run(
+            "identities", _CLAIMS["identities"], lambda: found.outcome("identities")
+        ):
             self._skip_from("identities", "not asked, because names dangle or deceive")
             return
-        asks: tuple[tuple[str, Any], ...] = (
-            ("verdicts", lambda: consistency.check_verdicts(evidence)),
-            ("selection", lambda: check_selection(evidence)),
-            ("dataset", lambda: consistency.check_dataset(evidence)),
-            ("disjoint", lambda: consistency.check_disjoint(evidence)),
-            ("evaluation", lambda: consistency.check_evaluation(evidence)),
-            (
-                "training",
-                lambda: consistency.check_training(evidence, adapter_digest(self.sums)),
-            ),
-            ("figures", self._figures),
-            ("claims", self._claims),
-        )
-        for name, ask in asks:
-            self.checks.run(name, _CLAIMS[name], ask)
+        for name in ("verdicts", "selection", "dataset", "disjoint", "evaluation", "training"):
+            self.checks.run(name, _CLAIMS[name], partial(found.outcome, name))
+        self.checks.run("figures", _CLAIMS["figures"], self._figures)
+        self.checks.run("claims", _CLAIMS["claims"], self._claims)
         self._pages()
 
     def _computed(self) -> tuple[Predicate, Predicate]:
         """Return the stated predicate and the one that the evidence gives, computed once."""
         assert self.statement is not None
-        assert self.evidence is not None
+        assert self.survey is not None
         stated = self.statement.predicate
         if self.found is None:
             try:
-                self.found = predicate(self.evidence, stated.round.issued_at)
+                self.found = predicate(self.survey, stated.round.issued_at)
             except ValidationError as error:
                 first = error.errors()[0]
                 raise CertificateError(
@@ -356,17 +376,17 @@ class _Verification:
     def _pages(self) -> None:
         """Render the pages for people again; those of another rendering are not vouched for."""
         assert self.bundle is not None
-        assert self.evidence is not None
+        assert self.survey is not None
         found = self.found
         if found is None:
             self.checks.skip("pages", _CLAIMS["pages"], "not rendered, because figures failed")
             return
         changed: list[str] = []
         for name, render in ((CARD, render_card), (PAGE, render_page)):
-            if name not in self.sums:
+            if name not in self.sums.files:
                 continue
             there = self.bundle.read(name)
-            if there != render(found, self.evidence).encode():
+            if there != render(found, self.survey).encode():
                 if GENERATED.encode() not in there:
                     why = f"{name} was rendered by another version; believe this report instead"
                     self.checks.skip("pages", _CLAIMS["pages"], why)
@@ -390,10 +410,9 @@ class _Verification:
 
     def _recheck(self, rechecker: Rechecker | None) -> None:
         assert self.bundle is not None
-        assert self.evidence is not None
         if not self.recheck:
             skip_recheck(self.checks, "not asked for")
         elif any(check.status == "fail" for check in self.checks.done):
             skip_recheck(self.checks, "not done, because a check before it failed")
         else:
-            run_recheck(self.checks, self.bundle, self.evidence, rechecker)
+            run_recheck(self.checks, self.bundle, self.tables(), rechecker)

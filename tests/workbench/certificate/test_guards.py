@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,14 @@ from workbench.certificate.files import EVIDENCE_FILES, evidence_files, read_evi
 from workbench.certificate.keys import export_key, new_key, revoked_keyids
 from workbench.certificate.merkle import root
 from workbench.certificate.proof import check_row, prove_row
-from workbench.certificate.strict import canonical_line, load_json, model_of, read_rows
+from workbench.certificate.stream import Stream
+from workbench.certificate.strict import (
+    canonical_line,
+    each_object,
+    load_json,
+    model_of,
+    read_rows,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -191,16 +199,18 @@ def test_evidence_that_no_statement_can_hold_is_refused(bundle: Path, key: Signi
 
 @pytest.mark.parametrize("name", EVIDENCE_FILES)
 def test_each_evidence_file_is_missed(tmp_path: Path, name: str) -> None:
-    files = evidence_files(round_evidence(tmp_path))
+    files = dict(evidence_files(round_evidence(tmp_path)))
     files.pop(name)
     assert code_of(lambda: read_evidence(files)) == "missing-file"
 
 
 def test_rows_that_are_no_objects_or_no_lines_are_malformed(tmp_path: Path) -> None:
-    files = evidence_files(round_evidence(tmp_path))
     for data in (b"[]\n", b"{}", b"{}\n\n", b"{}\r\n", b"[" * 100_000 + b"\n", b"{x}\n", b"\xff\n"):
-        files["evidence/dataset.jsonl"] = data
-        assert code_of(lambda: read_evidence(files)) == "malformed"
+        (tmp_path / "rows.jsonl").write_bytes(data)
+        stream = Stream(Bundle(tmp_path, ("rows.jsonl",)), "rows.jsonl")
+        rows = each_object(stream.blocks(), "rows")
+        assert code_of(partial(list, rows)) == "malformed"
+        assert stream.digest == sha(data)
     assert code_of(lambda: canonical_line(b"[" * 100_000, "x")) == "malformed"
     assert code_of(lambda: read_rows(b'{"answer":"1"}\n', ExampleRecord, "x")) == "malformed"
     assert code_of(lambda: load_json(b"{}", "x", limit=1)) == "too-large"

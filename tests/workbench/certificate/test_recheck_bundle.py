@@ -163,14 +163,14 @@ def swap_obligation(bundle: Path, key: SigningKey, text: bytes) -> None:
 
 def resealed_figures(bundle: Path, key: SigningKey) -> None:
     """Sign again with every figure and page recomputed: the most careful liar there is."""
+    from workbench.certificate.bundle import open_bundle
     from workbench.certificate.card import render_card
     from workbench.certificate.figures import predicate
-    from workbench.certificate.files import EVIDENCE_FILES, TRAINING, read_evidence
     from workbench.certificate.page import render_page
+    from workbench.certificate.reading import survey
 
-    names = [*EVIDENCE_FILES, TRAINING]
-    read = read_evidence({name: (bundle / name).read_bytes() for name in names})
-
+    read, malformed, _ = survey(open_bundle(bundle), None)
+    assert read is not None, malformed
     issued = payload_of(bundle)["predicate"]["round"]["issuedAt"]
     body = predicate(read, issued)
     (bundle / "README.md").write_text(render_card(body, read))

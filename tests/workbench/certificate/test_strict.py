@@ -82,8 +82,8 @@ def test_noise_is_never_quickly_canonical_unless_it_is(noise: bytes | str) -> No
 
 @pytest.mark.parametrize(
     "line",
-    [b'{"a":1,"a":1}', b'{"b":1,"a":1}', b'{"a": 1}', b"[1e16]", b"[1E2]", b"[1.0]", b"[-0]",
-     b"[NaN]", b'["\\u0041"]', b'["\\ud800"]', b'["\\/"]', b"\xef\xbb\xbf[]", b"[01]", b"",
+    [b'{"a":1,"a":1}', b'{"b":1,"a":1}', b'{"a": 1}', b"[1e16]", b"[1E2]", b"[0.00001]", b"[1.50]",
+     b"[-0]", b"[NaN]", b'["\\u0041"]', b'["\\ud800"]', b'["\\/"]', b"\xef\xbb\xbf[]", b"[01]", b"",
      b"[" * 3000],
 )  # fmt: skip
 def test_what_is_not_canonical_or_could_be_printed_otherwise_is_looked_at_again(

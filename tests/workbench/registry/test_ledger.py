@@ -36,7 +36,7 @@ def test_the_rounding_rule_is_the_stated_one() -> None:
 
 
 def read(evidence: RoundEvidence) -> Evidence:
-    return read_evidence(evidence_files(evidence))
+    return read_evidence(dict(evidence_files(evidence)))
 
 
 def test_money_and_time_add_up_exactly(tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ def _usage(usage: Any, final: Any = None) -> Usage:
     if output is None:
         output = count(getattr(usage, "output_tokens", None))
     total = None if fresh is None else fresh + (read or 0) + (written or 0)
-    return Usage(input_tokens=total, output_tokens=output, cached_tokens=read)
+    return Usage(
+        input_tokens=total, output_tokens=output, cached_tokens=read, written_tokens=written
+    )
 
 
 def _open(rest: str, env: Mapping[str, str]) -> Teacher:

@@ -179,6 +179,7 @@ def answer_to_json(answer: Answer) -> str:
                 usage.output_tokens,
                 usage.cached_tokens,
                 usage.reasoning_tokens,
+                *(() if usage.written_tokens is None else (usage.written_tokens,)),
             ],
             "cost": None if answer.cost is None else str(answer.cost),
             "seconds": answer.seconds,

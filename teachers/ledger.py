@@ -95,8 +95,11 @@ class SqliteLedger:
             "CREATE TABLE IF NOT EXISTS ledger (id INTEGER PRIMARY KEY, run_id TEXT, "
             "provider TEXT, model TEXT, key TEXT, input_tokens INTEGER, output_tokens INTEGER, "
             "cached_tokens INTEGER, reasoning_tokens INTEGER, cost TEXT, status TEXT, "
-            "request_id TEXT, at TEXT NOT NULL)"
+            "request_id TEXT, at TEXT NOT NULL, written_tokens INTEGER)"
         )
+        columns = self._connection.execute("SELECT name FROM pragma_table_info('ledger')")
+        if ("written_tokens",) not in columns.fetchall():  # a file of an earlier version
+            self._connection.execute("ALTER TABLE ledger ADD COLUMN written_tokens INTEGER")
 
     def record(self, entry: LedgerEntry) -> None:
         """See ``Ledger``."""
@@ -104,8 +107,8 @@ class SqliteLedger:
         with self._lock:
             self._connection.execute(
                 "INSERT INTO ledger (run_id, provider, model, key, input_tokens, output_tokens, "
-                "cached_tokens, reasoning_tokens, cost, status, request_id, at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "cached_tokens, reasoning_tokens, cost, status, request_id, at, written_tokens) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     entry.run_id,
                     entry.provider,
@@ -119,6 +122,7 @@ class SqliteLedger:
                     entry.status,
                     entry.request_id,
                     entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+                    usage.written_tokens,
                 ),
             )
 

@@ -139,6 +139,8 @@ class Usage:
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    written_tokens: int | None = None
+    """Input that was written to the provider's cache, which some charge for; part of the input."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ price has cost None, never 0; a teacher on this machine costs exactly 0. The use
     {"date": "2026-11-01",
      "prices": [{"provider": "openai", "model": "gpt-x", "input": "0.15", "output": "0.60"}]}
 
-Prices are US dollars per million tokens, written as strings so that no digit is lost.
+Prices are US dollars per million tokens, written as strings so that no digit is lost. "cached" and
+"written" may be named too: input read from the provider's cache, and input written to it.
 """
 
 from __future__ import annotations
@@ -30,26 +31,32 @@ _SNAPSHOT_NAMES = {"gemini": "google", "nebius": "huggingface_nebius"}
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. ``cached`` is for input read from the provider's cache."""
+    """US dollars per million tokens; ``cached`` and ``written`` None cost what plain input does.
+
+    ``cached`` is for input read from the provider's cache, ``written`` for input written to it (for
+    Anthropic: the price of the usual five minutes).
+    """
 
     input: Decimal
     output: Decimal
     cached: Decimal | None = None
     source: str = ""
+    written: Decimal | None = None
 
     def cost(self, usage: Usage, *, discount: Decimal = Decimal(1)) -> Decimal | None:
         """Return the exact cost of ``usage``; None when the provider did not say the tokens.
 
-        ``usage.input_tokens`` includes ``cached_tokens``; ``usage.output_tokens`` includes
-        reasoning tokens. ``discount`` is 0.5 for the batch interfaces.
+        ``usage.input_tokens`` includes ``cached_tokens`` and ``written_tokens``;
+        ``usage.output_tokens`` includes reasoning tokens. ``discount`` is 0.5 for the batches.
         """
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         cached = min(usage.cached_tokens or 0, usage.input_tokens)
-        cached_price = self.input if self.cached is None else self.cached
+        written = min(usage.written_tokens or 0, usage.input_tokens - cached)
         total = (
-            self.input * (usage.input_tokens - cached)
-            + cached_price * cached
+            self.input * (usage.input_tokens - cached - written)
+            + (self.input if self.cached is None else self.cached) * cached
+            + (self.input if self.written is None else self.written) * written
             + self.output * usage.output_tokens
         )
         return total / MILLION * discount
@@ -110,12 +117,13 @@ class PriceBook:
         return [
             {"provider": provider, "model": model, "input": str(p.input), "output": str(p.output)}
             | ({} if p.cached is None else {"cached": str(p.cached)})
+            | ({} if p.written is None else {"written": str(p.written)})
             for (provider, model), p in sorted(self._own.items())
         ]
 
 
 def _entry(entry: object, where: str, date: str) -> tuple[tuple[str, str], Price]:
-    known = {"provider", "model", "input", "output", "cached"}
+    known = {"provider", "model", "input", "output", "cached", "written"}
     if not isinstance(entry, dict):
         raise PriceError(f"{where}: expected an object with {', '.join(sorted(known))}")
     unknown = sorted(set(entry) - known)
@@ -127,12 +135,16 @@ def _entry(entry: object, where: str, date: str) -> tuple[tuple[str, str], Price
     if missing:
         raise PriceError(f"{where}: the field {missing[0]!r} is missing")
     values = {}
-    for name in ("input", "output", "cached"):
+    for name in ("input", "output", "cached", "written"):
         if entry.get(name) is None:
             continue
         values[name] = amount(entry[name], f"{where}: {name}")
     return (str(entry["provider"]), str(entry["model"])), Price(
-        values["input"], values["output"], values.get("cached"), f"price file of {date}"
+        values["input"],
+        values["output"],
+        values.get("cached"),
+        f"price file of {date}",
+        values.get("written"),
     )
 
 
@@ -148,7 +160,7 @@ def amount(value: object, where: str) -> Decimal:
 
 
 def spoken_price(text: str) -> tuple[tuple[str, str], Price]:
-    """Return provider, model and price of ``PROVIDER:MODEL=INPUT/OUTPUT[/CACHED]``.
+    """Return provider, model and price of ``PROVIDER:MODEL=INPUT/OUTPUT[/CACHED[/WRITTEN]]``.
 
     The teacher's name may be written as it is asked (``compatible:groq:MODEL``). Raises
     ``PriceError`` with the form.
@@ -156,13 +168,14 @@ def spoken_price(text: str) -> tuple[tuple[str, str], Price]:
     name, equals, figures = text.rpartition("=")
     parts = figures.split("/")
     provider, model = price_name(name)
-    if not equals or not model or len(parts) not in (2, 3):
+    if not equals or not model or not 2 <= len(parts) <= 4:
         raise PriceError(
             f"{text!r} is no price; write PROVIDER:MODEL=INPUT/OUTPUT in US dollars per million "
             "tokens, as in openai:gpt-5-mini=0.25/2.00"
         )
-    paid, out, *cached = [amount(part.strip(), f"the price in {text!r}") for part in parts]
-    return (provider, model), Price(paid, out, cached[0] if cached else None, "given by hand")
+    paid, out, *rest = [amount(part.strip(), f"the price in {text!r}") for part in parts]
+    cached, written = (*rest, None, None)[:2]
+    return (provider, model), Price(paid, out, cached, "given by hand", written)
 
 
 def close_models(provider: str, model: str) -> list[str]:
@@ -209,10 +222,11 @@ def _snapshot(provider: str, model: str) -> Price | None:
         output = at(output_tokens=small) * scale
         fresh = at(input_tokens=small) * scale
         cached = at(input_tokens=small, cache_read_tokens=small) * scale
+        written = at(input_tokens=small, cache_write_tokens=small) * scale
     except LookupError:
         return None
     version = genai_prices.__version__
-    return Price(fresh, output, cached, f"snapshot of genai-prices {version}")
+    return Price(fresh, output, cached, f"snapshot of genai-prices {version}", written)
 
 
 @dataclass(frozen=True, slots=True)

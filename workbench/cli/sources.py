@@ -126,11 +126,14 @@ def cost(
         emit_lines({**asdict(line), "cost": dollars(line.cost)} for line in bill)
         return
     emit_table(
-        ("provider", "model", "how", "requests", "failed", "tokens in", "out", "cost $"),
+        (
+            "provider", "model", "how", "requests", "failed", "tokens in", "from cache", "to cache",
+            "out", "cost $",
+        ),
         (
             (
                 b.provider, b.model, b.channel, b.requests, b.failed, b.input_tokens,
-                b.output_tokens, _amount(b.cost, b.unpriced),
+                b.cached_tokens, b.written_tokens, b.output_tokens, _amount(b.cost, b.unpriced),
             )
             for b in bill
         ),
@@ -173,6 +176,7 @@ def price(
     input: Annotated[str | None, typer.Argument(help="US dollars a million tokens in.")] = None,
     output: Annotated[str | None, typer.Argument(help="The same for tokens out.")] = None,
     cached: Annotated[str | None, typer.Argument(help="For tokens from the cache.")] = None,
+    written: Annotated[str | None, typer.Argument(help="For tokens to the cache.")] = None,
     json: Json = False,
 ) -> None:
     """Show or keep prices. Yours come before those of the bundled snapshot.
@@ -191,13 +195,14 @@ def price(
         if json:
             emit_lines(own)
         else:
-            names = ("provider", "model", "input", "output", "cached")
+            names = ("provider", "model", "input", "output", "cached", "written")
             emit_table(names, ([e.get(n, "") for n in names] for e in own))
         return
     if input is None or output is None:
         _show_price(name)
         return
-    figures = "/".join(part for part in (input, output, cached) if part is not None)
+    parts = (input, output, cached, written)
+    figures = "/".join(part for part in parts if part is not None)
     try:
         key, value = spoken_price(f"{name}={figures}")
     except PriceError as error:
@@ -223,8 +228,18 @@ def _show_price(name: str) -> None:
             "(US dollars per million tokens).",
         )
     emit_table(
-        ("provider", "model", "input", "output", "cached", "from"),
-        [(provider, model, found.input, found.output, found.cached, found.source)],
+        ("provider", "model", "input", "output", "cached", "written", "from"),
+        [
+            (
+                provider,
+                model,
+                found.input,
+                found.output,
+                found.cached,
+                found.written,
+                found.source,
+            )
+        ],
     )
 
 

@@ -27,7 +27,7 @@ from workbench.store.locks import advisory_lock, file_lock
 
 __all__ = ["SCHEMA", "Store", "known_schemas", "open_store"]
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The revision this code works with: the newest file in ``migrations/versions``."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -54,6 +54,8 @@ class TaskRow(SQLModel, table=True):
     reference: str | None = Field(default=None, sa_column=_text(nullable=True))
     """A reference solution, for measuring the contract only: never asked, judged or trained on."""
     adequacy_json: str | None = Field(default=None, sa_column=_text(nullable=True))
+    images_json: str | None = Field(default=None, sa_column=_text(nullable=True))
+    """[[media type, SHA-256 of the blob], ...]: pictures that belong to the prompt."""
     created_at: datetime = Field(default_factory=now, sa_column=_time())
 
 
@@ -186,6 +188,7 @@ class LedgerRow(SQLModel, table=True):
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    written_tokens: int | None = None
     cost: str | None = None
     status: str
     """Either "ok" or a failure kind."""

@@ -208,6 +208,7 @@ def _ledger_values(entry: LedgerEntry) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "cached_tokens": usage.cached_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
+        "written_tokens": usage.written_tokens,
         "cost": None if entry.cost is None else str(entry.cost),
         "status": entry.status,
         "channel": entry.channel,

@@ -30,6 +30,7 @@ class Spending:
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    written_tokens: int
     reasoning_tokens: int
     cost: Decimal
     last: datetime
@@ -45,7 +46,8 @@ def spending(connection: Connection, since: datetime | None = None) -> tuple[Spe
             count(*) FILTER (WHERE status <> 'ok') AS failed,
             count(*) FILTER (WHERE cost IS NULL AND status = 'ok') AS unpriced,
             sum(input_tokens) AS tokens_in, sum(output_tokens) AS tokens_out,
-            sum(cached_tokens) AS cached, sum(reasoning_tokens) AS reasoning,
+            sum(cached_tokens) AS cached, sum(written_tokens) AS written,
+            sum(reasoning_tokens) AS reasoning,
             sum({NANO}) AS nano, max(created_at) AS last
         FROM ledger {where} GROUP BY provider, model, channel
         ORDER BY sum({NANO}) DESC, provider, model""",
@@ -62,6 +64,7 @@ def spending(connection: Connection, since: datetime | None = None) -> tuple[Spe
             int(r["tokens_in"] or 0),
             int(r["tokens_out"] or 0),
             int(r["cached"] or 0),
+            int(r["written"] or 0),
             int(r["reasoning"] or 0),
             Decimal(int(r["nano"] or 0)).scaleb(-9),
             moment(r["last"]),

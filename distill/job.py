@@ -153,10 +153,12 @@ def run(folder: Path, *, base: str | None = None) -> Path:
             "give the right one with --base"
         )
 
+    out = sys.stdout  # as it is now: a tracker's own words go elsewhere while it trains
+
     def tell(event: TrainEvent) -> None:
         facts = {k: v for k, v in asdict(event).items() if v not in (None, "", {})}
         if _first():
-            print(json.dumps(facts), flush=True)
+            print(json.dumps(facts), file=out, flush=True)
 
     return train(rows, base, plan, folder / "result", on_event=tell).adapter_dir
 

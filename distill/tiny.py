@@ -39,7 +39,7 @@ SPLIT = (
 
 
 _GROUP = 8
-CHECKPOINT_EVERY = 200
+CHECKPOINT_EVERY = 50
 """Steps between two checkpoints of the pretraining."""
 
 
@@ -270,21 +270,93 @@ def pretrain(recipe: Recipe, out: Path, *, report: Callable[[str], None] | None 
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How a model that was trained again compares with another of the same recipe."""
+
+    tokenizer: bool
+    """Whether both cut text alike."""
+    furthest: float
+    """Largest difference of a weight."""
+    right: tuple[int, int]
+    """Answers equal to the reference, of each, to the same prompts of its own dialect."""
+    same: int
+    """Prompts that both answer word for word alike."""
+    prompts: int
+
+    @property
+    def sentence(self) -> str:
+        """Say it."""
+        return (
+            f"{'the same' if self.tokenizer else 'ANOTHER'} tokenizer; weights differ by up to "
+            f"{self.furthest:.3g}; {self.right[0]} and {self.right[1]} of {self.prompts} answers "
+            f"are the reference, {self.same} of both are alike"
+        )
+
+
+def compare(one: Path, other: Path, *, prompts: int = 240) -> Likeness:
+    """Compare two models of this recipe on prompts that neither has seen."""
+    import ast
+
+    import torch
+
+    from distill.student import Student
+
+    random, asked, wanted = Random("compare"), [], []
+    for _ in range(prompts):
+        ask, answer = sample(random, Recipe().mixture)
+        asked.append((("user", ask),))
+        wanted.append(answer)
+    students = [Student.load(folder) for folder in (one, other)]
+    weights = [dict(student.model.named_parameters()) for student in students]
+    texts = [[a.text for a in s.generate(asked, max_tokens=96, batch_size=60)] for s in students]
+
+    def form(code: str) -> str:
+        try:
+            return ast.dump(ast.parse(code))
+        except SyntaxError:
+            return code
+
+    with torch.inference_mode():
+        furthest = max(
+            float((weight - weights[1][name]).abs().max()) for name, weight in weights[0].items()
+        )
+    right = [sum(form(a) == form(b) for a, b in zip(said, wanted, strict=True)) for said in texts]
+    return Likeness(
+        students[0].tokenizer.get_vocab() == students[1].tokenizer.get_vocab(),
+        furthest, (right[0], right[1]), sum(a == b for a, b in zip(*texts, strict=True)), prompts,
+    )  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m distill.tiny", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--compare", type=Path, help="then say how it compares with this one")
     plain = {name: value for name, value in asdict(Recipe()).items() if name != "mixture"}
     for name, value in plain.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args(arguments))
-    out = given.pop("out")
+    out, other = given.pop("out"), given.pop("compare")
     import torch
 
     torch.set_num_threads(1)
-    pretrain(Recipe(**given), out, report=lambda line: print(line, file=sys.stderr))
+    if other is None or not _made(out, Recipe(**given)):
+        pretrain(Recipe(**given), out, report=lambda line: print(line, file=sys.stderr))
     print(out)
+    if other is not None:
+        print(compare(out, other).sentence)
     return 0
+
+
+def _made(out: Path, recipe: Recipe) -> bool:
+    """Whether ``out`` holds what ``recipe`` makes."""
+    try:
+        facts = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    facts.pop("tokens", None)
+    return bool(facts == json.loads(json.dumps(asdict(recipe))))
 
 
 if __name__ == "__main__":

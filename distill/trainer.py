@@ -13,9 +13,10 @@ import gc
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -229,7 +230,7 @@ class _Run:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         begun = time.perf_counter()
-        with quiet(), _settled_heap():
+        with quiet(), _settled_heap(), _standard_output(settings.report):
             trainer = self._trainer(batch, accumulation)
             trainer.train(resume_from_checkpoint=_last_whole(self.checkpoints))
         history = [
@@ -289,6 +290,16 @@ def _settled_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _standard_output(report: Sequence[str]) -> Iterator[None]:
+    """Keep what trackio prints off the standard output, which is for data."""
+    if "trackio" not in report:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def _tokens(trainer: Any) -> int:

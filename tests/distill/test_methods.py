@@ -145,13 +145,30 @@ def test_gold_learns_from_a_teacher_with_another_tokenizer(
     assert record.losses[-1][1] > 0
 
 
+def test_without_bitsandbytes_nothing_is_quantised(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.lora.find_spec", lambda name: None)
+    with pytest.raises(DistillError, match="needs bitsandbytes"):
+        run(rows, base, tmp_path, quantize="4bit")
+
+
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_a_quantised_base_is_trained_where_bitsandbytes_is(
+    base: Path, rows: list[Example], tmp_path: Path, bits: str
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not here: pip install bitsandbytes")
+    record, _ = run(rows, base, tmp_path, epochs=2, batch=8, rate=5e-3, quantize=bits)
+    assert record.losses[-1][1] < record.losses[0][1]
+    assert Student.load(base, record.adapter_dir).adapter_digest == record.adapter_digest
+
+
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
         ({"method": "dpo"}, "has a rejected answer"),
         ({"method": "kto"}, "are good, and kto learns from both"),
         ({"method": "grpo"}, "grpo needs a reward"),
-        ({"quantize": "4bit"}, "needs bitsandbytes"),
         ({"curriculum": "easy-first"}, "no measured pass rate"),
         ({"adapter": "nowhere"}, "no adapter folder"),
         ({"method": "gkd", "teacher": "/nowhere"}, "no model folder"),

@@ -50,6 +50,25 @@ def test_a_stopped_pretraining_continues_to_the_same_weights(
     assert not (again / "pretraining.pt").exists()
 
 
+def test_models_of_one_recipe_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--hidden", "16", "--layers", "1", "--heads", "2", "--intermediate", "32",
+             "--vocabulary", "512", "--batch", "4", "--warmup", "2"]  # fmt: skip
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert tiny.main(["--out", str(one), "--steps", "4", *small]) == 0
+    assert tiny.main(["--out", str(two), "--steps", "5", *small]) == 0
+    found = tiny.compare(one, one, prompts=4)
+    assert (found.tokenizer, found.furthest, found.same) == (True, 0.0, 4)
+    assert tiny.compare(one, two, prompts=4).furthest > 0
+    capsys.readouterr()
+    # With something to compare, what is made already is not made again.
+    before = (one / "model.safetensors").stat().st_mtime_ns
+    assert tiny.main(["--out", str(one), "--compare", str(two), "--steps", "4", *small]) == 0
+    assert (one / "model.safetensors").stat().st_mtime_ns == before
+    assert "weights differ by up to" in capsys.readouterr().out
+
+
 def test_batches_from_any_step_are_the_same() -> None:
     from_start = list(islice(tiny._stream(SMALL, 0), 12))
     assert list(islice(tiny._stream(SMALL, 5), 7)) == from_start[5:]

@@ -57,7 +57,20 @@ def check_row(
     row: Mapping[str, Any], number: int, answer: Answer, losers: Collection[tuple[str, str]]
 ) -> None:
     """A row's completion is the winner's judged code, and its conversation asks the task."""
-    asked, completion = _conversation(row, number)
+    turns, completion = row.get("messages"), row.get("completion")
+    if (
+        type(completion) is str
+        and type(turns) is list
+        and len(turns) == 1
+        and type(turns[0]) is list
+        and len(turns[0]) == 2
+        and type(turns[0][1]) is str
+        and "prompt" not in row
+    ):
+        # The shape that nearly every row has.
+        asked = [(turns[0][0], turns[0][1])]
+    else:
+        asked, completion = _conversation(row, number)
     if _code_of(completion) != answer.code.strip("\n"):
         raise CertificateError("dataset", f"row {number} does not teach the code that won")
     # Exactly the task's words: anything beside them could teach a held-out answer.

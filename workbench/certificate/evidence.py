@@ -18,6 +18,7 @@ from workbench.certificate.strict import LARGEST, Strict
 
 __all__ = [
     "AnswerRecord",
+    "ChoiceRecord",
     "CounterexampleRecord",
     "EvaluationRecord",
     "ExampleRecord",
@@ -29,6 +30,7 @@ __all__ = [
     "SelectionPolicy",
     "SelectionRecord",
     "SourceRecord",
+    "StandingRecord",
     "TaskRecord",
     "TrainingRecord",
     "VerdictRecord",
@@ -173,7 +175,7 @@ class SelectionPolicy(Strict):
 
 
 class SelectionCandidate(Strict):
-    """One candidate as the selection rule read it."""
+    """One candidate as the selection rule read it. A bundle holds the ``StandingRecord`` of it."""
 
     all_right: Count | None = None
     all_wrong: Count | None = None
@@ -196,13 +198,39 @@ class SelectionCandidate(Strict):
 
 
 class SelectionRecord(Strict):
-    """One task as the selection rule read it."""
+    """One task as the selection rule read it. A bundle holds the ``ChoiceRecord`` of it."""
 
     candidates: tuple[SelectionCandidate, ...]
     category: Name
     removed: Text | None = None
     """The filter that took the winner's row out of the dataset, and why."""
     split: str
+    task: Name
+
+
+class StandingRecord(Strict):
+    """What the rule read about one candidate and nothing else in the bundle says.
+
+    Its verdict, source, terms, repairs and length are those of the evidence, so nobody can say
+    others here.
+    """
+
+    all_right: Count | None = None
+    all_wrong: Count | None = None
+    answer: Count
+    others: Count
+    rejected: str | None = None
+    right: Count
+    same: Count
+    size: Count | None = None
+    wrong: Count
+
+
+class ChoiceRecord(Strict):
+    """One task of the selection: who stood, and whether a filter took the winner's row out."""
+
+    candidates: tuple[StandingRecord, ...]
+    removed: Text | None = None
     task: Name
 
 

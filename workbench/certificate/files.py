@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import (
     AnswerRecord,
+    ChoiceRecord,
     EvaluationRecord,
     ExampleRecord,
     RoundEvidence,
@@ -20,6 +21,7 @@ from workbench.certificate.evidence import (
     SelectionPolicy,
     SelectionRecord,
     SourceRecord,
+    StandingRecord,
     TaskRecord,
     TrainingRecord,
     VerdictRecord,
@@ -68,7 +70,7 @@ class Evidence:
     answers: dict[int, AnswerRecord]
     verdicts: dict[tuple[str, str], VerdictRecord]
     selection: SelectionPolicy
-    selected: dict[str, SelectionRecord]
+    selected: dict[str, ChoiceRecord]
     examples: list[int]
     evaluation: dict[str, EvaluationRecord]
     training: TrainingRecord | None
@@ -96,7 +98,7 @@ def evidence_files(evidence: RoundEvidence) -> Iterator[tuple[str, bytes]]:
     yield ANSWERS, _lines(evidence.answers, lambda a: a.answer)
     yield VERDICTS, _lines(evidence.verdicts, lambda v: (v.task, v.candidate))
     yield POLICY, _line(evidence.selection)
-    yield SELECTION, _lines(evidence.selected, lambda s: s.task)
+    yield SELECTION, _lines(map(_choice, evidence.selected), lambda s: s.task)
     yield DATASET, evidence.dataset
     yield EXAMPLES, b"".join(b'{"answer":%d}\n' % number for number in evidence.examples)
     yield EVALUATION, _lines(evidence.evaluation, lambda e: e.task)
@@ -117,11 +119,30 @@ def read_evidence(files: Mapping[str, bytes]) -> Evidence:
         answers=_table(files, ANSWERS, AnswerRecord, lambda a: a.answer),
         verdicts=_table(files, VERDICTS, VerdictRecord, lambda v: (v.task, v.candidate)),
         selection=one_record(files, POLICY, SelectionPolicy),
-        selected=_table(files, SELECTION, SelectionRecord, lambda s: s.task),
+        selected=_table(files, SELECTION, ChoiceRecord, lambda s: s.task),
         examples=[example.answer for example in examples],
         evaluation=_table(files, EVALUATION, EvaluationRecord, lambda e: e.task),
         training=one_record(files, TRAINING, TrainingRecord) if TRAINING in files else None,
     )
+
+
+def _choice(record: SelectionRecord) -> ChoiceRecord:
+    """Leave out what the rest of the evidence says anyway."""
+    standing = (
+        StandingRecord(
+            all_right=c.all_right,
+            all_wrong=c.all_wrong,
+            answer=c.answer,
+            others=c.others,
+            rejected=c.rejected,
+            right=c.right,
+            same=c.same,
+            size=c.size,
+            wrong=c.wrong,
+        )
+        for c in record.candidates
+    )
+    return ChoiceRecord(candidates=tuple(standing), removed=record.removed, task=record.task)
 
 
 def _table(

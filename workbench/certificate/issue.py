@@ -37,6 +37,7 @@ from workbench.certificate.layout import CARD, PAGE
 from workbench.certificate.page import render_page
 from workbench.certificate.reading import survey
 from workbench.certificate.report import Report
+from workbench.certificate.selection import check_inputs
 from workbench.certificate.statement import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
@@ -89,6 +90,7 @@ class _Draft:
 
 
 def _write(draft: _Draft, evidence: RoundEvidence, keys: Sequence[SigningKey]) -> None:
+    check_inputs(evidence)
     sums = {name: draft.put(name, data) for name, data in evidence_files(evidence)}
     sums |= _obligations(draft, evidence)
     if evidence.adapter_dir is not None:

@@ -21,11 +21,11 @@ from workbench.certificate.consistency import (
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import (
     AnswerRecord,
+    ChoiceRecord,
     EvaluationRecord,
     ExampleRecord,
     RoundRecord,
     SelectionPolicy,
-    SelectionRecord,
     SourceRecord,
     TaskRecord,
     TrainingRecord,
@@ -209,7 +209,7 @@ def _selection(found: Survey) -> None:
     sound = "identities" not in found.faults
     choice = Choice(found) if sound else None
     last = ""
-    for number, (row, _) in enumerate(found.records(SELECTION, SelectionRecord), 1):
+    for number, (row, _) in enumerate(found.records(SELECTION, ChoiceRecord), 1):
         if not last < row.task:
             raise _sorted(SELECTION, number)
         last = row.task

@@ -9,14 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.evidence import SelectionCandidate, SelectionRecord
+from workbench.certificate.evidence import SelectionRecord
 
-__all__ = ["RULES", "Rule", "rule_of", "winner"]
+__all__ = ["RULES", "Contender", "Rule", "rule_of", "winner"]
 
-Scored = tuple[float, SelectionCandidate]
+
+class Contender(NamedTuple):
+    """One candidate as a rule reads it."""
+
+    answer: int
+    candidate: str
+    source: str
+    verdict: str
+    training: str
+    attempt: int
+    characters: int
+    rejected: str | None
+    same: int
+    others: int
+    right: int
+    wrong: int
+    all_right: int | None
+    all_wrong: int | None
+    size: int | None
+
+
+Scored = tuple[float, Contender]
 
 _VALUES = {"proved": 1.0, "bounded": 0.7, "tested": 0.4}
 _NAMES = ("verification", "agreement", "history")
@@ -27,8 +48,9 @@ _DIGITS = 9
 class Rule:
     """A rule under a policy."""
 
-    choose: Callable[[SelectionRecord], SelectionCandidate | None]
-    sized: Callable[[SelectionRecord], Sequence[SelectionCandidate]]
+    choose: Callable[[Sequence[Contender]], Contender | None]
+    """The winner among the candidates for a training task, or None."""
+    sized: Callable[[Sequence[Contender]], Sequence[Contender]]
     """The candidates between whom the size of their code may decide."""
 
 
@@ -40,11 +62,16 @@ def rule_of(name: str, policy: Mapping[str, Any]) -> Rule:
     return RULES[name](policy)
 
 
-def winner(
-    rule: str, policy: Mapping[str, Any], record: SelectionRecord
-) -> SelectionCandidate | None:
+def winner(rule: str, policy: Mapping[str, Any], record: SelectionRecord) -> Contender | None:
     """Apply the named rule to one task."""
-    return rule_of(rule, policy).choose(record)
+    if record.split != "train":
+        return None
+    return rule_of(rule, policy).choose(
+        [
+            Contender(*(getattr(candidate, name) for name in Contender._fields))
+            for candidate in record.candidates
+        ]
+    )
 
 
 def _verified_first_1(policy: Mapping[str, Any]) -> Rule:
@@ -55,11 +82,11 @@ def _verified_first_1(policy: Mapping[str, Any]) -> Rule:
         score, c = scored
         return (-score, c.attempt, c.characters, c.candidate, c.source, c.answer)
 
-    def choose(record: SelectionRecord) -> SelectionCandidate | None:
-        passed = _passed(accept, weights, record)
+    def choose(standing: Sequence[Contender]) -> Contender | None:
+        passed = _passed(accept, weights, standing)
         return min(passed, key=order)[1] if passed else None
 
-    return Rule(choose, lambda record: ())
+    return Rule(choose, lambda standing: ())
 
 
 def _verified_first_2(policy: Mapping[str, Any]) -> Rule:
@@ -74,13 +101,13 @@ def _verified_first_2(policy: Mapping[str, Any]) -> Rule:
         record = round((c.all_right + 1) / (c.all_right + c.all_wrong + 2), _DIGITS)
         return (c.size, -record, c.attempt, c.characters, c.source, c.candidate, c.answer)
 
-    def choose(record: SelectionRecord) -> SelectionCandidate | None:
-        standing = _standing(accept, weights, margin, record)
-        return min(standing, key=order)[1] if standing else None
+    def choose(standing: Sequence[Contender]) -> Contender | None:
+        near = _near(accept, weights, margin, standing)
+        return min(near, key=order)[1] if near else None
 
-    def sized(record: SelectionRecord) -> Sequence[SelectionCandidate]:
-        standing = _standing(accept, weights, margin, record)
-        return [candidate for _, candidate in standing] if len(standing) > 1 else ()
+    def sized(standing: Sequence[Contender]) -> Sequence[Contender]:
+        near = _near(accept, weights, margin, standing) if len(standing) > 1 else ()
+        return [candidate for _, candidate in near] if len(near) > 1 else ()
 
     return Rule(choose, sized)
 
@@ -92,29 +119,30 @@ RULES: dict[str, Callable[[Mapping[str, Any]], Rule]] = {
 
 
 def _passed(
-    accept: Sequence[str], weights: Sequence[float], record: SelectionRecord
+    accept: Sequence[str], weights: Sequence[float], standing: Sequence[Contender]
 ) -> list[Scored]:
     """Return who may win at all, with the score."""
-    if record.split != "train":
-        return []
     return [
         (_score(candidate, weights), candidate)
-        for candidate in record.candidates
+        for candidate in standing
         if candidate.verdict in accept
         and candidate.training == "allowed"
         and not candidate.rejected
     ]
 
 
-def _standing(
-    accept: Sequence[str], weights: Sequence[float], margin: float, record: SelectionRecord
+def _near(
+    accept: Sequence[str],
+    weights: Sequence[float],
+    margin: float,
+    standing: Sequence[Contender],
 ) -> list[Scored]:
-    passed = _passed(accept, weights, record)
+    passed = _passed(accept, weights, standing)
     best = max((score for score, _ in passed), default=0.0)
     return [scored for scored in passed if round(best - scored[0], _DIGITS) <= margin]
 
 
-def _score(candidate: SelectionCandidate, weights: Sequence[float]) -> float:
+def _score(candidate: Contender, weights: Sequence[float]) -> float:
     if candidate.same > candidate.others:
         raise CertificateError("selection", "more sources agree with a candidate than there are")
     values = [_VALUES[candidate.verdict], 0.0, 0.0]

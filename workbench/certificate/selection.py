@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.evidence import SelectionCandidate, SelectionRecord
-from workbench.certificate.rules import rule_of
+from workbench.certificate.evidence import ChoiceRecord, RoundEvidence
+from workbench.certificate.rules import Contender, rule_of
 from workbench.certificate.size import program_size
 from workbench.certificate.survey import Survey, Task
 
-__all__ = ["Choice"]
+__all__ = ["Choice", "check_inputs"]
 
 
 class Choice:
-    """The rule, applied again task by task to inputs that agree with the evidence."""
+    """The rule, applied again task by task to what the evidence says."""
 
     def __init__(self, found: Survey) -> None:
         self.found = found
@@ -27,7 +27,7 @@ class Choice:
         except CertificateError as error:
             self.fault = error
 
-    def add(self, record: SelectionRecord) -> None:
+    def add(self, record: ChoiceRecord) -> None:
         """Choose for one task; after the first refusal nothing more is asked."""
         task = self.found.tasks.get(record.task)
         self.read.add(record.task if task is None else task.id)
@@ -59,51 +59,80 @@ class Choice:
         name = self.found.selection.rule
         return f"{len(self.winners)} winners of {len(self.read)} tasks by {name}{out}"
 
-    def _choose(self, task: Task | None, record: SelectionRecord) -> None:
-        split = "train" if task is not None and task.train else "eval"
-        if task is None or (split, task.category) != (record.split, record.category):
+    def _choose(self, task: Task | None, record: ChoiceRecord) -> None:
+        if task is None:
             raise CertificateError(
-                "selection", f"the selection reads {record.task} other than the task says"
+                "selection", f"the selection reads {record.task}, which is no task"
             )
-        for candidate in record.candidates:
-            self._agrees(task, candidate)
-        chosen = self.rule.choose(record)
-        # Where size may decide, it is that of the code; elsewhere it is read by nobody.
-        self._sizes(self.rule.sized(record))
+        standing = self._standing(task, record)
+        chosen = self.rule.choose(standing) if task.train else None
+        if task.train:
+            # Where size may decide, it is that of the code; elsewhere it is read by nobody.
+            self._sizes(self.rule.sized(standing))
         if chosen is not None:
             (self.winners if record.removed is None else self.removed).add(chosen.answer)
         elif record.removed is not None:
             raise CertificateError("selection", f"{record.task} has no winner to take out")
 
-    def _sizes(self, candidates: Sequence[SelectionCandidate]) -> None:
+    def _standing(self, task: Task, record: ChoiceRecord) -> list[Contender]:
+        """Put together what the rule read: counts of the selection, the rest of the evidence."""
+        standing: list[Contender] = []
+        for c in record.candidates:
+            answer = self.found.answers.get(c.answer)
+            if answer is None or answer.task is not task:
+                raise CertificateError(
+                    "selection", f"the selection reads an unknown answer for {task.id}"
+                )
+            key, _, source, code, attempt = answer
+            word = self.found.words.get(key, "unknown")
+            standing.append(
+                Contender(
+                    c.answer, key[1], source.id, word, source.training_policy, attempt, len(code),
+                    c.rejected, c.same, c.others, c.right, c.wrong,
+                    c.all_right, c.all_wrong, c.size,
+                )
+            )  # fmt: skip
+        return standing
+
+    def _sizes(self, candidates: Sequence[Contender]) -> None:
         for candidate in candidates:
             if candidate.size != program_size(self.found.answers[candidate.answer].code):
                 raise CertificateError(
                     "selection", f"the selection reads another size of answer {candidate.answer}"
                 )
 
-    def _agrees(self, task: Task, candidate: SelectionCandidate) -> None:
-        """What the rule read about a candidate is what the evidence says."""
-        answer = self.found.answers.get(candidate.answer)
-        if answer is None or answer.task is not task:
+
+def check_inputs(evidence: RoundEvidence) -> None:
+    """Refuse a round whose selection was made on other facts than its evidence has.
+
+    Asked when a certificate is issued: the bundle keeps the facts once, in the evidence.
+    """
+    answers = {answer.answer: answer for answer in evidence.answers}
+    words = {(v.task, v.candidate): v.verdict for v in evidence.verdicts}
+    terms = {source.id: source.training_policy for source in evidence.sources}
+    tasks = {task.id: (task.split, task.category) for task in evidence.tasks}
+    for record in evidence.selected:
+        if tasks.get(record.task) != (record.split, record.category):
             raise CertificateError(
-                "selection", f"the selection reads an unknown answer for {task.id}"
+                "selection", f"the selection read {record.task} other than the task says"
             )
-        source = answer.source
-        wrong = None
-        if candidate.candidate != answer.key[1]:
-            wrong = "candidate"
-        elif candidate.source != source.id:
-            wrong = "source"
-        elif candidate.attempt != answer.attempt:
-            wrong = "attempt"
-        elif candidate.characters != len(answer.code):
-            wrong = "length"
-        elif candidate.verdict != self.found.word(answer):
-            wrong = "verdict"
-        elif candidate.training != source.training_policy:
-            wrong = "training policy"
-        if wrong is not None:
-            raise CertificateError(
-                "selection", f"the selection reads another {wrong} of answer {candidate.answer}"
+        for c in record.candidates:
+            answer = answers.get(c.answer)
+            if answer is None:
+                raise CertificateError(
+                    "selection", f"the selection read an unknown answer for {record.task}"
+                )
+            word = words.get((answer.task, answer.candidate), "unknown")
+            pairs = (
+                ("candidate", c.candidate, answer.candidate),
+                ("source", c.source, answer.source),
+                ("attempt", c.attempt, answer.attempt),
+                ("length", c.characters, len(answer.code)),
+                ("verdict", c.verdict, word),
+                ("training policy", c.training, terms.get(answer.source)),
             )
+            for what, read, fact in pairs:
+                if read != fact:
+                    raise CertificateError(
+                        "selection", f"the selection read another {what} of answer {c.answer}"
+                    )

@@ -91,16 +91,20 @@ LIES: dict[str, tuple[str, Callable[[Rows], Rows], set[str]]] = {
     "row rejects what was not refuted": ("dataset", first(rejected="def add(x): ..."), {"dataset"}),
     "row without completion": ("dataset", first(completion=7), {"dataset"}),
     "row names another task": ("dataset", first(task_id="t00001"), {"dataset"}),
-    "selection reads another verdict": ("selection", _candidate(verdict="bounded"), {"selection"}),
-    "selection reads another policy": ("selection", _candidate(training="unknown"), {"selection"}),
-    "selection reads another length": ("selection", _candidate(characters=1), {"selection"}),
-    "selection reads another source": ("selection", _candidate(source="bad"), {"selection"}),
+    "selection says a verdict of its own": (
+        "selection", _candidate(verdict="proved"), {"malformed"},
+    ),
+    "selection says terms of its own": (
+        "selection", _candidate(training="allowed"), {"malformed"},
+    ),
+    "selection reads another task's answer": ("selection", _candidate(answer=3), {"selection"}),
+    "selection of no task": ("selection", first(task="t"), {"selection"}),
     "selection passes over a task": ("selection", drop_first, {"selection"}),
     "selection: more agree than are": ("selection", _candidate(same=5), {"selection"}),
-    "selection: task of another split": ("selection", each(lambda r: {**r, "split": "eval"}),
-                                         {"selection"}),
+    "selection: a split of its own": ("selection", each(lambda r: {**r, "split": "train"}),
+                                      {"malformed"}),
     "terms forbid training": (
-        "sources", each(lambda r: {**r, "training_policy": "forbidden"}), {"selection"},
+        "sources", each(lambda r: {**r, "training_policy": "forbidden"}), {"not-a-winner"},
     ),
     "student's failure is a success": (
         "evaluation", first(base_verdict="proved"), {"evaluation"},

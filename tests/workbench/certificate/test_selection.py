@@ -178,6 +178,51 @@ def test_the_size_of_a_program(code: str, size: int) -> None:
     assert program_size(code) == size
 
 
+READ: dict[str, dict[str, Any]] = {
+    "candidate": {"candidate": "0" * 64},
+    "source": {"source": "bad"},
+    "attempt": {"attempt": 1},
+    "length": {"characters": 1},
+    "verdict": {"verdict": "bounded"},
+    "training policy": {"training": "unknown"},
+}
+
+
+@pytest.mark.parametrize("what", READ)
+def test_a_selection_on_other_facts_than_the_evidence_is_not_issued(
+    tmp_path: Path, key: SigningKey, what: str
+) -> None:
+    evidence = round_evidence(tmp_path)
+    first = evidence.selected[0]
+    changed = first.candidates[0].model_copy(update=READ[what])
+    told = first.model_copy(update={"candidates": (changed, *first.candidates[1:])})
+    other = replace(evidence, selected=(told, *evidence.selected[1:]))
+    with pytest.raises(CertificateError, match=f"another {what} of answer 1") as caught:
+        issue(other, key, tmp_path / "b")
+    assert caught.value.code == "selection"
+
+
+@pytest.mark.parametrize("change", [{"split": "eval"}, {"category": "x"}, {"task": "t9"}])
+def test_a_selection_about_another_task_is_not_issued(
+    tmp_path: Path, key: SigningKey, change: dict[str, str]
+) -> None:
+    evidence = round_evidence(tmp_path)
+    told = evidence.selected[0].model_copy(update=change)
+    with pytest.raises(CertificateError, match="other than the task says"):
+        issue(replace(evidence, selected=(told, *evidence.selected[1:])), key, tmp_path / "b")
+
+
+def test_a_selection_of_an_answer_that_is_not_there_is_not_issued(
+    tmp_path: Path, key: SigningKey
+) -> None:
+    evidence = round_evidence(tmp_path)
+    first = evidence.selected[0]
+    ghost = first.candidates[0].model_copy(update={"answer": 99})
+    told = first.model_copy(update={"candidates": (ghost,)})
+    with pytest.raises(CertificateError, match="unknown answer"):
+        issue(replace(evidence, selected=(told, *evidence.selected[1:])), key, tmp_path / "b")
+
+
 names = st.sampled_from("abxy")
 expressions: Any = st.recursive(
     names | st.integers(0, 9).map(str),

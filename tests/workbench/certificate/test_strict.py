@@ -25,8 +25,8 @@ from workbench.certificate.strict import (
 )
 
 ROWS = (
-    "TaskRecord", "SourceRecord", "AnswerRecord", "VerdictRecord", "SelectionRecord",
-    "SelectionCandidate", "EvaluationRecord", "ExampleRecord", "ObligationRecord",
+    "TaskRecord", "SourceRecord", "AnswerRecord", "VerdictRecord", "ChoiceRecord",
+    "StandingRecord", "EvaluationRecord", "ExampleRecord", "ObligationRecord",
     "CounterexampleRecord", "IdentityRecord",
 )  # fmt: skip
 

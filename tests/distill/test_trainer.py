@@ -239,6 +239,18 @@ def test_losses_go_to_tensorboard_files(base: Path, rows: list[Example], tmp_pat
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
 
 
+def test_losses_go_to_trackio_and_nothing_to_the_standard_output(
+    base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported
+    pytest.importorskip("trackio", reason="trackio is not here: pip install trackio")
+    plan = TrainingPlan(training=TrainConfig(epochs=1, batch=8, report=("trackio",)))
+    train(rows, base, plan, tmp_path / "r1")
+    assert list((tmp_path / "trackio").glob("*.db"))
+    assert capfd.readouterr().out == ""
+
+
 def test_a_tracker_that_is_not_installed_is_named(
     base: Path, rows: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

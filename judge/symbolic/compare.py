@@ -179,8 +179,38 @@ def _prefix_alike(a: Seq, b: Seq) -> Term | None:
     return None
 
 
+def _among_literals(needle: Value, seq: Seq) -> Term | None:
+    """Whether an integer is one of several literals: by ranges, in whatever order they come."""
+    number = as_int(needle)
+    if number is None or T.literal(number) is not None or len(seq.pieces) < 2:
+        return None
+    found: set[int] = set()
+    for piece in seq.pieces:
+        value = as_int(piece.value) if isinstance(piece, Single) else None
+        literal = None if value is None else T.literal(value)
+        if literal is None:
+            return None
+        found.add(int(literal))
+    cases: list[Term] = []
+    ordered = sorted(found)
+    first = 0
+    for place in range(1, len(ordered) + 1):
+        if place < len(ordered) and ordered[place] == ordered[place - 1] + 1:
+            continue
+        low, high = ordered[first], ordered[place - 1]
+        if high - low < 2:
+            cases += [T.eq(number, T.num(k)) for k in range(low, high + 1)]
+        else:
+            cases.append(T.and_(T.le(T.num(low), number), T.le(number, T.num(high))))
+        first = place
+    return T.or_(*cases)
+
+
 def contains(needle: Value, seq: Seq) -> Term:
     """Python's ``in`` for lists and tuples (never identity without equality: no floats here)."""
+    known = _among_literals(needle, seq)
+    if known is not None:
+        return known
     cases = []
     for piece in seq.pieces:
         if isinstance(piece, Single):
@@ -231,7 +261,8 @@ def _less_tuple(a: tuple[Value, ...], b: tuple[Value, ...], strict: bool) -> Ter
         return T.boolean(bool(b) if strict else not a)
     first, rest = less(a[0], b[0], True), _less_tuple(a[1:], b[1:], strict)
     if first is None or rest is None:
-        return None
+        # Equal elements are passed over and later ones perhaps not met: no error is certain.
+        raise Unsupported("an order of tuples whose elements may have none")
     return T.or_(first, T.and_(equal(a[0], b[0]), rest))
 
 
@@ -252,7 +283,7 @@ def _less_seq(a: Seq, b: Seq, strict: bool) -> Term | None:
 
     smaller = less(at(a, k), at(b, k), True)
     if smaller is None:
-        return None
+        raise Unsupported("an order of lists whose elements may have none")
     inside = T.and_(T.le(T.num(0), k), T.lt(k, a.length), T.lt(k, b.length))
     differs = T.quantify("exists", [k], T.and_(inside, smaller, alike_before(k)))
     shorter = T.lt(a.length, b.length) if strict else T.le(a.length, b.length)

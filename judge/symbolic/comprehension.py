@@ -304,8 +304,44 @@ def generator(m: Machine, node: ast.GeneratorExp) -> IterV:
 
 def set_comp(m: Machine, node: ast.SetComp) -> SetV:
     """A set by its members."""
+    if (chosen := _chosen_members(m, node)) is not None:
+        return chosen
     seq = _build(m, node.generators, node.elt, any_order=True)
     return sets.of_seq(m, seq, node.lineno)
+
+
+def _chosen_members(m: Machine, node: ast.SetComp) -> SetV | None:
+    """``{x for x in s if test}`` of a set or dict of integers that nobody can list."""
+    from judge.symbolic.expr import evaluate
+    from judge.symbolic.numbers import as_int
+
+    first = node.generators[0]
+    if len(node.generators) != 1 or first.is_async or not isinstance(first.iter, ast.Name):
+        return None
+    around = evaluate(m, first.iter)
+    plain = m.plain(around)
+    if not isinstance(plain, DictV | SetV) or not _integers_only(plain):
+        return None
+    if not (isinstance(node.elt, ast.Name) and isinstance(first.target, ast.Name)):
+        raise Unsupported("a set made of the members of an unknown set", node.lineno)
+    if node.elt.id != first.target.id:
+        raise Unsupported("a set made of the members of an unknown set", node.lineno)
+    hole = T.fresh_bvar()
+    inside = plain.has(IntV(hole))
+    before = _raised(m)
+    with scope(m), m.binder(hole, inside):
+        bind_target(m, first.target, IntV(hole))
+        keep = _conditions(m, first.ifs)
+    if _raised(m) != before:
+        raise Unsupported("an exception while a set is gone through", node.lineno)
+
+    def has(value: Value) -> Term:
+        number = as_int(value)
+        if number is None:
+            return plain.has(value)  # refused, or false of every other kind
+        return T.and_(plain.has(IntV(number)), T.substitute(keep, {hole.id: number}))
+
+    return SetV(has, None, None, INT_SHAPE, True)
 
 
 def dict_comp(m: Machine, node: ast.DictComp) -> DictV:

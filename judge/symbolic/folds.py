@@ -374,11 +374,40 @@ def _pair_lemmas(occurrences: list[Term]) -> list[Term]:
         fold = T.definitions()[name]
         assert isinstance(fold, Fold)
         low, high = _range_of(fold.body)
+        if low is not None and high is not None and low < high:
+            result += _excesses(fold, terms, low, high)
         for n, a in enumerate(terms):
             for b in terms[n + 1 :]:
                 for x, y in ((a, b), (b, a)):
                     result.append(_moves(fold, x, y, low, high))
     return result[:400]
+
+
+MAX_EXCESSES = 24
+
+
+def _excesses(fold: Fold, terms: list[Term], low: int, high: int) -> list[Term]:
+    """What a prefix sum of summands in [low, high] says of each of them, and they of it.
+
+    No summand exceeds ``low`` by more than the whole sum does, nor misses ``high`` by more; and
+    where the sum exceeds the least possible one, some summand exceeds ``low``. By induction.
+    """
+    result = []
+    for t in [t for t in terms if T.literal(t.kids[-1]) is None][:MAX_EXCESSES]:
+        *outer, index = t.kids
+        k = T.fresh_bvar()
+        body = _at(fold, outer, k, fold.body)
+        inside = T.and_(T.le(T.num(0), k), T.lt(k, index))
+        over = T.sub(t, T.mul(T.num(low), index))
+        under = T.sub(T.mul(T.num(high), index), t)
+        each = T.and_(T.le(T.sub(body, T.num(low)), over), T.le(T.sub(T.num(high), body), under))
+        result.append(T.quantify("forall", [k], T.implies(inside, each)))
+        ordered = T.le(T.num(0), index)
+        for missed, bound in ((over, low), (under, high)):
+            other = T.and_(inside, T.not_(T.eq(body, T.num(bound))))
+            some = T.quantify("exists", [k], other)
+            result.append(T.implies(ordered, T.or_(T.eq(missed, T.num(0)), some)))
+    return result
 
 
 def _moves(fold: Fold, a: Term, b: Term, low: int | None, high: int | None) -> Term:

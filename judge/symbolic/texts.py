@@ -19,9 +19,11 @@ from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    Filtered,
     IntV,
     ListV,
     NoneV,
+    Piece,
     Seq,
     Single,
     StrV,
@@ -283,6 +285,8 @@ def _replace(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     if len(args) not in (2, 3):
         raise m.type_error(line)
     old, new = (_text_argument(m, a, line) for a in args[:2])
+    if len(args) == 2 and (changed := _letter_replaced(value, old, new)) is not None:
+        return changed
     what = "str.replace()"
     codes, part = codes_of(m, value, what, line), codes_of(m, old, what, line)
     if not part:
@@ -294,6 +298,56 @@ def _replace(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     for piece in pieces[1:]:
         out = [*out, *put, *piece]
     return from_codes(out)
+
+
+def _letter_replaced(value: StrV, old: StrV, new: StrV) -> StrV | None:
+    """One letter replaced by another, or left out, in a text of any length."""
+    code, put = _letter(old), _letter(new)
+    if code is None or (put is None and new.seq.pieces):
+        return None
+    if all(isinstance(p, Single) for p in value.seq.pieces):
+        return None
+    pieces: list[Piece] = []
+    for piece in value.seq.pieces:
+        if isinstance(piece, Filtered):
+            return None
+        if put is None:
+            if isinstance(piece, Single):
+                return None
+            pieces.append(_without_letter(piece, code))
+        elif isinstance(piece, Single):
+            pieces.append(Single(_letter_changed(piece.value, code, put)))
+        else:
+            pieces.append(_letters_changed(piece, code, put))
+    return StrV(Seq(tuple(pieces)))
+
+
+def _letter(value: StrV) -> Term | None:
+    """The code point of a text that has exactly one."""
+    if len(value.seq.pieces) == 1 and isinstance(piece := value.seq.pieces[0], Single):
+        return as_int(piece.value)
+    return None
+
+
+def _letter_changed(value: Value, old: Term, new: Term) -> Value:
+    code = as_int(value)
+    assert code is not None
+    return IntV(T.ite(T.eq(code, old), new, code))
+
+
+def _letters_changed(piece: View, old: Term, new: Term) -> View:
+    return View(lambda j: _letter_changed(piece.get(j), old, new), piece.lo, piece.hi)
+
+
+def _without_letter(piece: View, old: Term) -> View:
+    from judge.symbolic.folds import filtered
+
+    def keep(j: Term) -> Term:
+        code = as_int(piece.get(j))
+        assert code is not None
+        return T.not_(T.eq(code, old))
+
+    return filtered(piece.get, keep, piece.lo, piece.hi)
 
 
 def _find(last: bool, error: bool) -> Method:
@@ -340,13 +394,53 @@ def _join(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     if len(args) != 1:
         raise m.type_error(line)
     out = Seq()
-    parts = ordering.singles(_elements(m, args[0], line), "str.join()", line)
+    elements = _elements(m, args[0], line)
+    if not value.seq.pieces and (letters := _joined_letters(elements)) is not None:
+        return letters
+    parts = ordering.singles(elements, "str.join()", line)
     for place, part in enumerate(parts):
         word = m.each(part, lambda v: v, line)
         if not isinstance(word, StrV):
             raise m.type_error(line)
         out = seqs.concat(out, seqs.concat(value.seq, word.seq) if place else word.seq)
     return StrV(out)
+
+
+def _joined_letters(elements: Seq) -> StrV | None:
+    """``"".join`` of any number of texts of one letter each."""
+    if all(isinstance(p, Single) for p in elements.pieces):
+        return None
+    pieces: list[Piece] = []
+    for piece in elements.pieces:
+        probe = _sample(piece)
+        if not isinstance(probe, StrV) or _letter(probe) is None:
+            return None
+        pieces.append(_letters_of(piece))
+    return StrV(Seq(tuple(pieces)))
+
+
+def _sample(piece: Piece) -> Value:
+    if isinstance(piece, Single):
+        return piece.value
+    hole = T.bvar("probe")
+    return piece.value(hole) if isinstance(piece, Filtered) else piece.get(hole)
+
+
+def _letters_of(piece: Piece) -> Piece:
+    from judge.symbolic.folds import filtered
+
+    def code(value: Value) -> Value:
+        assert isinstance(value, StrV)
+        letter = _letter(value)
+        assert letter is not None
+        return IntV(letter)
+
+    if isinstance(piece, Single):
+        return Single(code(piece.value))
+    if isinstance(piece, Filtered):
+        source = piece.value
+        return filtered(lambda j: code(source(j)), piece.keep, piece.start, piece.stop)
+    return View(lambda j: code(piece.get(j)), piece.lo, piece.hi)
 
 
 def _affix(end: bool) -> Method:

@@ -139,6 +139,14 @@ STATEMENTS = """
     {=words}.append({str}) | {=letters}[{str0}] = {int} | {=int} = {=int} // 2 | {=bool} = not {=bool}
     {=int}, {=int} = {int}, {int} | {=opt} = {opt} | {=pair} = {pair} | {=rows}[0][0] = {int0} | pass
     {=set}.remove({int0}) | {=float} = {float} | {=int} = {list0}.pop() | {=list} = {=list}[1:]
+    {=list} = {=list} if {bool} else {=list} | {=list} = {=list} or {=list} | {=list} = max({=list}, {=list})
+    {=rows}[0] += {list} | {=rows}[-1].append({int}) | {=rows}[{int0}].pop() | {=rows}[0].extend({=rows}[-1])
+    {=rows}.append({=list}) | {=list} = {=rows}[0] | {=rows} = {=rows}[:] | {=rows} = [{=list}] * 2
+    {=rows}[0][0] += {int} | {=rows}[0].sort() | {=rows} = list({=rows}) | {=rows}.extend({=rows}) | {=rows} = [[]] * 2
+    {=rows} = [[{int0}] * 2 for _ in range(2)] | {=rows}[1][0], {=rows}[0][0] = {=rows}[0][0], {=rows}[1][0]
+    {=rows} = [r_ for r_ in {=rows}] | {=rows} = {=rows} + [{=list}] | {=list}.append({=list}.pop())
+    {=list} += [{=list}.pop()] | {=dict}.update(«{int0}: {=dict}.pop({int0})») | {=set} = {=set} or {=set}
+    {=set}.add({=set}.pop()) | {=list}[{int0}] += {=list}.pop() | {=list}[{=list}.pop()] = {int0} | {=dict} = {=dict} or «»
 """
 
 LOOPS = """

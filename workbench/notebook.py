@@ -171,6 +171,10 @@ class Workbench(Readings):
         """Check a round's certificate as a stranger would, with the keys that are trusted here."""
         return apart(_verify, self, self.round(name), recheck)
 
+    async def averify(self, name: str = "", **more: Any) -> Listing:
+        """Do as :meth:`verify` does, without holding up the event loop."""
+        return await aside(self.verify, name, **more)
+
     async def aselect(self, name: str = "", **more: Any) -> RoundView:
         """Do as :meth:`select` does, without holding up the event loop."""
         return await aside(self.select, name, **more)

@@ -60,7 +60,7 @@ def _live(task: Task) -> None:
 
 
 def _stored(task: Task) -> None:
-    chosen, blind = _choice()
+    chosen, blind = _choice(task)
     given = data.read(answers.answers, task.id, tuple(chosen))
     if not given:
         page.empty("None of these sources answered this task.", "workbench", "compare", task.id)
@@ -107,6 +107,9 @@ def _walk(task: str, wanted: matrix.Filter) -> None:
 
 def _go(task: str) -> None:
     st.query_params["task"] = task
+    if "sources" not in st.query_params:
+        # Nobody chose: the next task shows who answered it.
+        st.session_state.pop("sources", None)
     st.rerun()
 
 
@@ -122,13 +125,14 @@ def _asked(task: Task) -> None:
         st.code("\n".join(lines), language="python", wrap_lines=True)
 
 
-def _choice() -> tuple[list[str], bool]:
+def _choice(task: Task) -> tuple[list[str], bool]:
     names = [s.id for s in data.read(matrix.sources)]
+    usual = _usual(task)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     chosen = left.multiselect(
         "Answers of",
         names,
-        default=_usual(names),
+        default=usual,
         max_selections=MOST,
         key="sources",
         bind="query-params",
@@ -139,20 +143,26 @@ def _choice() -> tuple[list[str], bool]:
         bind="query-params",
         help="Hide who answered; read the code first.",
     )
-    return chosen or _usual(names), blind
+    return chosen or usual, blind
 
 
-def _usual(names: list[str]) -> list[str]:
-    """Return the teacher with the most proofs, the student it began with and the newest one."""
-    student = data.read(matrix.newest_student)
-    students = [s.id for s in data.read(matrix.sources) if s.kind == "student"]
-    totals = data.read(matrix.totals, matrix.Filter())
+def _usual(task: Task) -> list[str]:
+    """Return, of those who answered: a teacher with a proof, another, first and newest student.
+
+    Teachers whose words differ say more than two of one mind.
+    """
+    answered = data.read(matrix.cells_of, task.id)
+    every = [s for s in data.read(matrix.sources) if s.id in answered]
     teachers = sorted(
-        (name for name in names if name not in students),
-        key=lambda name: -totals.of(name, "proved"),
+        (s.id for s in every if s.kind == "teacher"),
+        key=lambda name: answered[name].word != "proved",
     )
-    base = [name for name in students[:1] if name != student]
-    return [*teachers[:1], *base, *([student] if student else [])]
+    other = [n for n in teachers[1:] if answered[n].word != answered[teachers[0]].word]
+    students = [s.id for s in every if s.kind == "student"]
+    newest = data.read(matrix.newest_student)
+    last = [newest] if newest in students else students[-1:]
+    chosen = [*teachers[:1], *(other or teachers[1:])[:1], *students[:1], *last]
+    return [name for name in dict.fromkeys(chosen) if name is not None][:MOST]
 
 
 def _override(given: Given) -> None:

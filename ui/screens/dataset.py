@@ -43,14 +43,13 @@ def _ready(found: Snapshot) -> None:
     ask = ("workbench", "dataset", "readiness", found.id, "--json")
     begin = ("workbench", "dataset", "readiness", found.id, "--start", "--json")
     job = work.newest(ask)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        work.button("Is it ready to train on?", ask, icon=":material/checklist:")
-        work.button(
-            "Start training when ready",
-            begin,
-            icon=":material/model_training:",
-            help="Trains this snapshot's round if nothing is missing; else it says what is.",
-        )
+    work.button("Is it ready to train on?", ask, icon=":material/checklist:")
+    work.button(
+        "Start training when ready",
+        begin,
+        icon=":material/model_training:",
+        help="Trains this snapshot's round if nothing is missing; else it says what is.",
+    )
     if job is not None and job.data is None:
         work.follow(ask, quiet=True)
     told = job.data if job is not None else None
@@ -86,8 +85,29 @@ def _export(found: Snapshot) -> None:
                 file_name=target.name,
                 icon=":material/download:",
             )
-    with st.container(horizontal=True):
-        page.show_command("workbench", "dataset", "verify", found.id, label="Verify")
+    verify = ("workbench", "dataset", "verify", found.id, "--json")
+    work.button(
+        "Prove every row again",
+        verify,
+        icon=":material/fact_check:",
+        help="Applies the recorded rule again and judges each row again.",
+    )
+    checked = work.follow(verify, quiet=True, well=("done", "no"))
+    if checked is not None and isinstance(checked.data, dict):
+        _verified(checked.data)
+
+
+def _verified(told: dict[str, object]) -> None:
+    """Say what proving the rows again came to."""
+    again = told.get("proved_again")
+    counts = again if isinstance(again, dict) else {}
+    said = ", ".join(f"{n:,} {look(str(word)).text}" for word, n in counts.items())
+    if told.get("ok"):
+        st.success(f"The rows are what the rule gives. {said}", icon=":material/check_circle:")
+        return
+    problems = told.get("problems")
+    st.error("The rows are not what they were.", icon=":material/error:")
+    st.code("\n".join(map(str, problems[:20] if isinstance(problems, list) else [])), language=None)
 
 
 def _choose(every: tuple[Snapshot, ...]) -> Snapshot:
@@ -156,7 +176,8 @@ def _steps(funnel: object) -> list[tuple[str, int]]:
     steps = [
         (str(name).replace("_", " "), number)
         for name, number in pairs  # type: ignore[attr-defined]  # a list or items by now
-        if isinstance(number, int)
+        # What went is a number too, but nothing that is left.
+        if isinstance(number, int) and name != "removed"
     ]
     # The store keeps a mapping sorted by name; the rule works in this order.
     return sorted(steps, key=lambda s: ORDER.index(s[0]) if s[0] in ORDER else len(ORDER))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import data, links
-from ui.widgets import figures, page
+from ui.widgets import figures, first, page
 from ui.widgets.words import CERTIFICATE, look
 from workbench.store.views import certificates, datasets, matrix, overview, rounds
 from workbench.store.views.next_step import next_step
@@ -20,9 +20,7 @@ def show() -> None:
         if mend:
             st.error(f"{sentence} {mend}", icon=":material/error:")
         else:
-            page.empty(
-                sentence, "workbench", "demo", also="It takes about ten minutes on two cores."
-            )
+            first.panel(sentence)
         return
     every = data.read(rounds.all_rounds)
     evaluated = next(
@@ -46,8 +44,9 @@ def show() -> None:
 def _nothing_evaluated(any_round: bool) -> None:
     if any_round:
         st.info("A round is under way; the student's figures come when it is evaluated.")
+        first.follow()
     else:
-        page.empty("No student was evaluated here yet.", "workbench", "demo")
+        first.panel("No student was evaluated here yet.")
 
 
 def _verdict_on_the_student(newest: rounds.Round, found: rounds.Outcome) -> None:

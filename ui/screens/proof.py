@@ -126,7 +126,7 @@ def _obligations(found: Proof) -> None:
                 "kind": o.kind,
                 "says": o.text,
                 "must be": o.expected,
-                "line": o.line,
+                "line": "–" if o.line is None else str(o.line),
                 "logic": o.logic,
                 "SHA-256": o.digest,
             }

@@ -7,6 +7,7 @@ import streamlit as st
 from ui import data, links
 from ui.widgets import figures, page, work
 from ui.widgets.charts import learning_curve, loss_curve
+from ui.widgets.in_use import put_in_use
 from ui.widgets.words import CHANGES, look
 from workbench.store.views import rounds, students
 from workbench.store.views.rounds import Round
@@ -177,20 +178,30 @@ def _curve(every: tuple[Round, ...]) -> None:
 
 
 def _config(found: Round, every: tuple[Round, ...]) -> None:
-    parent = next((r for r in every if r.id == found.parent_id), None)
-    with st.expander("Configuration" + (" and what changed since the parent" if parent else "")):
-        if parent is not None:
-            before, after = _flat(parent.config), _flat(found.config)
-            changed = [
-                {"setting": k, "before": before.get(k, "–"), "now": after.get(k, "–")}
-                for k in sorted({*before, *after})
-                if before.get(k) != after.get(k)
-            ]
-            if changed:
-                st.dataframe(changed, hide_index=True, alt="Settings that changed")
-            else:
-                st.caption("Nothing changed.")
-        st.json(dict(found.config), expanded=parent is None)
+    others = {r.id: f"against round {r.number}" for r in every if r.id != found.id}
+    with st.expander("Configuration" + (" and what differs from another round" if others else "")):
+        if others:
+            parent = found.parent_id if found.parent_id in others else next(iter(others))
+            chosen = page.choose("Compare with", others, parent, name="against")
+            _differences(next(r for r in every if r.id == chosen), found)
+        st.json(dict(found.config), expanded=not others)
+
+
+def _differences(other: Round, found: Round) -> None:
+    before, after = _flat(other.config), _flat(found.config)
+    changed = [
+        {
+            "setting": k,
+            f"round {other.number}": before.get(k, "–"),
+            f"round {found.number}": after.get(k, "–"),
+        }
+        for k in sorted({*before, *after})
+        if before.get(k) != after.get(k)
+    ]
+    if changed:
+        st.dataframe(changed, hide_index=True, alt="Settings that differ")
+    else:
+        st.caption("Nothing differs.")
 
 
 def _flat(config: object, prefix: str = "") -> dict[str, str]:
@@ -213,8 +224,8 @@ def _actions(found: Round) -> None:
         promote = ("workbench", "promote", found.id, "--json")
         work.button("Ask the gate", promote, icon=":material/vertical_align_top:")
         work.follow(promote, quiet=True)
-    if found.adapter_id and found.promoted is False:
-        _despite_the_gate(found)
+    if found.adapter_id and found.promoted is not None and found.adapter_id != now.adapter_id:
+        put_in_use(found.id, held_back=not found.promoted)
     if found.adapter_id and found.adapter_id == now.adapter_id:
         back = ("workbench", "promote", "--rollback", "--json")
         work.button(
@@ -229,7 +240,7 @@ def _actions(found: Round) -> None:
             f"This round's student was promoted; {page.literal(now.source_id or 'the base')} is in"
             " use now."
         )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         page.show_command("workbench", "rounds", "show", found.id, "--json", label="As JSON")
         st.page_link(
             links.TRAIN,
@@ -237,18 +248,6 @@ def _actions(found: Round) -> None:
             icon=":material/model_training:",
             query_params={"round": found.id},
         )
-
-
-def _despite_the_gate(found: Round) -> None:
-    """Let a person put a refused student in use, with a reason that stays beside the decision."""
-    with st.popover("Promote it despite the gate", icon=":material/gavel:", type="tertiary"):
-        reason = st.text_input("Reason", key=f"despite-{found.id}")
-        if not reason.strip():
-            st.caption("A reason is needed; it is kept beside the gate's decision.")
-            return
-        command = ("workbench", "promote", found.id, "--override", reason.strip(), "--json")
-        work.button("Promote it", command, icon=":material/vertical_align_top:")
-        work.follow(command)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def show() -> None:
                 _round(found)
         for job in jobs.jobs(data.settings().home):
             _job(job)
+        if not busy:
+            st.caption("Nothing is running now.")
 
     _live()
     if every:

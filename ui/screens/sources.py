@@ -7,7 +7,7 @@ from decimal import Decimal
 import streamlit as st
 
 from ui import data
-from ui.widgets import page
+from ui.widgets import page, routing, work
 from ui.widgets.charts import reliability_plot, threshold_curve
 from ui.widgets.words import Look
 from workbench.store.views import asking, leaderboard, thresholds
@@ -31,6 +31,7 @@ def show() -> None:
     _categories(found)
     _speed(found)
     _confidence(found)
+    routing.panel()
     _agreement()
 
 
@@ -124,7 +125,9 @@ def _speed(found: tuple[Standing, ...]) -> None:
                 "first token": "–"
                 if speed.first_token_seconds is None
                 else f"{speed.first_token_seconds:.2f} s",
-                "tokens a second": speed.tokens_per_second,
+                "tokens a second": "–"
+                if speed.tokens_per_second is None
+                else f"{speed.tokens_per_second:,.0f}",
             }
         )
     seconds = {
@@ -134,10 +137,7 @@ def _speed(found: tuple[Standing, ...]) -> None:
     st.dataframe(
         listed,
         hide_index=True,
-        column_config={
-            **seconds,
-            "tokens a second": st.column_config.NumberColumn(format="%.0f"),
-        },
+        column_config=seconds,
         alt="Seconds an answer took, by source",
     )
 
@@ -152,9 +152,10 @@ def _confidence(found: tuple[Standing, ...]) -> None:
             "No source was calibrated yet. A calibration compares what a source predicts of its"
             " own answers with what the judge found."
         )
-        page.shell("workbench", "route", "calibrate")
+        _calibrate()
         return
     source = page.choose("Source", {n: n for n in names}, names[0], name="calibrated")
+    _calibrate(again=True)
     mine = [bar for bar in bars if bar.source == source]
     left, right = st.columns(2, gap="large")
     with left:
@@ -166,6 +167,17 @@ def _confidence(found: tuple[Standing, ...]) -> None:
         )
     with right:
         _threshold(source, mine, found)
+
+
+def _calibrate(*, again: bool = False) -> None:
+    command = ("workbench", "route", "calibrate", "--json")
+    work.button(
+        "Calibrate the student again" if again else "Calibrate the student in use",
+        command,
+        icon=":material/speed:",
+        help="It answers up to 100 held-out tasks five times each, and the judge decides.",
+    )
+    work.follow(command, quiet=True)
 
 
 def _threshold(source: str, bars: list[ReliabilityBar], found: tuple[Standing, ...]) -> None:
@@ -213,23 +225,19 @@ def _each(standing: Standing) -> Decimal | None:
 
 
 def _agreement() -> None:
-    import pandas as pd
-
     st.subheader("Who agrees with whom", anchor=False)
     pairs = data.read(leaderboard.same_answer)
     if not pairs:
         st.caption("It takes two sources that answered the same task.")
         return
     names = sorted({name for pair in pairs for name in pair})
-    table = pd.DataFrame(index=names, columns=names, dtype="float64")
-    for (one, other), (both, same) in pairs.items():
-        share = 100 * same / both if both else None
-        table.loc[one, other] = table.loc[other, one] = share
     st.dataframe(
-        table,
-        column_config={
-            name: st.column_config.NumberColumn(name, format="%.0f %%") for name in names
-        },
+        [
+            {"": one, **{other: _alike(pairs, one, other) for other in names if other != names[-1]}}
+            for one in names[1:]
+        ],
+        hide_index=True,
+        column_config={"": st.column_config.TextColumn(pinned=True)},
         alt="Share of common tasks with the same answer, source against source",
     )
     every = data.read(leaderboard.compared_share)
@@ -238,6 +246,14 @@ def _agreement() -> None:
         " proofs against the same contract."
         + (f" Counted on a sample, one task in {every}." if every > 1 else "")
     )
+
+
+def _alike(pairs: dict[tuple[str, str], tuple[int, int]], one: str, other: str) -> str:
+    """Return the share and of how many, below the diagonal; each pair is shown once."""
+    if other >= one:
+        return ""
+    both, same = pairs.get((other, one), (0, 0))
+    return f"{page.percent(same / both)} of {both:,}" if both else "no common task"
 
 
 if __name__ == "__main__":

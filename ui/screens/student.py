@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import streamlit as st
 
 from ui import data, links
 from ui.widgets import live, page, served, work
+from ui.widgets.in_use import put_in_use
 from ui.widgets.words import Look
 from workbench.store.views import answers, matrix, students
 from workbench.store.views.students import Adapter, InUse
@@ -118,6 +121,8 @@ def _registry(now: InUse, every: tuple[Adapter, ...]) -> None:
                 )
         st.caption("Where its files are, inside the home")
         st.code(one.path, language=None)
+        if one.round_id and one.promoted is not None and one.id != now.adapter_id:
+            put_in_use(one.round_id, held_back=not one.promoted)
         _elsewhere(one)
 
 
@@ -135,6 +140,16 @@ def _elsewhere(one: Adapter) -> None:
     work.follow(export)
     if target.exists():
         st.code(str(target), language=None, wrap_lines=True)
+    with st.popover("Load it into a running server", icon=":material/sync:", type="tertiary"):
+        st.caption(
+            "The server swaps the adapter while it answers, tries it first, and keeps the old one"
+            " when the new one fails; a token goes into the header Authorization."
+        )
+        body = json.dumps({"adapter": one.id})
+        page.shell(
+            *("curl", "-X", "POST", "http://127.0.0.1:8600/adapter/reload"),
+            *("-H", "Content-Type: application/json", "-d", body),
+        )
     deploy = ("workbench", "student", "deploy", one.id, "--json")
     work.button(
         "Give it to Ollama",

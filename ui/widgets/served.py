@@ -55,10 +55,10 @@ def _told(counts: tuple[ServedCount, ...]) -> None:
         help="The rest was passed on to teachers.",
     )
     proved.metric(
-        "Proved, of those verified",
-        f"{page.percent(held / judged)} of {judged:,}" if judged else "none verified",
+        "Proved",
+        page.percent(held / judged) if judged else "–",
         border=True,
-        help='Requests that asked for a verdict ("verify": true).',
+        help=f'Of {judged:,} requests that asked for a verdict ("verify": true).',
     )
     made.metric("Became tasks", f"{sum(c.made_tasks for c in counts):,}", border=True)
     bars: dict[str, dict[str, int]] = {}

@@ -251,6 +251,11 @@ def page(
     )
 
 
+def cells_of(connection: Connection, task_id: str) -> dict[str, Cell]:
+    """Return who answered a task, by source id, with the word of the newest answer."""
+    return _cells(connection, [task_id], [s.id for s in sources(connection)]).get(task_id, {})
+
+
 def _cells(
     connection: Connection, tasks: Sequence[str], columns: Sequence[str]
 ) -> dict[str, dict[str, Cell]]:

@@ -34,7 +34,7 @@ def data_version(connection: Connection, *, progress: bool = True) -> tuple[int,
     names = ["answer", "verdict", '"override"', "selection", "example"]
     tables = ["task", "source", "round", "certificate", "adapter", "snapshot"]
     if progress:
-        names += ["event", "alert", "reliability", "served", "schedule_run"]
+        names += ["event", "alert", "reliability", "served", "schedule_run", "route"]
         tables.append("circuit")
     newest = [_number(connection, f"SELECT max(id) FROM {table}") for table in names]
     sizes = [_number(connection, f"SELECT count(*) FROM {table}") for table in tables]

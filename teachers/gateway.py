@@ -22,6 +22,7 @@ from teachers.breaker import PASSING, Breaker, Circuit
 from teachers.budget import Budget, Purse
 from teachers.cache import AnswerCache
 from teachers.codec import request_key
+from teachers.images import no_pictures, text_only
 from teachers.ledger import Ledger, LedgerEntry
 from teachers.limits import Gate, LimitBook, Limits
 from teachers.model import Answer, Failure, FailureKind, Finish, Identity, Prompt, Sampling, Usage
@@ -171,6 +172,10 @@ class Gateway:
             return _failed(
                 identity, FailureKind.BAD_REQUEST, "the prompt is empty; nothing was sent"
             )
+        if any(each.images for each in prompt.messages) and text_only(
+            identity.provider, identity.model
+        ):
+            return _failed(identity, FailureKind.BAD_REQUEST, no_pictures(teacher.name))
         gate = self._gate(identity)
         async with gate.slot():
             policy = self._retry

@@ -62,11 +62,16 @@ class Prompt:
 
     @classmethod
     def of(
-        cls, text: str, *, system: str | None = None, specification: Specification | None = None
+        cls,
+        text: str,
+        *,
+        system: str | None = None,
+        specification: Specification | None = None,
+        images: tuple[Image, ...] = (),
     ) -> Prompt:
         """Build the common case: an optional system prompt and one user message."""
         head = (Message("system", system),) if system else ()
-        return cls((*head, Message("user", text)), specification)
+        return cls((*head, Message("user", text, images)), specification)
 
 
 @dataclass(frozen=True, slots=True)

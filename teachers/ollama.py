@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from teachers.errors import TeacherError
+from teachers.images import no_pictures
 from teachers.model import (
     Answer,
     Failure,
@@ -46,6 +47,8 @@ class OllamaTeacher:
         self._name = name
         self._identity = identity
         self._context = context
+        self._sees: bool | None = None
+        """Whether the model takes pictures; None before the server was asked."""
         self._timeout = timeout
         # The SDK takes a second to load: now, not inside the deadline of the first request.
         import ollama  # noqa: F401
@@ -190,9 +193,14 @@ class OllamaTeacher:
     async def _window(self, prompt: Prompt, sampling: Sampling) -> int | Failure:
         """Return the context to ask for, or the failure that the model cannot hold it."""
         needed = count_tokens(prompt) + sampling.max_tokens
-        if self._context is None:
+        pictures = any(each.images for each in prompt.messages)
+        if self._context is None or (pictures and self._sees is None):
             shown = await self._client().show(self._identity.model)
-            self._context = context_length(shown.modelinfo or {}) or 4096
+            self._context = self._context or context_length(shown.modelinfo or {}) or 4096
+            # Servers before 0.6 do not tell; then the model is asked, and says so itself.
+            self._sees = "vision" in shown.capabilities if shown.capabilities else True
+        if pictures and not self._sees:
+            return Failure(FailureKind.BAD_REQUEST, no_pictures(self._name))
         if needed > self._context:
             return Failure(
                 FailureKind.BAD_REQUEST,

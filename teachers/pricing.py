@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from teachers.errors import PriceError
+from teachers.images import tokens_of
 from teachers.model import Identity, Prompt, Sampling, Usage
 from teachers.protocol import Teacher
 
@@ -248,7 +249,8 @@ def count_tokens(prompt: Prompt) -> int:
     """
     total = 3
     for message in prompt.messages:
-        total += 4 + -(-len(message.content.encode("utf-8")) // 3) + 800 * len(message.images)
+        total += 4 + -(-len(message.content.encode("utf-8")) // 3)
+        total += sum(tokens_of(image) for image in message.images)
     return total
 
 

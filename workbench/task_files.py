@@ -11,11 +11,12 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
+from workbench.pictures import Picture, written_pictures
 from workbench.task_formats import (
     BadLineError,
     References,
@@ -73,7 +74,7 @@ def read_task_file(path: Path, *, split: str | None = None) -> TaskFile:
     with References() as references:
         for number, text in _records(path):
             try:
-                tasks.append(_task(text, split, references))
+                tasks.append(_task(text, split, references, path.parent))
             except BadLineError as error:
                 bad.append(BadTask(number, str(error)))
     if not tasks and not bad:
@@ -123,7 +124,7 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _task(given: Any, split: str | None, references: References) -> Task:
+def _task(given: Any, split: str | None, references: References, folder: Path) -> Task:
     record = _object(given)
     if ("base_input" in record or "plus_input" in record) and "test" not in record:
         task = evalplus(record, split, references)
@@ -142,7 +143,16 @@ def _task(given: Any, split: str | None, references: References) -> Task:
         )
     task = reader(record, split)
     check(task)
+    if reader is ours and record.get("images"):
+        task = replace(task, images=_pictures(record["images"], folder))
     return task
+
+
+def _pictures(said: list[str], folder: Path) -> tuple[Picture, ...]:
+    try:
+        return written_pictures(said, folder)
+    except InputError as error:
+        raise BadLineError(str(error)) from error
 
 
 def _object(given: Any) -> dict[str, Any]:

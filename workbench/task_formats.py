@@ -47,6 +47,8 @@ class _Ours(BaseModel):
     source: str = "unknown"
     licence: str = "unknown"
     reference: str | None = None
+    images: list[str] = []
+    """Files beside the task file, or data URLs; read by ``task_files``."""
 
 
 class References(ExitStack):
@@ -81,7 +83,7 @@ def ours(record: dict[str, Any], split: str | None) -> Task:
             known = ", ".join(_Ours.model_fields)
             raise BadLineError(f"{field!r} is no field of a task; fields are {known}.") from error
         raise BadLineError(f"{field}: {first['msg'].lower()}.") from error
-    values = read.model_dump()
+    values = read.model_dump(exclude={"images"})
     for name in ("requires", "ensures", "raises", "tests"):
         values[name] = tuple(values[name])
     return Task(**{**values, "split": split or values["split"]})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
+from workbench.pictures import Picture
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -54,6 +55,8 @@ class Task:
     source: str = "unknown"
     licence: str = "unknown"
     reference: str | None = field(default=None, repr=False)
+    images: tuple[Picture, ...] = ()
+    """Pictures that belong to the prompt; for those who take them."""
 
     @property
     def contract(self) -> dict[str, Any]:
@@ -70,8 +73,10 @@ class Task:
         """SHA-256 of what is asked and what is checked; id, split and origin are not in it."""
         from workbench.store.canonical import digest
 
+        pictures = {"images": [each.digest for each in self.images]} if self.images else {}
         return digest(
             {
+                **pictures,
                 "prompt": self.prompt,
                 "entry_point": self.entry_point,
                 "signature": self.signature,
@@ -111,6 +116,9 @@ def add_tasks(store: Store, tasks: Iterable[Task]) -> Imported:
             _check_sides(task, sides)
             old = session.get(TaskRow, task.id)
             if old is None and task.id not in seen:
+                for picture in task.images:
+                    if picture.data is not None:
+                        store.blobs.put(picture.data)
                 session.add(_row(task))
                 seen[task.id] = task
                 new += 1
@@ -179,6 +187,9 @@ def _row(task: Task) -> TaskRow:
         source=task.source,
         licence=task.licence,
         reference=task.reference,
+        images_json=canonical([[p.media_type, p.digest] for p in task.images])
+        if task.images
+        else None,
     )
 
 
@@ -204,6 +215,7 @@ def task_of(row: TaskRow) -> Task:
         source=row.source,
         licence=row.licence,
         reference=row.reference,
+        images=tuple(Picture(kind, name) for kind, name in parse(row.images_json or "[]")),
     )
 
 

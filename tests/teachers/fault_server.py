@@ -25,6 +25,8 @@ class FaultServer:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
+        self.capabilities: list[str] | None = None
+        """What Ollama's model can do; None is a server that does not say."""
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -60,7 +62,9 @@ class FaultServer:
         body = json.loads(await reader.readexactly(length)) if length else {}
         path = first.split(" ")[1]
         if path == "/api/show":
-            shown = {"modelinfo": {}, "model_info": {"llama.context_length": 4096}}
+            shown: dict[str, Any] = {"modelinfo": {}, "model_info": {"llama.context_length": 4096}}
+            if self.capabilities is not None:
+                shown["capabilities"] = self.capabilities
             await self._send(writer, 200, JSON, json.dumps(shown))
             return True
         self.requests.append((path, body))
@@ -91,7 +95,7 @@ class FaultServer:
             await self._send(writer, 200, JSON, '{"choices": [{"mess')
             return True
         text = "" if fault == "empty" else TEXT
-        kind = fault if fault in ("length", "refusal", "bad usage") else "stop"
+        kind = fault if fault in ("length", "refusal", "bad usage", "caching") else "stop"
         stream = bool(body.get("stream", False))
         media, payload = reply(path, text, kind, stream=stream)
         if fault == "cut":
@@ -211,7 +215,7 @@ def _messages(text: str, kind: str, stream: bool) -> tuple[str, str]:
         "input_tokens": -3 if bad else 7,
         "output_tokens": 7,
         "cache_read_input_tokens": 4,
-        "cache_creation_input_tokens": 0,
+        "cache_creation_input_tokens": 100 if kind == "caching" else 0,
     }
     whole: dict[str, Any] = {
         "id": "msg-1",

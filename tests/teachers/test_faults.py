@@ -15,11 +15,14 @@ from teachers import (
     Gateway,
     MemoryCache,
     MemoryLedger,
+    Price,
+    PriceBook,
     Prompt,
     Retry,
     Sampling,
     StreamingTeacher,
     Teacher,
+    Usage,
     open_teacher,
 )
 from tests.teachers.fault_server import TEXT, FaultServer
@@ -238,6 +241,25 @@ def test_anthropic_usage_counts_cached_tokens_in() -> None:
     answer, _ = asyncio.run(once("messages", "ok"))
     assert answer.usage.input_tokens == 11
     assert answer.usage.cached_tokens == 4
+
+
+def test_what_anthropic_wrote_to_its_cache_is_in_the_bill_at_its_own_price() -> None:
+    async def run() -> tuple[Answer, MemoryLedger]:
+        ledger = MemoryLedger()
+        own = {("anthropic", "m"): Price(Decimal(4), Decimal(8), Decimal(1), "", Decimal(5))}
+        gateway = Gateway(MemoryCache(), ledger, prices=PriceBook(own))
+        async with FaultServer("caching") as server:
+            teacher = teacher_for("messages", server.url)
+            answer = await gateway.ask(teacher, PROMPT, SAMPLING)
+            await teacher.close()
+            return answer, ledger
+
+    answer, ledger = asyncio.run(run())
+    # 7 plain, 4 read, 100 written, 7 out.
+    assert answer.usage == Usage(111, 7, 4, None, 100)
+    [entry] = ledger.entries
+    assert entry.usage.written_tokens == 100
+    assert entry.cost == Decimal(7 * 4 + 4 * 1 + 100 * 5 + 7 * 8) / 10**6
 
 
 def test_ollama_timings_come_from_its_own_nanoseconds() -> None:

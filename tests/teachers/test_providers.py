@@ -14,11 +14,14 @@ import teachers
 from teachers import (
     Finish,
     Identity,
+    LedgerEntry,
+    Price,
     PriceBook,
     PriceError,
     Prompt,
     Sampling,
     Specification,
+    SqliteLedger,
     TeacherError,
     Usage,
     available,
@@ -27,6 +30,7 @@ from teachers import (
     training_policy,
 )
 from teachers.keys import Secret, environment
+from teachers.pricing import spoken_price
 from teachers.providers import BUILTINS, providers
 from teachers.recorded import recorded_line, write_recording
 from teachers.wire import retry_after
@@ -247,3 +251,39 @@ def test_importing_teachers_loads_no_sdk_no_solver_and_no_numbers() -> None:
 def test_the_public_names_are_sorted_and_there() -> None:
     assert teachers.__all__ == sorted(teachers.__all__)
     assert all(hasattr(teachers, name) for name in teachers.__all__)
+
+
+def test_a_price_of_writing_to_the_cache_is_read_kept_and_charged(tmp_path: Path) -> None:
+    usage = Usage(1_000_000, 0, cached_tokens=200_000, written_tokens=300_000)
+    key, spoken = spoken_price("anthropic:m=4/8/1/5")
+    assert spoken.cost(usage) == Decimal("0.5") * 4 + Decimal("0.2") + Decimal("0.3") * 5
+    path = tmp_path / "prices.json"
+    path.write_text(
+        json.dumps({"date": "2026-11-01", "prices": PriceBook({key: spoken}).entries()})
+    )
+    kept = PriceBook.read(path).price(Identity("anthropic", "m"))
+    assert kept is not None
+    assert kept.written == Decimal(5)
+    plain = Price(Decimal(4), Decimal(8))
+    assert plain.cost(usage) == Decimal(4), "without a price of its own it is plain input"
+    known = PriceBook().price(Identity("anthropic", "claude-haiku-4-5"))
+    assert known is not None
+    assert known.written == known.input * Decimal("1.25")
+
+
+def test_a_ledger_file_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "ledger.db"
+    old = sqlite3.connect(path)
+    old.execute(
+        "CREATE TABLE ledger (id INTEGER PRIMARY KEY, run_id TEXT, provider TEXT, model TEXT, "
+        "key TEXT, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER, "
+        "reasoning_tokens INTEGER, cost TEXT, status TEXT, request_id TEXT, at TEXT NOT NULL)"
+    )
+    old.close()
+    ledger = SqliteLedger(path)
+    ledger.record(LedgerEntry("r", "p", "m", "k", Usage(1, 1, None, None, 1), Decimal("0.5")))
+    assert ledger.spent() == Decimal("0.5")
+    ledger.close()
+    SqliteLedger(path).close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -108,6 +109,10 @@ def command(
     system: Annotated[
         str | None, typer.Option(help="A system prompt for teachers.", rich_help_panel=_HOW)
     ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(help="A picture to send with each task; repeat.", rich_help_panel=_HOW),
+    ] = None,
     max_cost: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +156,7 @@ def command(
     Stopped at any moment, the same command goes on with what is missing.
     """
     from teachers.model import Sampling
+    from workbench.pictures import check_teachers_see
     from workbench.settings import PartialSettings, load_settings
     from workbench.stages.ask import open_teachers
     from workbench.stages.door import Door
@@ -170,7 +176,7 @@ def command(
     )
     with open_store(settings) as store:
         asked = Asked(
-            tasks=_tasks(store, tasks or [], split, category, limit),
+            tasks=_with_pictures(_tasks(store, tasks or [], split, category, limit), image or []),
             teachers=open_teachers([name for name in names if name != "student"]),
             sampling=sampling,
             samples=samples,
@@ -181,6 +187,7 @@ def command(
             student="student" in names,
             quiet=json,
         )
+        check_teachers_see(asked.teachers, asked.tasks, student=asked.student)
         if batch:
             from workbench.stages.batches import check_batch_teachers
 
@@ -252,6 +259,14 @@ def _tasks(
     return [task_of(row) for row in rows]
 
 
+def _with_pictures(tasks: list[Task], paths: list[Path]) -> list[Task]:
+    """Return the tasks with the pictures of this command added to their own."""
+    from workbench.pictures import read_pictures
+
+    pictures = read_pictures(paths)
+    return [replace(task, images=(*task.images, *pictures)) for task in tasks]
+
+
 def _ask(store: Store, settings: Settings, asked: Asked, door: Door) -> tuple[list[int], int]:
     """Ask, and return the ids of the answers (new and old) and how many requests failed."""
     from workbench.stages.ask import known_answers
@@ -278,7 +293,9 @@ def _ask_teachers(
     from workbench.stages.ask import ask, run_name, task_questions
     from workbench.stages.policies import ask_first, ask_routed, local_first
 
-    questions = task_questions(asked.tasks, asked.sampling, asked.samples, asked.system)
+    questions = task_questions(
+        asked.tasks, asked.sampling, asked.samples, asked.system, store.blobs
+    )
     if asked.batch:
         from workbench.stages.batches import ask_in_batches
 
@@ -312,7 +329,8 @@ def _router(store: Store, settings: Settings, asked: Asked, door: Door) -> Datas
     from workbench.stages.prompts import teacher_prompt
     from workbench.stages.routing import dataset_router
 
-    longest = max(count_tokens(teacher_prompt(task, asked.system)) for task in asked.tasks)
+    prompts = (teacher_prompt(task, asked.system, store.blobs) for task in asked.tasks)
+    longest = max(count_tokens(prompt) for prompt in prompts)
     tokens = {teacher.name: (longest, asked.sampling.max_tokens) for teacher in asked.teachers}
     return dataset_router(store, settings, asked.teachers, tokens, door.book(settings))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from workbench.cli.output import emit_json, emit_lines, emit_table, note, progre
 
 if TYPE_CHECKING:
     from teachers.local_engine import LocalEngine, LocalModel
-    from teachers.model import Answer
+    from teachers.model import Answer, Prompt
     from teachers.protocol import Teacher
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -168,6 +169,9 @@ def recommend(json: Json = False) -> None:
 def try_model(
     name: Annotated[str, typer.Argument(help="A model's name, or any teacher as PROVIDER:MODEL.")],
     prompt: Annotated[str, typer.Argument()] = "Write a Python function that clamps an integer.",
+    image: Annotated[
+        list[Path] | None, typer.Option(help="A picture to send along; repeat.")
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1)] = 256,
     json: Json = False,
 ) -> None:
@@ -177,7 +181,8 @@ def try_model(
     """
     import asyncio
 
-    from teachers import open_teacher
+    from teachers import Prompt, open_teacher
+    from teachers.images import no_pictures, read_image, text_only
     from workbench.errors import InputError
 
     wanted = name if name.partition(":")[0] in _providers() else f"ollama:{name}"
@@ -187,7 +192,12 @@ def try_model(
         raise InputError(
             f"{wanted} is not on this machine.", "Ask it with workbench ask, which keeps the bill."
         )
-    answer = asyncio.run(_stream(teacher, prompt, max_tokens, quiet=json))
+    with _sentences():
+        images = tuple(read_image(path) for path in image or ())
+    if images and text_only(teacher.identity.provider, teacher.identity.model):
+        raise InputError(f"{no_pictures(wanted)}.")
+    asked = Prompt.of(prompt, images=images)
+    answer = asyncio.run(_stream(teacher, asked, max_tokens, quiet=json))
     if answer.failure is not None:
         raise InputError(f"{wanted} did not answer: {answer.failure.message}.")
     tokens = answer.usage.output_tokens
@@ -211,12 +221,12 @@ def try_model(
     note(f"\n{answer.seconds:.2f} s{first}{rate}, ended by {answer.finish.value}.")
 
 
-async def _stream(teacher: Teacher, prompt: str, max_tokens: int, *, quiet: bool) -> Answer:
+async def _stream(teacher: Teacher, asked: Prompt, max_tokens: int, *, quiet: bool) -> Answer:
     """Print the pieces as they come and return the answer; closing the stream stops the server."""
-    from teachers import Prompt, Sampling
+    from teachers import Sampling
     from teachers.protocol import StreamingTeacher
 
-    asked, drawn = Prompt.of(prompt), Sampling(max_tokens=max_tokens)
+    drawn = Sampling(max_tokens=max_tokens)
     try:
         if not isinstance(teacher, StreamingTeacher):
             answer = await teacher.answer(asked, drawn)

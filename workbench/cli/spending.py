@@ -123,7 +123,8 @@ def affordable(
         book = prices
     else:
         book = price_book(settings) if dry_run else with_prices(settings, (), asked)
-    questions = task_questions(tasks, sampling, samples, system)
+    blobs = None if store is None else store.blobs
+    questions = task_questions(tasks, sampling, samples, system, blobs)
     total, paid = Decimal(0), False
     for teacher in asked:
         open_ones: Sequence[Question] = questions

@@ -81,6 +81,8 @@ def show(task_id: Annotated[str, typer.Argument(help="A task's id.")], json: Jso
         for clause in getattr(task, name):
             typer.echo(f"    {name:8} {clause}")
     typer.echo(f"\n{len(task.tests)} tests" + (" and test code" if task.test_code else ""))
+    if task.images:
+        typer.echo("pictures: " + ", ".join(f"{p.media_type} {p.digest[:12]}" for p in task.images))
 
 
 @app.command("import")
@@ -185,4 +187,5 @@ def _record(task: Task) -> dict[str, Any]:
         "source": task.source,
         "licence": task.licence,
         "digest": task.digest,
+        "images": [[p.media_type, p.digest] for p in task.images],
     }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from teachers.gateway import Gateway
     from teachers.model import Answer, Identity, Prompt, Sampling
     from teachers.protocol import Teacher
+    from workbench.store.blobs import Blobs
 
 __all__ = [
     "AskReport",
@@ -124,7 +125,7 @@ def ask(
 
     The teachers are closed afterwards. Idempotent: what has been answered is not asked again.
     """
-    questions = task_questions(tasks, sampling, samples, system)
+    questions = task_questions(tasks, sampling, samples, system, store.blobs)
     return asyncio.run(
         ask_questions(
             store,
@@ -142,15 +143,19 @@ def task_questions(
     sampling: Sampling | None = None,
     samples: int = 1,
     system: str | None = None,
+    blobs: Blobs | None = None,
 ) -> list[Question]:
-    """Return the questions that ``tasks`` are, ``samples`` draws each, numbered from the first."""
+    """Return the questions that ``tasks`` are, ``samples`` draws each, numbered from the first.
+
+    ``blobs`` are the store's: pictures of its tasks are there.
+    """
     from teachers.model import Sampling
 
     base = sampling or Sampling()
     draws = [replace(base, sample=base.sample + number) for number in range(samples)]
     found: list[Question] = []
     for task in tasks:
-        prompt = teacher_prompt(task, system)
+        prompt = teacher_prompt(task, system, blobs)
         found += [Question(task, prompt, draw) for draw in draws]
     return found
 
@@ -164,7 +169,7 @@ def known_answers(
     system: str | None = None,
 ) -> list[int]:
     """Return the ids of the answers that these questions have by now, teacher by teacher."""
-    questions = task_questions(tasks, sampling, samples, system)
+    questions = task_questions(tasks, sampling, samples, system, store.blobs)
     ids: list[int] = []
     for teacher in teachers:
         found = Known(store, teacher, questions)

@@ -205,7 +205,7 @@ def _teacher_answers(
         raise StageError(f"{name} answered nothing ({first}).", "See: workbench doctor")
     (teacher,) = open_teachers([name])
     ids: dict[tuple[str, int], int] = {}
-    questions = task_questions(tasks, sampling, budget.samples)
+    questions = task_questions(tasks, sampling, budget.samples, blobs=store.blobs)
     known = Known(store, teacher, questions)
     for question in questions:
         number = known.answer(question)

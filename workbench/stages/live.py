@@ -151,7 +151,7 @@ def _ask_teachers(
         if event.kind == "progress":
             stored(event.message)
 
-    question = Question(task, teacher_prompt(task), sampling)
+    question = Question(task, teacher_prompt(task, blobs=store.blobs), sampling)
     watched = [Watched(teacher, lambda n, t: told.say(n, "writing", t)) for teacher in teachers]
     asyncio.run(
         ask_questions(

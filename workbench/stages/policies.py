@@ -79,7 +79,7 @@ def order_for(task: Task, teachers: Sequence[Teacher], settings: Settings) -> li
         return list(teachers)
     route = settings.routes.get(task.category)
     if route is None:
-        kind = categorise(task.prompt)
+        kind = categorise(task.prompt, has_image=bool(task.images))
         route = settings.routes.get(kind.name) if kind.confidence >= 0.5 else None
     if route is None:
         return list(teachers)

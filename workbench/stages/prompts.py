@@ -10,10 +10,12 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from workbench.pictures import images_of
 from workbench.tasks import Task
 
 if TYPE_CHECKING:
     from teachers.model import Message, Prompt, Specification
+    from workbench.store.blobs import Blobs
 
 __all__ = ["repair_prompt", "specification", "storable", "student_messages", "teacher_prompt"]
 
@@ -23,11 +25,19 @@ def student_messages(task: Task) -> tuple[tuple[str, str], ...]:
     return (("user", task.prompt),)
 
 
-def teacher_prompt(task: Task, system: str | None = None) -> Prompt:
-    """Return the prompt for every kind of teacher: prose, with the specification behind it."""
+def teacher_prompt(task: Task, system: str | None = None, blobs: Blobs | None = None) -> Prompt:
+    """Return the prompt for every kind of teacher: prose, with the specification behind it.
+
+    ``blobs`` has the pictures of a task that was read from the store.
+    """
     from teachers.model import Prompt
 
-    return Prompt.of(_prose(task), system=system, specification=specification(task))
+    return Prompt.of(
+        _prose(task),
+        system=system,
+        specification=specification(task),
+        images=images_of(task, blobs),
+    )
 
 
 def repair_prompt(
@@ -35,6 +45,7 @@ def repair_prompt(
     earlier: Sequence[tuple[str, str]],
     counterexamples: Sequence[tuple[object, ...]],
     examples: Sequence[tuple[tuple[object, ...], object]],
+    blobs: Blobs | None = None,
 ) -> Prompt:
     """Return the prompt that gives refuted answers back.
 
@@ -43,7 +54,7 @@ def repair_prompt(
     """
     from teachers.model import Message, Prompt
 
-    messages: list[Message] = [Message("user", _prose(task))]
+    messages: list[Message] = [Message("user", _prose(task), images_of(task, blobs))]
     for text, explanation in earlier:
         messages.append(Message("assistant", text or "(no code)"))
         messages.append(

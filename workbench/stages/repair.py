@@ -125,6 +125,7 @@ def _question(store: Store, settings: Settings, task: Task, row: AnswerRow) -> Q
             [(r.text, v.explanation) for r, v in zip(chain, verdicts, strict=True)],
             [args for args, _, _ in inputs],
             [(args, expected) for args, expected, is_known in inputs if is_known],
+            store.blobs,
         ),
         sampling=_sampling(row),
         role="repair",

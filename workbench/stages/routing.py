@@ -268,7 +268,7 @@ def answer_live(
         answered = answer_tasks(store, settings, pupil, [task], role="student", reporter=reporter)
         found = Live(pupil.source_id, score, chance, answered[task.id], f"student: {said}", None)
     else:
-        questions = task_questions([task], sampling)
+        questions = task_questions([task], sampling, blobs=store.blobs)
         ask_first(store, settings, questions, teachers, reporter=reporter, door=door)
         whole = [t for t in teachers if answered_by(store, t, questions)]
         name = whole[0].name if whole else "nobody"

@@ -20,13 +20,21 @@ from workbench.store.tables import EventRow, LedgerRow
 from workbench.store.views import (
     MOST_ROWS,
     answers,
+    asking,
     certificates,
+    contracts,
     data_version,
     datasets,
     leaderboard,
+    live,
     matrix,
     overview,
     rounds,
+    routes,
+    serving,
+    settled,
+    students,
+    traffic,
 )
 from workbench.store.views.matrix import Filter, Mode
 from workbench.store.views.next_step import next_step
@@ -53,7 +61,15 @@ def everything(connection: Connection) -> dict[str, object]:
         "pages": pages,
         "search": matrix.page(connection, Filter(search="LARGEST", category="branches")),
         "totals": matrix.totals(connection, Filter()),
-        "some totals": matrix.totals(connection, Filter(mode=Mode.REFUTED)),
+        "totals by mode": [matrix.totals(connection, Filter(mode=m)) for m in Mode],
+        "some columns": matrix.totals(
+            connection, Filter(mode=Mode.DIFFERENT, sources=("examples", "student:base"))
+        ),
+        "matching": [matrix.matching(connection, Filter(mode=m, split="eval")) for m in Mode],
+        "one task": matrix.cells_of(connection, "clamp/00000"),
+        "narrow versus": matrix.versus(
+            connection, Filter(mode=Mode.REFUTED, category="lists"), "student:base"
+        ),
         "versus": matrix.versus(connection, Filter(), "student:base"),
         "neighbours": matrix.neighbours(connection, Filter(mode=Mode.REFUTED), "clamp/00012"),
         "task": answers.task(connection, "clamp/00000"),
@@ -78,6 +94,27 @@ def everything(connection: Connection) -> dict[str, object]:
         "standings": leaderboard.standings(connection),
         "by category": leaderboard.by_category(connection),
         "agree": leaderboard.same_answer(connection),
+        "sampled": leaderboard.compared_share(connection),
+        "clusters": datasets.clusters(connection, "s1"),
+        "twins": datasets.held_out_twins(connection, "s1"),
+        "waiting": overview.waiting_tasks(connection),
+        "contracts": contracts.counts(connection),
+        "contract lines": [line.task_id for line in contracts.page(connection, "", "")[0]],
+        "in use": students.in_use(connection).source_id,
+        "adapters": [(a.id, a.before, a.after) for a in students.adapters(connection)],
+        "served": serving.served(connection),
+        "served counts": serving.served_counts(connection),
+        "schedules": serving.schedules(connection),
+        "attempts": serving.scheduled_runs(connection),
+        "routed": routes.routed(connection),
+        "choices": routes.choices(connection),
+        "settled": settled.value(connection, "nothing"),
+        "alerts": asking.alerts(connection),
+        "circuits": asking.circuits(connection),
+        "reliability": asking.reliability(connection),
+        "speed": asking.speed(connection, "examples"),
+        "traffic": [t.requests for t in traffic.traffic(connection)],
+        "pieces": live.pieces(connection, "clamp/00000"),
         "next": next_step(connection, Path("home")),
     }
 

@@ -1,9 +1,9 @@
-"""Judging on a Ray cluster: the same generator as ``judge.judge_many``, over many machines.
+"""Work on a Ray cluster, in order and each piece once; judging is the first kind of it.
 
 Ray places the workers and starts a lost one again; each worker judges through the local pool, so
 the fuses, the memory limits and the sandbox are those of one machine. A judgement is a function of
 its submission: what was under way on a lost worker is judged again and comes back once. Not here:
-a scheduler, a queue or a retry of our own.
+a scheduler, a queue or a retry of our own; and students and teachers (``cluster_answers``).
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InputError, MissingPartError
+from workbench.errors import InputError, MissingPartError, StageError
 
 if TYPE_CHECKING:
     from judge.contract import Budget, Submission
     from judge.verdict import Judgement
 
-__all__ = ["LOCAL", "address_of", "judge_anywhere", "judge_on_ray"]
+__all__ = [
+    "LOCAL", "address_of", "connect", "in_order", "judge_anywhere", "judge_on_ray", "ray_module",
+    "workers",
+]  # fmt: skip
 
 LOCAL = "local"
 """The address that means: a cluster of this machine alone, for as long as this process lives."""
@@ -65,10 +68,16 @@ def judge_on_ray(
 
     Raises ``MissingPartError`` without Ray and ``InputError`` when the cluster does not answer.
     """
-    ray = _ray()
-    ours = _connect(ray, address, jobs)
+    ray = ray_module("Judging on a cluster")
+    ours = connect(ray, address, jobs)
     try:
-        yield from _judged(ray, submissions, jobs, budget, on_done)
+        source = iter(submissions)
+        messages = iter(lambda: (list(islice(source, _CHUNK)), budget), ([], budget))
+        for judgements in in_order(ray, workers(ray, _Worker, jobs), messages):
+            for judgement in judgements:
+                if on_done is not None:
+                    on_done(judgement)
+                yield judgement
     finally:
         if ours:
             ray.shutdown()
@@ -77,36 +86,39 @@ def judge_on_ray(
 class _Worker:
     """What Ray runs: one judge process, kept from message to message."""
 
-    def judge(self, submissions: Sequence[Submission], budget: Budget | None) -> list[Judgement]:
+    def work(self, message: tuple[Sequence[Submission], Budget | None]) -> list[Judgement]:
         """Judge a message; a failure of the judge is an ERROR among them, not an exception."""
         from judge import judge_many
 
+        submissions, budget = message
         return list(judge_many(submissions, jobs=1, budget=budget))
 
 
-def _judged(
-    ray: Any,
-    submissions: Iterable[Submission],
-    jobs: int,
-    budget: Budget | None,
-    on_done: Callable[[Judgement], None] | None,
-) -> Iterator[Judgement]:
-    remote = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_RETRIES)(_Worker)
-    workers = [remote.remote() for _ in range(jobs)]
-    source = iter(submissions)
+def workers(ray: Any, kind: type, jobs: int, *arguments: object) -> list[Any]:
+    """Start ``jobs`` workers of a class with a method ``work``; Ray starts lost ones again."""
+    remote = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_RETRIES)(kind)
+    return [remote.remote(*arguments) for _ in range(jobs)]
+
+
+def in_order(ray: Any, hands: Sequence[Any], messages: Iterator[Any]) -> Iterator[Any]:
+    """Yield what the workers make of the messages, in the order of the messages.
+
+    A few messages a worker are under way; the rest is not read yet. Raises ``StageError`` when a
+    message failed on every worker that tried it, or a worker cannot begin.
+    """
     under_way: deque[Any] = deque()
-    load = dict.fromkeys(range(jobs), 0)
+    load = dict.fromkeys(range(len(hands)), 0)
     owner: dict[Any, int] = {}
     waiting: list[Any] = []
     exhausted = False
     while not exhausted or under_way:
-        while not exhausted and len(under_way) < jobs * _AHEAD:
-            message = list(islice(source, _CHUNK))
-            if not message:
+        while not exhausted and len(under_way) < len(hands) * _AHEAD:
+            message = next(messages, None)
+            if message is None:
                 exhausted = True
                 break
             free = min(load, key=lambda number: load[number])
-            reference = workers[free].judge.remote(message, budget)
+            reference = hands[free].work.remote(message)
             owner[reference], load[free] = free, load[free] + 1
             under_way.append(reference)
             waiting.append(reference)
@@ -117,13 +129,21 @@ def _judged(
         for reference in ready:
             load[owner.pop(reference)] -= 1
         while under_way and under_way[0] not in owner:
-            for judgement in ray.get(under_way.popleft()):
-                if on_done is not None:
-                    on_done(judgement)
-                yield judgement
+            yield _got(ray, under_way.popleft())
 
 
-def _connect(ray: Any, address: str, jobs: int) -> bool:
+def _got(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise StageError(
+            f"The cluster could not do it: {said[-1] if said else type(error).__name__}.",
+            "See ray status, and that the workers have the same packages and files.",
+        ) from error
+
+
+def connect(ray: Any, address: str, jobs: int) -> bool:
     """Join the cluster; True when it was started here and is ours to end."""
     if ray.is_initialized():
         return False
@@ -149,9 +169,10 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
-def _ray() -> Any:
+def ray_module(what: str) -> Any:
+    """Return Ray; ``MissingPartError`` says that ``what`` needs it."""
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise MissingPartError.extra("Judging on a cluster", "scale") from error
+        raise MissingPartError.extra(what, "scale") from error
     return ray

@@ -102,13 +102,16 @@ class Retriever:
         self._embed = embed
         self._index: Any = None
         self._vectors: Vector | None = None
+        self._words: list[frozenset[str]] = []
         if not self._examples:
             return
         prompts = [one.prompt for one in self._examples]
         if embed is not None:
             self._vectors = embed(prompts)
         else:
-            self._index = _bm25(prompts)
+            tokens = _tokens(prompts)
+            self._words = [frozenset(each) for each in tokens]
+            self._index = _bm25(tokens)
 
     @classmethod
     def of(cls, store: Store, embed: Embedder | None = None) -> Retriever:
@@ -130,6 +133,10 @@ class Retriever:
 
     def __len__(self) -> int:
         return len(self._examples)
+
+    def everything(self) -> list[Found]:
+        """Return all examples, in no order of likeness."""
+        return [self._found(place, 0.0) for place in range(len(self._examples))]
 
     def find(self, question: str, count: int, *, without: str | None = None) -> list[Found]:
         """Return up to ``count`` examples, the likest last, where a model reads them best.
@@ -175,7 +182,7 @@ class Retriever:
     def _alike(self, one: int, other: int) -> float:
         if self._vectors is not None:
             return float(self._vectors[one] @ self._vectors[other])
-        first, second = (set(_tokens([self._examples[i].prompt])[0]) for i in (one, other))
+        first, second = self._words[one], self._words[other]
         return len(first & second) / max(1, len(first | second))
 
 
@@ -187,10 +194,10 @@ def _tokens(texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _bm25(texts: Sequence[str]) -> Any:
+def _bm25(tokens: Sequence[Sequence[str]]) -> Any:
     bm25s = _library()
     index = bm25s.BM25()
-    index.index(_tokens(texts), show_progress=False)
+    index.index([list(each) for each in tokens], show_progress=False)
     return index
 
 

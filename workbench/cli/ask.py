@@ -148,6 +148,12 @@ def command(
         ),
     ] = False,
     judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Judge the answers.")] = True,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", help="Answer and judge on a Ray cluster: 'ray' for one here, or its address."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
     """Ask tasks of teachers; what was asked before is not asked again.
@@ -156,6 +162,7 @@ def command(
     Stopped at any moment, the same command goes on with what is missing.
     """
     from teachers.model import Sampling
+    from workbench.cluster import address_of
     from workbench.pictures import check_teachers_see
     from workbench.settings import PartialSettings, load_settings
     from workbench.stages.ask import open_teachers
@@ -168,6 +175,7 @@ def command(
             max_cost_day=money(max_cost_day, "--max-cost-day"),
             max_cost_provider=caps(max_cost_provider or []),
             private=private or None,
+            cluster=address_of(on),
         )
     )
     names = _names(teachers)
@@ -177,7 +185,7 @@ def command(
     with open_store(settings) as store:
         asked = Asked(
             tasks=_with_pictures(_tasks(store, tasks or [], split, category, limit), image or []),
-            teachers=open_teachers([name for name in names if name != "student"]),
+            teachers=open_teachers([name for name in names if name != "student"], settings),
             sampling=sampling,
             samples=samples,
             system=system,

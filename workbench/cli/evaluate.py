@@ -28,6 +28,12 @@ def command(
     curve: Annotated[
         bool, typer.Option("--curve", help="Instead: rows and figures of every round so far.")
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", help="Answer and judge on a Ray cluster: 'ray' for one here, or its address."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Bring a round to its evaluation and print the paired figures, overall and by category.
@@ -36,12 +42,15 @@ def command(
     something was unlearnt beyond its interval, else 0.
     """
     from workbench.cli.rounds import chosen_round, drive, summary
+    from workbench.cluster import address_of
+    from workbench.settings import PartialSettings, load_settings
     from workbench.store.database import open_store
 
     if curve:
         _tell_curve(json)
         return
-    with open_store() as store:
+    settings = load_settings(overrides=PartialSettings(cluster=address_of(on)))
+    with open_store(settings) as store:
         name = chosen_round(store, round_id)
         if forgetting:
             _tell_forgetting(store, name, file, json)

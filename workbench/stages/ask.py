@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from workbench.cluster_answers import spread
 from workbench.errors import InputError, WorkbenchError
 from workbench.settings import Settings
 from workbench.stages.answers import Draft, find_answers, link_answer, save_answers
@@ -98,14 +99,18 @@ class Question:
     parent_id: int | None = None
 
 
-def open_teachers(names: Sequence[str]) -> list[Teacher]:
-    """Open teachers by name; a name nobody knows or a missing key is a sentence with the mend."""
+def open_teachers(names: Sequence[str], settings: Settings | None = None) -> list[Teacher]:
+    """Open teachers by name; a name nobody knows or a missing key is a sentence with the mend.
+
+    Where ``settings`` name a cluster, teachers that compute in this process compute there.
+    """
     from teachers import TeacherError, open_teacher
 
     try:
-        return [open_teacher(name) for name in names]
+        opened = [open_teacher(name) for name in names]
     except TeacherError as error:
         raise InputError(str(error)) from error
+    return opened if settings is None else spread(opened, settings)
 
 
 def ask(

@@ -208,7 +208,7 @@ class _Machine:
             self.store,
             self.settings,
             train_tasks(self.store, self.round_id),
-            open_teachers(self.config.teachers),
+            open_teachers(self.config.teachers, self.settings),
             sampling=sampling,
             samples=self.config.samples,
             round_id=self.round_id,

@@ -6,11 +6,12 @@ the task's own prompt, the same in training and here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.cluster_answers import ClusterStudent
 from workbench.errors import InputError, MissingPartError
 from workbench.settings import Settings
 from workbench.stages.answers import Draft, find_answers, link_answer, save_answers
@@ -22,7 +23,7 @@ from workbench.store.database import Store
 from workbench.tasks import Task
 
 if TYPE_CHECKING:
-    from distill.student import Student
+    from distill.student import Generation, Student
 
 __all__ = ["Pupil", "answer_tasks", "load_student"]
 
@@ -32,9 +33,9 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Pupil:
-    """A loaded student and the source it answers as."""
+    """A student, loaded here or on a cluster's workers, and the source it answers as."""
 
-    student: Student
+    student: Student | ClusterStudent
     source_id: str
     base: str
 
@@ -47,14 +48,21 @@ def load_student(
     name: str = "student:base",
     adapter_id: str | None = None,
 ) -> Pupil:
-    """Load the weights and record them as a source; the same weights are the same source."""
+    """Load the weights and record them as a source; the same weights are the same source.
+
+    Where the settings name a cluster, its workers load them.
+    """
     try:
         from distill.errors import DistillError
         from distill.student import Student
     except ModuleNotFoundError as error:
         raise MissingPartError.extra("The student", "train") from error
+    student: Student | ClusterStudent
     try:
-        student = Student.load(base, adapter)
+        if store.settings.cluster is None:
+            student = Student.load(base, adapter)
+        else:
+            student = ClusterStudent.of(base, adapter, store.settings)
     except DistillError as error:
         raise InputError(str(error)) from error
     except ModuleNotFoundError as error:
@@ -103,9 +111,8 @@ def answer_tasks(
     reporter.start(stage, len(tasks), f"{pupil.source_id}: {len(missing)} of {len(tasks)} to do")
     # Alike lengths together: a batch is as slow as its longest prompt.
     missing.sort(key=lambda task: (len(task.prompt), task.id))
-    for begin in range(0, len(missing), _CHUNK):
-        chunk = missing[begin : begin + _CHUNK]
-        drafts = _generate(pupil, chunk, questions, sampling)
+    chunks = [missing[begin : begin + _CHUNK] for begin in range(0, len(missing), _CHUNK)]
+    for chunk, drafts in _generated(pupil, chunks, questions, sampling):
         ids = save_answers(store, drafts, round_id, role)
         answered.update(zip((task.id for task in chunk), ids, strict=True))
         reporter.progress(stage, len(answered), len(tasks), pupil.source_id)
@@ -113,16 +120,32 @@ def answer_tasks(
     return answered
 
 
-def _generate(
-    pupil: Pupil, tasks: Sequence[Task], questions: dict[str, str], sampling: dict[str, Any]
-) -> list[Draft]:
-    generations = pupil.student.generate(
-        [student_messages(task) for task in tasks],
-        max_tokens=sampling["max_tokens"],
-        temperature=sampling["temperature"],
+def _generated(
+    pupil: Pupil, chunks: Sequence[Sequence[Task]], questions: dict[str, str],
+    sampling: dict[str, Any],
+) -> Iterator[tuple[Sequence[Task], list[Draft]]]:  # fmt: skip
+    """Yield each chunk with its answers, in order; a cluster works on several at a time."""
+    how = {
+        "max_tokens": sampling["max_tokens"],
+        "temperature": sampling["temperature"],
         # Each draw has randomness of its own; the first is what it was before there were more.
-        seed=sampling["seed"] + 7919 * sampling["sample"],
-    )
+        "seed": sampling["seed"] + 7919 * sampling["sample"],
+    }
+    asked = ([student_messages(task) for task in chunk] for chunk in chunks)
+    student = pupil.student
+    found: Iterator[list[Generation]]
+    if isinstance(student, ClusterStudent):
+        found = student.batches(asked, **how) if chunks else iter(())
+    else:
+        found = (student.generate(conversations, **how) for conversations in asked)
+    for chunk, generations in zip(chunks, found, strict=True):
+        yield chunk, _drafts(pupil, chunk, generations, questions, sampling)
+
+
+def _drafts(
+    pupil: Pupil, tasks: Sequence[Task], generations: Sequence[Generation],
+    questions: dict[str, str], sampling: dict[str, Any],
+) -> list[Draft]:  # fmt: skip
     return [
         Draft(
             task_id=task.id,

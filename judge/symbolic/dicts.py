@@ -102,6 +102,10 @@ def with_item(m: Machine, old: DictV, key: Value, value: Value, line: int) -> Di
         return of_entries(tuple(entries), old.fresh, old.default)
     if old.default is not None:
         raise Unsupported("a defaultdict with unknown keys", line)
+    if old.entries is not None and _surely(m, old.has(key)):
+        # One of the known keys, nobody knows which: each value is the new one or stays.
+        pairs = [(k, merge(element_equal(key, k), value, v)) for k, v in old.entries]
+        return of_entries(tuple(pairs), old.fresh)
 
     def get(k: Value) -> Value:
         if old.key is None:
@@ -115,6 +119,12 @@ def with_item(m: Machine, old: DictV, key: Value, value: Value, line: int) -> Di
         _known_join(old.value, shape_of(value)),
         fresh=old.fresh,
     )
+
+
+def _surely(m: Machine, condition: Term) -> bool:
+    """Whether the facts at hand say so, word for word."""
+    guards = [g for frame in m.frames for g in frame.guards]
+    return T.decide(condition, [*m.state.facts, *guards]) is True
 
 
 def _known_join(old: object, new: Shape) -> Shape:

@@ -223,7 +223,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
         result[f.id] = f
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
-    for f in [*_pair_lemmas(applied), *lemmas]:
+    asked = {t.id for t in T.subterms(roots) if t.op == "app"}
+    for f in [*_pair_lemmas(applied, asked), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
 
@@ -362,8 +363,10 @@ def _some(fold: Fold, actual: list[Term], low: Term, index: Term) -> Term:
     )
 
 
-def _pair_lemmas(occurrences: list[Term]) -> list[Term]:
-    """Monotony: a sum of summands within [c, d] moves within [c, d] a step (by induction)."""
+def _pair_lemmas(occurrences: list[Term], asked: set[int]) -> list[Term]:
+    """``asked`` are the terms that the formula itself speaks of.
+
+    Monotony: a sum of summands within [c, d] moves within [c, d] a step (by induction)."""
     by_fold: dict[tuple[str, tuple[int, ...]], list[Term]] = {}
     for t in occurrences:
         fold = T.definitions().get(str(t.args[0]))
@@ -374,8 +377,8 @@ def _pair_lemmas(occurrences: list[Term]) -> list[Term]:
         fold = T.definitions()[name]
         assert isinstance(fold, Fold)
         low, high = _range_of(fold.body)
-        if low is not None and high is not None and low < high:
-            result += _excesses(fold, terms, low, high)
+        if low is not None and high is not None and low < high and not _counts_a_filter(fold):
+            result += _excesses(fold, [t for t in terms if t.id in asked], low, high)
         for n, a in enumerate(terms):
             for b in terms[n + 1 :]:
                 for x, y in ((a, b), (b, a)):
@@ -383,7 +386,17 @@ def _pair_lemmas(occurrences: list[Term]) -> list[Term]:
     return result[:400]
 
 
-MAX_EXCESSES = 24
+def _counts_a_filter(fold: Fold) -> bool:
+    """Whether a sum is the length of a filtered sequence, whose elements are known one by one."""
+    return any(
+        isinstance(other, Fold)
+        and other.kind == "filter"
+        and fold.body is T.ite(other.keep, T.num(1), T.num(0))
+        for other in T.definitions().values()
+    )
+
+
+MAX_EXCESSES = 6
 
 
 def _excesses(fold: Fold, terms: list[Term], low: int, high: int) -> list[Term]:

@@ -21,7 +21,7 @@ from judge.symbolic.expr import condition, evaluate
 from judge.symbolic.measures import falls, parts
 from judge.symbolic.merge import at, same
 from judge.symbolic.plan import LoopInfo, LoopPlan
-from judge.symbolic.shapes import Shape, facts_of, join, shape_of, unknown
+from judge.symbolic.shapes import Shape, facts_of, join, precise_shape, unknown
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
@@ -284,7 +284,7 @@ class _Cut:
     def _shape(self, state: State, value: Value) -> Shape:
         if isinstance(value, Ref):
             value = state.heap[value.address].value
-        return shape_of(value)
+        return precise_shape(value)
 
     def _head(self, number: int) -> State:
         """The state at the loop's head: what the body changes is unknown."""
@@ -361,10 +361,10 @@ class _Cut:
                 if address in self.loop.watched:
                     raise Unsupported("changing the list that is being walked over", self.line)
                 shape = join(
-                    self.cells.get(address, shape_of(self.entry.heap[address].value))
+                    self.cells.get(address, precise_shape(self.entry.heap[address].value))
                     if address in self.entry.heap
-                    else shape_of(cell.value),
-                    shape_of(now.value),
+                    else precise_shape(cell.value),
+                    precise_shape(now.value),
                 )
                 if address in self.entry.heap and self.cells.get(address) != shape:
                     self.cells[address] = shape

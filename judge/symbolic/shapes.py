@@ -64,6 +64,23 @@ class DictShape:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordShape:
+    """A dict whose keys are known, in their order: ``{"even": [], "odd": []}``."""
+
+    keys: tuple[int | str, ...]
+    items: tuple[Shape, ...]
+
+    def general(self) -> DictShape:
+        """The shape of dicts with such keys and values."""
+        key: Shape | None = None
+        value: Shape | None = None
+        for k, v in zip(self.keys, self.items, strict=True):
+            key = _join_optional(key, STR_SHAPE if isinstance(k, str) else INT_SHAPE)
+            value = _join_optional(value, v)
+        return DictShape(key, value)
+
+
+@dataclass(frozen=True, slots=True)
 class SetShape:
     """A set; ``element`` is None while nothing was ever put in."""
 
@@ -85,7 +102,7 @@ class ChoiceShape:
 
 
 Shape = Union[  # noqa: UP007
-    Scalar, ListShape, TupleShape, DictShape, SetShape, VarTupleShape, ChoiceShape
+    Scalar, ListShape, TupleShape, DictShape, RecordShape, SetShape, VarTupleShape, ChoiceShape
 ]
 
 INT_SHAPE, BOOL_SHAPE, STR_SHAPE = Scalar("int"), Scalar("bool"), Scalar("str")
@@ -154,6 +171,12 @@ def join(a: Shape, b: Shape) -> Shape:
         if a.element is None or b.element is None:
             return ListShape(b.element if a.element is None else a.element)
         return ListShape(join(a.element, b.element))
+    if isinstance(a, RecordShape) and isinstance(b, RecordShape) and a.keys == b.keys:
+        return RecordShape(a.keys, tuple(map(join, a.items, b.items)))
+    if isinstance(a, RecordShape):
+        return join(a.general(), b)
+    if isinstance(b, RecordShape):
+        return join(a, b.general())
     if isinstance(a, DictShape) and isinstance(b, DictShape):
         return DictShape(_join_optional(a.key, b.key), _join_optional(a.value, b.value))
     if isinstance(a, SetShape) and isinstance(b, SetShape):
@@ -215,6 +238,40 @@ def shape_of(value: Value) -> Shape:
     if isinstance(value, SetV):
         return SetShape(_shape_or_none(value.element))
     raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} in this place")
+
+
+MAX_RECORD = 12
+
+
+def precise_shape(value: Value) -> Shape:
+    """As ``shape_of``; a dict whose keys are literals keeps them."""
+    if not isinstance(value, DictV) or not value.entries or value.default is not None:
+        return shape_of(value)
+    keys = [_literal_key(k) for k, _ in value.entries]
+    if len(keys) > MAX_RECORD or any(k is None for k in keys):
+        return shape_of(value)
+    known = tuple(k for k in keys if k is not None)
+    return RecordShape(known, tuple(shape_of(v) for _, v in value.entries))
+
+
+def _literal_key(value: Value) -> int | str | None:
+    from judge.symbolic.seqs import literal_text
+
+    if isinstance(value, IntV):
+        known = T.literal(value.term)
+        return None if known is None else int(known)
+    return literal_text(value)
+
+
+def _unknown_record(shape: RecordShape, name: str, indices: tuple[Term, ...]) -> Value:
+    from judge.symbolic.dicts import of_entries
+    from judge.symbolic.seqs import text
+
+    pairs = []
+    for n, (key, item) in enumerate(zip(shape.keys, shape.items, strict=True)):
+        own = text(key) if isinstance(key, str) else IntV(T.num(key))
+        pairs.append((own, unknown(item, f"{name}.{n}", indices)))
+    return of_entries(tuple(pairs), fresh=False)
 
 
 def _shape_or_none(thing: object) -> Shape | None:
@@ -279,6 +336,8 @@ def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
         raise Unsupported("a tuple of unknown length")
     if isinstance(shape, SetShape):
         return _unknown_set(shape, name, indices)
+    if isinstance(shape, RecordShape):
+        return _unknown_record(shape, name, indices)
     return _unknown_dict(shape, name, indices)
 
 
@@ -338,6 +397,9 @@ def facts_of(shape: Shape, value: Value) -> list[Term]:
     """What always holds of an unknown value at top level: lengths are not negative."""
     if isinstance(value, ListV | StrV):
         return [T.le(T.num(0), value.seq.length)]
+    if isinstance(value, DictV) and isinstance(shape, RecordShape) and value.entries is not None:
+        pairs = zip(shape.items, value.entries, strict=True)
+        return [f for item, (_, v) in pairs for f in facts_of(item, v)]
     if isinstance(value, TupleV) and isinstance(shape, TupleShape):
         return [f for s, v in zip(shape.items, value.items, strict=True) for f in facts_of(s, v)]
     if isinstance(value, Choice) and isinstance(shape, ChoiceShape):

@@ -44,9 +44,40 @@ TRUE = {
         "def f(a: list[int]) -> bool:\n    return len(set(a)) == len(a)\n",
         ("result == all(a[i] != a[j] for i in range(len(a)) for j in range(i))",),
     ),
+    "groups in a dict of lists": (
+        "def f(xs: list[int]) -> dict[str, list[int]]:\n    d = {'a': [], 'b': []}\n    for x in xs:\n"
+        "        d['a' if x > 0 else 'b'].append(x)\n    return d\n",
+        ("result['a'] == [x for x in xs if x > 0]", "result['b'] == [x for x in xs if x <= 0]"),
+    ),
+    "counters in a dict": (
+        "def f(xs: list[int]) -> dict[str, int]:\n    d = {'a': 0, 'b': 0}\n    for x in xs:\n"
+        "        if x > 0:\n            d['a'] += 1\n        else:\n            d['b'] += 1\n"
+        "    return d\n",
+        ("result['a'] + result['b'] == len(xs)",),
+    ),
 }
 
 FALSE = {
+    "a key that comes later": (
+        "def f(xs: list[int]) -> int:\n    d = {'a': 0, 'b': 0}\n    for x in xs:\n        if x == -7:\n"
+        "            d['c'] = 1\n    return len(d)\n",
+        ("result == 2",),
+    ),
+    "a key that is taken out": (
+        "def f(xs: list[int]) -> int:\n    d = {'a': 0, 'b': 0}\n    for x in xs:\n        if x == -7:\n"
+        "            d.pop('a', None)\n    return len(d)\n",
+        ("result == 2",),
+    ),
+    "a key that is put in again comes last": (
+        "def f(xs: list[int]) -> list[str]:\n    d = {'a': 0, 'b': 0}\n    for x in xs:\n"
+        "        if x == -7:\n            del d['a']\n            d['a'] = 1\n    return list(d)\n",
+        ("result == ['a', 'b']",),
+    ),
+    "a list of a group under a second key": (
+        "def f(xs: list[int]) -> int:\n    d = {'a': []}\n    d['b'] = d['a']\n    for x in xs:\n"
+        "        d['a'].append(x)\n    return len(d['b'])\n",
+        ("result == 0",),
+    ),
     "a letter that was there before": (
         "def f(s: str) -> str:\n    return s.replace(' ', '_')\n",
         ("result.count('_') == s.count(' ')",),

@@ -109,7 +109,8 @@ def train(
         shutil.rmtree(checkpoints, ignore_errors=True)
     out_dir.mkdir(parents=True, exist_ok=True)
     run = _Run(examples, base, known, config, checkpoints, on_event, reward)
-    model, result = run.until_it_fits()
+    with _RoomOn(out_dir):
+        model, result = run.until_it_fits()
     facts = {
         **result, "fingerprint": fingerprint, "base_digest": known, "seed": settings.seed,
         "versions": {name: version(name) for name in _PACKAGES},
@@ -117,7 +118,8 @@ def train(
         "replayed": sum(row.id in {one.id for one in earlier} for row in examples),
     }  # fmt: skip
     if _first():
-        save(model, out_dir / "adapter", facts)
+        with _RoomOn(out_dir):
+            save(model, out_dir / "adapter", facts)
         shutil.rmtree(checkpoints, ignore_errors=True)
     _together()
     record = _record(out_dir / "adapter", read(out_dir / "adapter", base_digest=known))
@@ -208,12 +210,7 @@ class _Run:
         while True:
             try:
                 return self._once(batch, accumulation)
-            except (MemoryError, RuntimeError, OSError) as error:
-                if _disk_full(error):
-                    raise DistillError(
-                        f"the disk of {self.checkpoints.parent} is full; make room and start the "
-                        "same training again, it goes on from its last whole checkpoint"
-                    ) from error
+            except (MemoryError, RuntimeError) as error:
                 if not _out_of_memory(error) or batch == 1:
                     raise
             batch, accumulation = batch // 2, accumulation * 2
@@ -314,11 +311,40 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate" in words
 
 
-def _disk_full(error: Exception) -> bool:
-    """Whether writing failed for want of room; the libraries say so in several ways."""
+class _RoomOn:
+    """Says in a sentence that the disk of ``folder`` is full, and takes torn checkpoints away.
+
+    Whatever the kind of the error: tokenizers raises a bare ``Exception``, torch a
+    ``RuntimeError``, safetensors its own. What is no want of room goes on as it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if error is None or not _disk_full(error):
+            return
+        for checkpoints in self._folder.glob("checkpoints-*"):
+            _last_whole(checkpoints)
+        raise DistillError(
+            f"the disk of {self._folder} is full; make room and start the same training again, it "
+            "goes on from its last whole checkpoint"
+        ) from error
+
+
+def _disk_full(error: BaseException) -> bool:
+    """Whether writing failed for want of room; each library says so in its own way."""
     words = str(error).lower()
     no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return no_room or "no space left" in words or "file write failed" in words
+    # torch's archive writer counts bytes and finds fewer than it wrote.
+    torn = "inline_container" in words and "unexpected pos" in words
+    said = ("no space left", "os error 28", "os error 122", "file write failed")
+    return no_room or torn or any(one in words for one in said)
 
 
 def _last_whole(checkpoints: Path) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,6 +206,91 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_same_call_goes_on(
     events: list[TrainEvent] = []
     assert train(rows, base, PLAN, tmp_path, on_event=events.append).losses == trained[0].losses
     assert "continuing at step 4" in events[0].message
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system in memory that can be made larger; skipped where nothing may be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if not shutil.which("mount") or mount(place, "64k"):
+        pytest.skip("nothing can be mounted here (needs root), so no disk can be really full")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def mount(place: Path, size: str, how: str = "") -> int:
+    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}", "tmpfs", str(place)]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+@pytest.mark.slow
+def test_a_really_full_disk_is_a_sentence_wherever_it_strikes_and_room_lets_it_go_on(
+    base: Path, rows: list[Example], small_disk: Path,
+    trained: tuple[TrainingRecord, list[TrainEvent]],
+) -> None:  # fmt: skip
+    said: list[str] = []
+    starts: list[str] = []
+    for size in ("64k", "150k", "250k", "400k", "600k", "900k", "2m", "8m"):
+        assert mount(small_disk, size, "remount,") == 0
+        try:
+            record = train(
+                rows, base, PLAN, small_disk / "r1",
+                on_event=lambda e: starts.append(e.message) if e.kind == "start" else None,
+            )  # fmt: skip
+        except DistillError as error:
+            said.append(str(error))
+            continue
+        break
+    assert len(said) > 2
+    assert all("is full; make room and start the same training again" in one for one in said)
+    assert any("continuing at step" in one for one in starts)
+    assert record.losses == trained[0].losses
+    assert record.adapter_digest == trained[0].adapter_digest
+
+
+GREEDY = """
+import resource, sys, warnings
+from dataclasses import replace
+from pathlib import Path
+warnings.simplefilter("ignore")
+import datasets, peft, torch, trl
+from distill.config import TrainConfig, TrainingPlan
+from distill.formats import read_examples
+from distill.trainer import train
+torch.set_num_threads(1)
+base, out, allowed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+rows = read_examples(out / "rows.jsonl")
+rows = [replace(row, messages=(("user", (row.messages[0][1] + " ") * 10),)) for row in rows]
+plan = TrainingPlan(training=TrainConfig(epochs=1, batch=24, rate=1e-3))
+train(rows[:1], base, plan, out / "warm")
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + allowed, used + allowed))
+told = []
+record = train(rows, base, plan, out / "r1", on_event=lambda e: told.append(e.message))
+print(record.batch, record.steps, *(one for one in told if "out of memory" in one), sep="|")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's memory is limited as Linux does")
+def test_a_process_that_really_runs_out_of_memory_goes_on_with_fewer_rows(
+    rows: list[Example], tmp_path: Path
+) -> None:
+    from distill.formats import write_examples
+
+    shipped = Path(__file__).resolve().parents[2] / "data" / "models" / "tiny"
+    write_examples(tmp_path / "rows.jsonl", rows)
+    done = subprocess.run(
+        [sys.executable, "-c", GREEDY, str(shipped), str(tmp_path), str(500 << 20)],
+        capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    batch, steps, *told = done.stdout.strip().split("|")
+    assert int(batch) < 24
+    assert steps == "1"
+    assert told[0] == "out of memory; going on with 12 rows at a time"
 
 
 @pytest.mark.slow

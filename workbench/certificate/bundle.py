@@ -93,15 +93,15 @@ class Bundle:
             os.close(handle)
         return running.hexdigest()
 
-    def same_obligations(self, digests: Sequence[str]) -> None:
+    def same_obligations(self) -> None:
         """Refuse unless each obligation file has the digest that it is named by.
 
         The short way is one read that has the right digest; whatever else a file is, short reads,
         links and pipes too, is looked at again by the careful way, which decides.
         """
-        folder = _folder_handle(f"{self.folder}/{OBLIGATIONS}") if digests else -1
+        folder = _folder_handle(f"{self.folder}/{OBLIGATIONS}") if self.obligations else -1
         try:
-            for digest in digests:
+            for digest in self.obligations:
                 if not _quickly_same(folder, digest) and (
                     self.digest(obligation_name(digest)) != digest
                 ):

@@ -120,9 +120,10 @@ def _marks(task: Asked) -> tuple[int, ...]:
 def _coarse(task: Asked) -> object:
     """Return what tasks of one contract have in common, as far as that is cheap to say."""
     # Cut between the tests and sorted, so that their order does not matter.
-    tests = to_json(task.tests)[2:-2].split(b"},{")
-    tests.sort()
-    return len(task.requires), len(task.ensures), *tests
+    tests = to_json(task.tests)[2:-2]
+    if len(task.tests) > 1:
+        tests = b"},{".join(sorted(tests.split(b"},{")))
+    return len(task.requires), len(task.ensures), tests
 
 
 def _words(task: Asked) -> str:
@@ -133,7 +134,11 @@ def _words(task: Asked) -> str:
         words = prompt.translate(_ASCII_WORDS).split()
     else:
         words = _WORD.findall(prompt.casefold())
-    return " ".join(["f" if word == name else word for word in words] if name in words else words)
+    text = f" {' '.join(words)} "
+    if name in words:
+        # Twice, because a name that follows itself shares the space between.
+        text = text.replace(f" {name} ", " f ").replace(f" {name} ", " f ")
+    return text
 
 
 def _shape(signature: str) -> tuple[list[str], str]:

@@ -1,14 +1,15 @@
 """The passes over a bundle's evidence, file after file, each row once.
 
-The order is that of dependence: sources and tasks, the answers to them, the verdicts on these, what
-the rule chose among them, the rows that came of it, and the held-out pairs. The verdicts may be
-read by another process meanwhile; see ``beside``.
+The order is that of dependence: sources and tasks, the answers to them, the rows made of these;
+then, with the verdicts, what the rule chose, and the held-out pairs. The verdicts come late because
+another process may read them meanwhile; see ``beside``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 from workbench.certificate.bundle import Bundle
 from workbench.certificate.consistency import (
@@ -106,9 +107,10 @@ def _surveyed(
     _sources(found)
     marks = _tasks(found)
     keys = _answers(found)
-    _verdicts(found, keys, gather())
+    judged = cache(partial(_verdicts, found, keys, gather))
+    _rows(found, judged)
+    judged()
     _selection(found)
-    _rows(found)
     _evaluation(found)
     if "identities" not in found.faults:
         found.attempt("disjoint", lambda: _disjoint(found, marks))
@@ -176,8 +178,10 @@ def _answers(found: Survey) -> list[tuple[str, str]]:
     return sorted(keys)
 
 
-def _verdicts(found: Survey, keys: list[tuple[str, str]], facts: VerdictFacts) -> None:
-    found.verdicts = facts
+def _verdicts(
+    found: Survey, keys: list[tuple[str, str]], gather: Callable[[], VerdictFacts]
+) -> None:
+    found.verdicts = facts = gather()
     found.digests[VERDICTS] = facts.digest
     if facts.malformed is not None:
         raise CertificateError(*facts.malformed)
@@ -216,12 +220,13 @@ def _selection(found: Survey) -> None:
         found.removed += row.removed is not None
         if choice is not None:
             choice.add(row)
-    found.examples += [origin.answer for origin, _ in found.records(EXAMPLES, ExampleRecord)]
     if choice is not None:
         found.attempt("selection", choice.conclude)
 
 
-def _rows(found: Survey) -> None:
+def _rows(found: Survey, judged: Callable[[], None]) -> None:
+    """Read the training rows; ``judged`` waits for the verdicts, where a row needs them."""
+    found.examples += [origin.answer for origin, _ in found.records(EXAMPLES, ExampleRecord)]
     sound = "identities" not in found.faults
     leaves: list[bytes] = []
     losers: set[tuple[str, str]] | None = None
@@ -236,6 +241,7 @@ def _rows(found: Survey) -> None:
             found.fault("dataset", "dataset", f"row {number + 1} comes from an unknown answer")
             continue
         if losers is None and row.get("rejected") is not None:
+            judged()
             losers = _losers(found)
         try:
             check_row(row, number + 1, answer, losers or set())

@@ -48,6 +48,8 @@ _DIGITS = 9
 class Rule:
     """A rule under a policy."""
 
+    accept: frozenset[str]
+    """The verdicts with which a candidate may win at all."""
     choose: Callable[[Sequence[Contender]], Contender | None]
     """The winner among the candidates for a training task, or None."""
     sized: Callable[[Sequence[Contender]], Sequence[Contender]]
@@ -86,7 +88,7 @@ def _verified_first_1(policy: Mapping[str, Any]) -> Rule:
         passed = _passed(accept, weights, standing)
         return min(passed, key=order)[1] if passed else None
 
-    return Rule(choose, lambda standing: ())
+    return Rule(frozenset(accept), choose, lambda standing: ())
 
 
 def _verified_first_2(policy: Mapping[str, Any]) -> Rule:
@@ -109,7 +111,7 @@ def _verified_first_2(policy: Mapping[str, Any]) -> Rule:
         near = _near(accept, weights, margin, standing) if len(standing) > 1 else ()
         return [candidate for _, candidate in near] if len(near) > 1 else ()
 
-    return Rule(choose, sized)
+    return Rule(frozenset(accept), choose, sized)
 
 
 RULES: dict[str, Callable[[Mapping[str, Any]], Rule]] = {
@@ -145,17 +147,15 @@ def _near(
 def _score(candidate: Contender, weights: Sequence[float]) -> float:
     if candidate.same > candidate.others:
         raise CertificateError("selection", "more sources agree with a candidate than there are")
-    values = [_VALUES[candidate.verdict], 0.0, 0.0]
-    shares = list(weights)
+    verification, agreement, history = weights
+    right = candidate.right + 1.0
+    terms = [(_VALUES[candidate.verdict], verification)]
     if candidate.others:
-        values[1] = candidate.same / candidate.others
-    else:
-        shares[1] = 0.0
+        terms.append((candidate.same / candidate.others, agreement))
     # Mean of a Beta posterior over a uniform prior.
-    values[2] = (candidate.right + 1.0) / ((candidate.right + 1.0) + (candidate.wrong + 1.0))
-    known = [i for i in range(3) if i != 1 or candidate.others]
-    scale = sum(shares[i] for i in known)
-    return round(sum(values[i] * (shares[i] / scale) for i in known), _DIGITS)
+    terms.append((right / (right + (candidate.wrong + 1.0)), history))
+    scale = sum([share for _, share in terms])
+    return round(sum([value * (share / scale) for value, share in terms]), _DIGITS)
 
 
 def _policy(

@@ -75,8 +75,9 @@ class Choice:
             raise CertificateError("selection", f"{record.task} has no winner to take out")
 
     def _standing(self, task: Task, record: ChoiceRecord) -> list[Contender]:
-        """Put together what the rule read: counts of the selection, the rest of the evidence."""
+        """Put together who may win: counts from the selection, the rest from the evidence."""
         standing: list[Contender] = []
+        accept = self.rule.accept
         for c in record.candidates:
             answer = self.found.answers.get(c.answer)
             if answer is None or answer.task is not task:
@@ -85,6 +86,8 @@ class Choice:
                 )
             key, _, source, code, attempt = answer
             word = self.found.words.get(key, "unknown")
+            if word not in accept:
+                continue
             standing.append(
                 Contender(
                     c.answer, key[1], source.id, word, source.training_policy, attempt, len(code),

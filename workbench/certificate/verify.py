@@ -272,6 +272,15 @@ class _Verification:
         data = self.bundle.read(SUMS, limit=_SUMS_LIMIT)
         if hashlib.sha256(data).hexdigest() != subjects.get(SUMS):
             raise CertificateError("changed-file", f"{SUMS} is not the one that was signed")
+        half = start_half(self.bundle)
+        try:
+            return self._held_to(data, subjects, half)
+        finally:
+            half.close()
+
+    def _held_to(self, data: bytes, subjects: dict[str, str], half: Half) -> str:
+        """Hold the files to the sums, whose digest is a subject."""
+        assert self.bundle is not None
         self.sums = parse_sums(data)
         self.unsigned = [name for name in self.bundle.files if name.startswith(UNSIGNED)]
         self._listed()
@@ -279,11 +288,7 @@ class _Verification:
         expected = {SUMS} | {name for name in self.sums.files if name.startswith(ADAPTER)}
         if set(subjects) != expected:
             raise CertificateError("subject", "the subjects are not the sums and the adapter")
-        half = start_half(self.bundle, self.sums.obligations)
-        try:
-            self._contents(subjects, half)
-        finally:
-            half.close()
+        self._contents(subjects, half)
         return f"{len(self.sums.files) + len(self.sums.obligations)} files"
 
     def _listed(self) -> None:
@@ -306,14 +311,16 @@ class _Verification:
         self.survey, self.malformed, digests = survey(
             self.bundle, adapter_digest(sums), lambda: half.result().verdicts
         )
+        done = half.result()
+        digests = {**done.digests, **digests}
         for name, digest in sums.items():
             found = digests.get(name) or self.bundle.digest(name)
             if found != digest or subjects.get(name, digest) != digest:
                 raise CertificateError("changed-file", f"{name} is not the one that was signed")
             if name.startswith(OBLIGATIONS) and name != f"{OBLIGATIONS}{digest}.smt2":
                 raise CertificateError("renamed", f"{name} is not named by its digest")
-        if (changed := half.result().changed) is not None:
-            raise CertificateError(*changed)
+        if done.changed is not None:
+            raise CertificateError(*done.changed)
 
     def _evidence(self) -> str:
         if self.malformed is not None:

@@ -165,7 +165,7 @@ class Bench:
         if _tested(submission) and submission.contract.empty:
             # What inputs the task means is unknown, so an exception on one proves nothing.
             return None
-        report = search(self.sandbox, submission, budget)
+        report = search(self.sandbox, submission, budget, minimal=True)
         dossier.searched = max(dossier.searched, report.cases)
         dossier.findings += report.findings
         if report.unsafe is not None:
@@ -175,9 +175,7 @@ class Bench:
         if report.contract_error is not None:
             return dossier.task_fault(Verdict.BAD_CONTRACT, "search", report.contract_error)
         if report.counterexample is not None:
-            return self._refuted(
-                dossier, "search", self._smaller(submission, report.counterexample)
-            )
+            return self._refuted(dossier, "search", report.counterexample)
         return None
 
     def _smaller(self, submission: Submission, found: Counterexample) -> Counterexample:
@@ -263,12 +261,14 @@ class Bench:
         )
 
     def _proved(self, dossier: _Dossier, proof: Proof) -> Judgement:
+        from judge.answers import shared_answers
         from judge.recheck import check
 
         submission, budget = dossier.submission, dossier.budget
         outcome = Recheck.NONE
         if budget.recheck and proof.obligations:
-            report = check(proof.obligations, rlimit=budget.rlimit)
+            report = check(proof.obligations, rlimit=budget.rlimit, known=shared_answers())
+            shared_answers().flush()
             outcome = report.outcome
             if report.disputed:
                 reason = f"Two solvers disagree: {report.disputed[0].sentence}"

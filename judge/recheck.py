@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from judge.answers import Answers
+from judge.identity import solver_versions
 from judge.sexpr import SmtError
 from judge.smtlib import Script, read
-from judge.solve import Answer, SolverName, Solvers, shared_solvers
+from judge.solve import Answer, Result, SolverName, Solvers, shared_solvers
 from judge.verdict import Obligation, Recheck
 
 __all__ = ["RecheckReport", "RecheckRow", "check"]
@@ -63,14 +65,22 @@ def check(
     rlimit: int = DEFAULT_RLIMIT,
     solvers: Sequence[SolverName] = ("cvc5",),
     pool: Solvers | None = None,
+    known: Answers | None = None,
 ) -> RecheckReport:
     """Ask ``solvers`` about every obligation; ``rlimit`` is Z3 units for each obligation.
 
     With ``("cvc5",)`` the caller vouches that Z3 has answered as expected. With both, nothing is
     assumed. CONFIRMED needs every goal unsat twice; a companion needs one sat and no unsat.
+    ``known`` is what cvc5 said before; whoever checks a stranger's evidence gives none.
     """
     pool = pool or shared_solvers()
-    early = _together(pool, obligations, rlimit) if "cvc5" in solvers else {}
+    early = _before(known, obligations) if known is not None and "cvc5" in solvers else {}
+    if "cvc5" in solvers:
+        asked = [o for o in obligations if o.digest not in early]
+        said = _together(pool, asked, rlimit) if asked else {}
+        if known is not None:
+            _keep(known, asked, said)
+        early = {**early, **said}
     rows: list[RecheckRow] = []
     for obligation in obligations:
         answers = tuple(
@@ -81,6 +91,25 @@ def check(
         )
         rows.append(RecheckRow(obligation, _row(obligation, answers), answers))
     return RecheckReport(_worst(rows), tuple(rows))
+
+
+def _before(known: Answers, obligations: Sequence[Obligation]) -> dict[str, Answer]:
+    """What cvc5 answered as expected on an earlier day."""
+    version = dict(solver_versions()).get("cvc5", "")
+    found: dict[str, Answer] = {}
+    for obligation in obligations:
+        said = known.get("cvc5", obligation.smt2)
+        if said is not None and said[0] == obligation.expected:
+            word: Result = "sat" if said[0] == "sat" else "unsat"
+            found[obligation.digest] = Answer("cvc5", version, word, "", said[1])
+    return found
+
+
+def _keep(known: Answers, asked: Sequence[Obligation], said: dict[str, Answer]) -> None:
+    for obligation in asked:
+        answer = said.get(obligation.digest)
+        if answer is not None:
+            known.put("cvc5", obligation.smt2, answer.result, answer.rlimit)
 
 
 def _together(pool: Solvers, obligations: Sequence[Obligation], rlimit: int) -> dict[str, Answer]:

@@ -233,6 +233,8 @@ class Solvers:
     def _child(self, solver: SolverName) -> _Child:
         key = (os.getpid(), solver)
         child = self._children.get(key)
+        if child is not None and not child.alive:
+            child.kill()  # it ended by itself: its pipes are still ours
         if child is None or not child.alive:
             child = self._children[key] = _Child(solver, self.memory_mb)
         return child

@@ -55,6 +55,14 @@ def _guarded(session: Session) -> Proof:
         return _unknown(session, str(problem))
     except RecursionError:
         return _unknown(session, "the code is nested too deep for the prover")
+    except session.z3.z3.Z3Exception as problem:
+        # Out of memory, mostly, and then the context is of no more use.
+        return _unknown(session, f"the solver gave up: {_words(problem)}")
+
+
+def _words(problem: Exception) -> str:
+    said = problem.args[0] if problem.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _unknown(session: Session, reason: str) -> Proof:

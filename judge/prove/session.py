@@ -6,9 +6,11 @@ have the solver read and decide their exact texts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from judge.answers import shared_answers
 from judge.contract import Budget, Contract
 from judge.obligation import companion, of_goal
 from judge.prove.floats import refuted_by_bitwuzla
@@ -25,6 +27,9 @@ from judge.verdict import Obligation
 
 GOAL_LIMIT = 4_000_000
 """Resource units for one final obligation."""
+TOGETHER_LIMIT = 20_000
+TOGETHER_TEXT = 20_000
+"""Obligations are first asked about together: those of few characters, for so many units each."""
 
 
 @dataclass(slots=True)
@@ -80,8 +85,11 @@ def check_plan(
             obligations = obligations_of(derived)
     failed: list[tuple[Obligation, Answer]] = []
     args = None
-    for one in obligations:
+    for one in _open(session.z3, obligations):
+        before = session.z3.spent
         answer, model = decide(session.z3, one.smt2, GOAL_LIMIT)
+        if answer == one.expected and model is not REFUTED_ELSEWHERE:
+            shared_answers().put("z3", one.smt2, answer, session.z3.spent - before)
         if one.expected == "sat":
             if answer == "unsat":
                 raise Unsupported("anything: no input meets the preconditions")
@@ -95,11 +103,42 @@ def check_plan(
     return Checked(derived, obligations, failed, args)
 
 
+def _open(z3: Z3, obligations: Sequence[Obligation]) -> list[Obligation]:
+    """The obligations that were not answered as expected before, nor are when asked together."""
+    asked = [one for one in obligations if not _known(z3, one)]
+    plain = [one for one in asked if len(one.smt2) < TOGETHER_TEXT]
+    if len(plain) < 2:
+        return asked
+    before = z3.spent
+    answers = z3.together([one.smt2 for one in plain], TOGETHER_LIMIT)
+    share = -(-(z3.spent - before) // len(plain))
+    z3.spent = before + share * len(plain)  # a later run is charged the shares
+    # By place, not by text: a goal that never holds has the very text of the companion.
+    done = {id(p) for p, said in zip(plain, answers, strict=False) if said == p.expected}
+    for one in plain:
+        if id(one) in done:
+            shared_answers().put("z3", one.smt2, one.expected, share)
+    return [one for one in asked if id(one) not in done]
+
+
+def _known(z3: Z3, one: Obligation) -> bool:
+    """Whether it was answered as expected before; what that took is charged again."""
+    known = shared_answers().get("z3", one.smt2)
+    if known is None or known[0] != one.expected or known[1] > z3.left:
+        return False
+    z3.spent += known[1]
+    return True
+
+
+REFUTED_ELSEWHERE = object()
+"""Stands for the model where another solver than Z3 gave the answer."""
+
+
 def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
     """Decide one script: first the incremental core, then the full tactic for what it leaves."""
     answer = z3.check(z3.solver(text), min(limit, 400_000))
     if answer == "unknown" and refuted_by_bitwuzla(text):
-        return "unsat", None
+        return "unsat", REFUTED_ELSEWHERE
     if answer == "unknown":
         answer = z3.check(z3.solver(text, simple=False), limit)
     return answer, z3.model if answer == "sat" else None

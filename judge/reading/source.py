@@ -111,6 +111,9 @@ def _strange_characters(text: str, what: str) -> Fault | None:
 
 def _nesting(text: str, what: str) -> Fault | None:
     """Count brackets and blocks over tokens, before a recursive parser sees them."""
+    most = max(sum(map(text.count, "([{")), text.count("\n") + text.count("\r") + 1)
+    if most <= MAX_NESTING:
+        return None  # there are not so many to be nested
     brackets = blocks = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

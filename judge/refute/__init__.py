@@ -5,6 +5,7 @@ Sound, not complete: what is reported was seen to happen; what is not found may 
 
 from judge.refute.minimise import minimise
 from judge.refute.oracle import ContractFaultError
-from judge.refute.search import Replay, SearchReport, replay, search
+from judge.refute.replay import Replay, replay
+from judge.refute.search import SearchReport, search
 
 __all__ = ["ContractFaultError", "Replay", "SearchReport", "minimise", "replay", "search"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from judge import plain
 from judge.contract import Submission
-from judge.refute.search import replay
+from judge.refute.replay import replay
 from judge.refute.trial import Trial
 from judge.sandbox import Sandbox
 from judge.verdict import Counterexample
@@ -24,19 +24,23 @@ _NEIGHBOURS = 240
 def minimise(sandbox: Sandbox, submission: Submission, found: Counterexample) -> Counterexample:
     """Return a counterexample no simpler neighbour of which violates the contract, as far as the
     budget of tries goes; ``found`` itself when it cannot be made smaller."""
-    best = found
     with Trial(sandbox, submission) as trial:
-        if trial.fault is not None:
-            return found
-        for _ in range(_ROUNDS):
-            smaller = _step(trial, best)
-            if smaller is None:
-                break
-            best = smaller
+        best = found if trial.fault is not None else shrink(trial, found)
     if best is found:
         return found
     again = replay(sandbox, submission, best.args)
     return again.violation if again.violation is not None else found
+
+
+def shrink(trial: Trial, found: Counterexample) -> Counterexample:
+    """The smallest violation that the trial's own process shows; nothing of it is replayed yet."""
+    best = found
+    for _ in range(_ROUNDS):
+        smaller = _step(trial, best)
+        if smaller is None:
+            break
+        best = smaller
+    return best
 
 
 def _step(trial: Trial, best: Counterexample) -> Counterexample | None:

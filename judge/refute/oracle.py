@@ -17,6 +17,7 @@ from typing import Any
 from judge.contract import Submission
 from judge.refute.subject import parse
 from judge.sandbox import Call, Limits, Outcome, Sandbox, Session
+from judge.sandbox.shelf import Shelf
 
 _REQUIRES, _ENSURES = "contract_requires", "contract_ensures"
 _OLD = "old__"
@@ -45,22 +46,41 @@ class Ruling:
 
 
 class Oracle:
-    """Answers whether inputs meet the precondition and results the postcondition."""
+    """Answers whether inputs meet the precondition and results the postcondition.
+
+    Its process is used again for the same contract (``judge.sandbox.shelf``), unless it is asked to
+    be ``fresh`` or takes definitions from the candidate's code.
+    """
 
     def __init__(
-        self, sandbox: Sandbox, submission: Submission, names: Sequence[str], limits: Limits
+        self,
+        sandbox: Sandbox,
+        submission: Submission,
+        names: Sequence[str],
+        limits: Limits,
+        *,
+        fresh: bool = False,
     ) -> None:
         self.contract = submission.contract
         self._session: Session | None = None
+        self._shelf: Shelf | None = None
         if self.contract.requires or self.contract.ensures:
-            self._session = sandbox.session(program(submission, names), limits)
+            text, own = program(submission, names)
+            self._key = (text, limits)
+            if own and not fresh:
+                self._shelf = sandbox.shelf
+                self._session = sandbox.shelf.take(self._key)
+            self._session = self._session or sandbox.session(text, limits)
 
     def __enter__(self) -> Oracle:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._session is not None:
+        if self._session is not None and self._shelf is not None:
+            self._shelf.give(self._key, self._session)
+        elif self._session is not None:
             self._session.close()
+        self._session = None
 
     def load_fault(self) -> str | None:
         """Say why the contract's program cannot be loaded, or None."""
@@ -102,8 +122,11 @@ def _ruling(outcome: Outcome, clauses: tuple[str, ...]) -> Ruling:
     return Ruling(fault=f"`{clause}` raised {said}", exception=exception)
 
 
-def program(submission: Submission, names: Sequence[str]) -> str:
-    """Return the source of the contract's program; raises ``ContractFaultError``."""
+def program(submission: Submission, names: Sequence[str]) -> tuple[str, bool]:
+    """Return the source of the contract's program, and whether it is all the contract's own.
+
+    Raises ``ContractFaultError``.
+    """
     contract = submission.contract
     helpers = parse(contract.helpers)
     if helpers is None:
@@ -121,7 +144,7 @@ def program(submission: Submission, names: Sequence[str]) -> str:
         _function(_REQUIRES, list(names), requires),
         _function(_ENSURES, [*names, *olds, "result"], ensures),
     )
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n", not beside
 
 
 def _function(name: str, parameters: list[str], clauses: Sequence[ast.expr]) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 from judge import plain
 from judge.contract import Budget, Submission
+from judge.refute.minimise import shrink
+from judge.refute.replay import replay
 from judge.refute.subject import Subject, read_words
 from judge.refute.trial import LIMITS, Trial, Try
 from judge.refute.values import Values
@@ -21,6 +23,8 @@ from judge.sandbox import Sandbox
 from judge.verdict import Counterexample
 
 _FIRST_BATCH, _LAST_BATCH = 64, 512
+_SPARE = 8
+"""How many more inputs a first batch makes than are wanted, for those that are not admitted."""
 _ATTEMPTS = 12
 """How many inputs may be made for each that is to meet the precondition."""
 _MOST_FINDINGS = 3
@@ -48,36 +52,18 @@ class SearchReport:
     """Inputs made, within the precondition or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What one input does in a fresh process.
-
-    ``violation`` is what it shows, None when the contract holds; ``outside_precondition`` says that
-    the input is none; ``finding`` is a sentence when there was no answer (a limit, a contract that
-    raised, something forbidden).
-    """
-
-    violation: Counterexample | None = None
-    outside_precondition: bool = False
-    finding: str | None = None
-
-
-def replay(sandbox: Sandbox, submission: Submission, args: tuple[Any, ...]) -> Replay:
-    """Run one input in a process that has run nothing else."""
-    with Trial(sandbox, submission) as trial:
-        (seen,) = trial.run([args])
-    if seen.sort == "violation":
-        return Replay(violation=seen.violation)
-    if seen.sort == "outside":
-        return Replay(outside_precondition=True, finding=seen.text)
-    return Replay(finding=seen.text)
-
-
-def search(sandbox: Sandbox, submission: Submission, budget: Budget | None = None) -> SearchReport:
+def search(
+    sandbox: Sandbox,
+    submission: Submission,
+    budget: Budget | None = None,
+    *,
+    minimal: bool = False,
+) -> SearchReport:
     """Search for a counterexample with ``budget.cases`` inputs and ``budget.seed``.
 
     A submission that has tests and an empty contract has nothing to be searched against: what its
-    inputs may be is not stated, so an exception proves nothing. The report says so.
+    inputs may be is not stated, so an exception proves nothing. The report says so. With
+    ``minimal`` what is found is made as small as ``minimise`` makes it.
     """
     chosen = budget if budget is not None else Budget()
     if submission.contract.empty and (submission.tests or submission.test_code):
@@ -88,14 +74,15 @@ def search(sandbox: Sandbox, submission: Submission, budget: Budget | None = Non
             return _ended_by(SearchReport(), trial.fault)
         if trial.subject.unreadable is not None:
             return SearchReport(findings=(f"not searched: {trial.subject.unreadable}",))
-        return _Search(sandbox, trial, chosen).run()
+        return _Search(sandbox, trial, chosen, minimal).run()
 
 
 class _Search:
     """One search: batches of growing size until something is found or the budget is used."""
 
-    def __init__(self, sandbox: Sandbox, trial: Trial, budget: Budget) -> None:
+    def __init__(self, sandbox: Sandbox, trial: Trial, budget: Budget, minimal: bool) -> None:
         self.sandbox, self.trial, self.budget = sandbox, trial, budget
+        self.minimal = minimal
         subject: Subject = trial.subject
         self.values = Values(subject.shapes, read_words(trial.submission), budget.seed)
         self.accepted: list[tuple[Any, ...]] = []
@@ -109,7 +96,7 @@ class _Search:
         # half of the budget for the small inputs, unless they are all there are
         small = stream if finite else islice(stream, max(8, self.budget.cases // 2 * 3))
         source = small if finite else chain(small, self._chance())
-        size, ended = _FIRST_BATCH, False
+        size, ended = min(_FIRST_BATCH, self.budget.cases + _SPARE), False
         while not ended and self._room():
             batch = list(islice(source, min(size, self._left())))
             ended = not batch
@@ -138,13 +125,14 @@ class _Search:
         inside = [a for a, r in zip(fresh, self.trial.admits(fresh), strict=True) if r.holds]
         inside = inside[: self.budget.cases - self.cases]
         self.accepted += inside
-        for args, seen in zip(inside, self.trial.run_admitted(inside), strict=True):
+        for _, seen in zip(inside, self.trial.run_admitted(inside), strict=True):
             if seen.sort == "fine":
                 self.cases += 1
             elif self.lost >= _MOST_LOST:
                 return None
             elif seen.sort == "violation":
-                confirmed = self._confirm(args)
+                assert seen.violation is not None
+                confirmed = self._confirmed(seen.violation)
                 if confirmed is not None:
                     return self._report(counterexample=confirmed)
             elif seen.sort in ("unsafe", "contract_error", "malformed"):
@@ -161,6 +149,15 @@ class _Search:
             return False
         self.seen.add(text)
         return True
+
+    def _confirmed(self, found: Counterexample) -> Counterexample | None:
+        """The violation again in a fresh process: made smaller first, where that is asked."""
+        if self.minimal and (smaller := shrink(self.trial, found)) is not found:
+            again = replay(self.sandbox, self.trial.submission, smaller.args)
+            if again.violation is not None:
+                self.cases += 1
+                return again.violation
+        return self._confirm(found.args)
 
     def _confirm(self, args: tuple[Any, ...]) -> Counterexample | None:
         self.cases += 1

@@ -66,7 +66,14 @@ class Try:
 class Trial:
     """One submission, ready to be tried on any number of inputs."""
 
-    def __init__(self, sandbox: Sandbox, submission: Submission, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        submission: Submission,
+        limits: Limits = LIMITS,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self.submission = submission
         self.subject: Subject = read_subject(submission)
         self.allowed = frozenset(n.rpartition(".")[2] for n in submission.contract.raises)
@@ -74,7 +81,7 @@ class Trial:
         self._session = sandbox.session(submission.code, limits)
         self._oracle: Oracle | None = None
         try:
-            self._oracle = Oracle(sandbox, submission, self.subject.names, limits)
+            self._oracle = Oracle(sandbox, submission, self.subject.names, limits, fresh=fresh)
         except ContractFaultError as error:
             self.fault = Try("contract_error", str(error))
             return

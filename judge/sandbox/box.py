@@ -20,6 +20,7 @@ from judge.sandbox.model import (
     demanded,
 )
 from judge.sandbox.session import Session
+from judge.sandbox.shelf import Shelf
 
 _RECYCLE = 20_000
 """After so many children a fork server is replaced by a fresh one."""
@@ -52,6 +53,7 @@ class Sandbox:
         self._server: ForkServer | None = None
         self._spare: tuple[ForkServer, Child] | None = None
         self._closed = False
+        self.shelf = Shelf()
         self._demand(self._ready())
 
     def __enter__(self) -> Sandbox:
@@ -62,6 +64,7 @@ class Sandbox:
 
     def close(self) -> None:
         """End the fork server and every process below it."""
+        self.shelf.close()
         with self._lock:
             self._closed = True
             self._drop_spare()

@@ -75,6 +75,7 @@ class Session:
         self._loaded: Outcome | None = None
         self._losses = 0
         self._dead = False
+        self._under_way = False
         self._patience = _patience()
         self._deadline = time.monotonic() + limits.total_seconds * self._patience
 
@@ -91,6 +92,16 @@ class Session:
         self._child = self._wire = None
 
     @property
+    def sound(self) -> bool:
+        """Whether its process lives, is loaded, waits for calls, and has lost none before it."""
+        loaded = self._loaded is not None and self._loaded.kind == "returned"
+        return (
+            loaded
+            and self._child is not None
+            and not (self._dead or self._losses or self._under_way)
+        )
+
+    @property
     def loaded(self) -> Outcome:
         """How loading the code went; loads it when that has not happened yet."""
         if self._loaded is None:
@@ -105,6 +116,7 @@ class Session:
         lines = [_line(call) for call in calls]
         outcomes: list[Outcome] = []
         careful = False
+        self._under_way = True
         while len(outcomes) < len(lines):
             if self._dead or time.monotonic() > self._deadline:
                 outcomes.append(Outcome("not_run", message=self._why_not()))
@@ -119,6 +131,7 @@ class Session:
                 self._count(lost.outcome)
             else:
                 careful = True
+        self._under_way = False
         return tuple(outcomes)
 
     def _why_not(self) -> str:

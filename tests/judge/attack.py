@@ -256,7 +256,7 @@ class Inputs:
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         while True:
-            self._seen: list[Any] = []
+            self._seen: list[tuple[Any, Any]] = []
             self._width = self._random.choice((1, 2, 3, 5, 12, 40, 400))
             self._long = self._random.choice((0, 1, 2, 3, 4, 5, 6, 8, 12))
             self._order = self._random.choice(("any", "any", "up", "up", "down", "flat", "strict"))
@@ -265,10 +265,11 @@ class Inputs:
     def _value(self, kind: Any, depth: int = 0) -> Any:
         value = self._fresh(kind, depth)
         if depth == 0:
-            alike = [v for v in self._seen if type(v) is type(value)]
+            # An equal value only for a parameter of the same type: [[1]] is no list[int].
+            alike = [v for seen, v in self._seen if seen == kind and type(v) is type(value)]
             if alike and self._random.random() < 0.15:
                 value = copy.deepcopy(self._random.choice(alike))
-            self._seen.append(value)
+            self._seen.append((kind, value))
         return value
 
     def _fresh(self, kind: Any, depth: int) -> Any:

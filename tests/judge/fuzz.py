@@ -271,14 +271,17 @@ def main() -> int:
     while time.monotonic() < began + options.seconds:
         seed = options.seed * 1_000_000_007 + count
         deep = not options.shallow and count % 8 < 2
-        if count % 8 == 5:
-            found, _ = fuzz_paths.one(seed)
-            word = "by paths"
-        elif count % 4 == 3:
-            found, known = one(seed, deep=deep)
-            word = "small, modelled" if known else "small, not modelled"
-        else:
-            found, word = one_rich(seed, deep=deep)
+        try:
+            if count % 8 == 5:
+                found, _ = fuzz_paths.one(seed)
+                word = "by paths"
+            elif count % 4 == 3:
+                found, known = one(seed, deep=deep)
+                word = "small, modelled" if known else "small, not modelled"
+            else:
+                found, word = one_rich(seed, deep=deep)
+        except MemoryError:
+            found, word = None, "out of memory"
         count += 1
         words[word] += 1
         if found is not None:

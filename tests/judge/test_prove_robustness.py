@@ -10,7 +10,7 @@ import pytest
 from judge.contract import Budget, Contract, Submission
 from judge.judging import Bench
 from judge.prove import Proof, prove
-from judge.prove.fuse import Fuse
+from judge.prove.fuse import FUSE, Fuse
 from judge.prove.solver import Z3
 from judge.verdict import Verdict
 
@@ -44,9 +44,39 @@ def test_a_burnt_fuse_is_told_with_the_proof(monkeypatch: pytest.MonkeyPatch) ->
         return original(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Z3, "check", burning)
+    monkeypatch.setattr(Z3, "together", lambda *_: [])
     proof = prove(SQUARE, "f", Contract(ensures=("result >= 0",)), BUDGET)
     assert proof.outcome == "proved"
     assert any("fuse" in text for text in proof.findings)
+
+
+def test_a_goal_with_the_text_of_its_companion_is_not_taken_for_it() -> None:
+    contract = Contract(("x == 3",), ("result != 9",))
+    code = "def f(x: int) -> int:\n    return 9\n"
+    assert prove(code, "f", contract, BUDGET).outcome == "refuted"
+
+
+def test_a_solver_out_of_memory_is_unknown_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(self: Z3, *_: object, **__: object) -> object:
+        raise self.z3.Z3Exception(b"out of memory")
+
+    monkeypatch.setattr(Z3, "solver", full)
+    monkeypatch.setattr(Z3, "together", lambda *_: [])
+    proof = prove(SQUARE, "f", Contract(ensures=("result >= 0",)), BUDGET)
+    assert proof.outcome == "unknown"
+    assert proof.reason == "the solver gave up: out of memory"
+
+
+def test_what_burns_the_fuse_is_charged_so_that_the_budget_ends() -> None:
+    solver = Z3(4_000_000)
+    solver.burnt = 0
+    FUSE.burnt = True
+    assert solver._burnt() >= 4_000_000
+    assert solver.burnt == 1
+    FUSE.burnt = False
+    assert solver._burnt() == 0
 
 
 @pytest.fixture(scope="module")

@@ -122,6 +122,19 @@ def _root(
     ),
 ) -> None:
     """Hold the options that belong to no single command."""
+    _remember_answers()
+
+
+def _remember_answers() -> None:
+    """Let the judge's workers keep solvers' answers in the home, where there is one."""
+    import os
+
+    from judge.answers import VARIABLE
+    from workbench.settings import default_home
+
+    home = default_home()
+    if home.is_dir():
+        os.environ.setdefault(VARIABLE, str(home / "cache" / "answers.db"))
 
 
 def _stopped() -> NoReturn:

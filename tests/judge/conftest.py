@@ -1,7 +1,0 @@
-"""The judge's tests ask their solvers: no answer of an earlier test stands in for one."""
-
-from __future__ import annotations
-
-import os
-
-os.environ["JUDGE_ANSWERS"] = "off"

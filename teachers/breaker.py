@@ -49,9 +49,15 @@ class Circuit:
 
     def state(self, now: float) -> str:
         """Return "closed", "open" or "half-open"."""
-        if self.opened_at is None:
-            return "closed"
-        return "half-open" if now - self.opened_at >= _TRIPS[self.kind][1] else "open"
+        return state_at(self.kind, self.opened_at, now)[0]
+
+
+def state_at(kind: FailureKind, opened_at: float | None, now: float) -> tuple[str, float]:
+    """Return "closed", "open" or "half-open", and the seconds until a request may probe."""
+    if opened_at is None or kind not in _TRIPS:
+        return "closed", 0.0
+    left = opened_at + _TRIPS[kind][1] - now
+    return ("open", left) if left > 0 else ("half-open", 0.0)
 
 
 class CircuitMemory(Protocol):
@@ -127,7 +133,7 @@ class Breaker:
     def seconds_left(self, circuit: Circuit) -> float:
         """Return the seconds until ``circuit`` lets a probe through."""
         opened = circuit.opened_at if circuit.opened_at is not None else self._clock()
-        return max(0.0, opened + _TRIPS[circuit.kind][1] - self._clock())
+        return state_at(circuit.kind, opened, self._clock())[1]
 
     def seconds_open(self, circuit: Circuit) -> float:
         """Return for how many seconds this outage has lasted, its failed probes included."""

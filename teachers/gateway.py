@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -91,6 +91,7 @@ class Gateway:
         breaker: Breaker | None = None,
         bypass_cache: bool = False,
         keep: Keep | None = None,
+        answered: Iterable[str] = (),
     ) -> None:
         self._cache = cache
         self._keep = keep or self._keep_apart
@@ -106,8 +107,8 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, _Flight] = {}
-        self._healthy: set[str] = set()
-        """Providers that have answered in this run."""
+        self._healthy: set[str] = set(answered)
+        """Endpoints that have answered in this run, and providers that did before a restart."""
 
     async def ask(self, teacher: Teacher, prompt: Prompt, sampling: Sampling) -> Answer:
         """Return the answer of ``teacher``: from the cache, from a twin in flight, or asked now."""
@@ -200,7 +201,7 @@ class Gateway:
         key: str,
         gate: Gate,
     ) -> Answer:
-        blocked = await self._wait_for(identity.endpoint)
+        blocked = await self._wait_for(identity.endpoint, identity.provider)
         if blocked is not None:
             return self._set_aside(identity, blocked)
         most, refusal = self._reserve(identity, prompt, sampling)
@@ -224,18 +225,19 @@ class Gateway:
             await kept
         return answer
 
-    async def _wait_for(self, provider: str) -> Circuit | None:
-        """Return None when ``provider`` may be asked, else the circuit that forbids it.
+    async def _wait_for(self, endpoint: str, provider: str) -> Circuit | None:
+        """Return None when ``endpoint`` may be asked, else the circuit that forbids it.
 
-        A provider that answered before is waited for: a minute of trouble at night must not cost
+        Who answered before is waited for: a minute of trouble at night must not cost
         the rest of the run.
         """
         while True:
-            blocked = self.breaker.blocked(provider)
+            blocked = self.breaker.blocked(endpoint)
             if blocked is not None and self.breaker.is_probing(blocked):
                 await asyncio.sleep(0.02)  # another request finds out right now
                 continue
-            if blocked is None or blocked.kind not in PASSING or provider not in self._healthy:
+            waits = bool(self._healthy & {endpoint, provider})
+            if blocked is None or blocked.kind not in PASSING or not waits:
                 return blocked
             if self.breaker.seconds_open(blocked) >= self._retry.outage:
                 return blocked

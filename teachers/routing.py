@@ -201,28 +201,55 @@ class ConfidenceRouter:
 
     threshold: float
     bins: tuple[Bin, ...]
+    by_category: Mapping[str, tuple[Bin, ...]] = field(default_factory=dict)
+    """Categories with enough history of their own; the others go by ``bins``, over all of it."""
 
-    def chance(self, score: float) -> float:
-        """Return the calibrated chance of passing at ``score`` (0 to 1)."""
-        for each in self.bins:
+    def measured(self, category: str) -> bool:
+        """Return whether ``category`` has bars of its own."""
+        return category in self.by_category
+
+    def chance(self, score: float, category: str = "") -> float:
+        """Return the calibrated chance of passing at ``score`` (0 to 1) on ``category``.
+
+        A score that its category has never shown has chance 0 there, whatever others show.
+        """
+        for each in self.by_category.get(category, self.bins):
             if each.low <= score < each.high or (each.high >= 1.0 and score >= each.low):
                 return (each.observed * each.count + 0.5) / (each.count + 1)
         return 0.0
 
-    def student_answers(self, score: float) -> bool:
+    def student_answers(self, score: float, category: str = "") -> bool:
         """Return whether the student's answer is good enough to be given."""
-        return self.chance(score) >= self.threshold
+        return self.chance(score, category) >= self.threshold
+
+
+ENOUGH = 20
+"""Judged answers that a category needs for bars of its own."""
 
 
 def calibrate(
-    history: Sequence[tuple[float, bool]], *, threshold: float, bins: int = 10
+    history: Sequence[tuple[float, bool]],
+    *,
+    threshold: float,
+    bins: int = 10,
+    categories: Sequence[str] | None = None,
 ) -> ConfidenceRouter:
     """Return a router from (score, passed) pairs; a bin without history never trusts the student.
 
-    Raises ``ValueError`` for scores or a threshold outside 0 to 1.
+    ``categories`` names each pair's; those with at least ``ENOUGH`` pairs get bars of their own,
+    since the same score can mean much in one and little in another. Raises ``ValueError`` for
+    scores or a threshold outside 0 to 1.
     """
     if not 0 <= threshold <= 1 or any(not 0 <= score <= 1 for score, _ in history):
         raise ValueError("scores and the threshold are chances, between 0 and 1")
+    apart: dict[str, list[tuple[float, bool]]] = {}
+    for name, pair in zip(categories or (), history, strict=categories is not None):
+        apart.setdefault(name, []).append(pair)
+    own = {n: _bars(pairs, bins) for n, pairs in sorted(apart.items()) if len(pairs) >= ENOUGH}
+    return ConfidenceRouter(threshold, _bars(history, bins), own)
+
+
+def _bars(history: Sequence[tuple[float, bool]], bins: int) -> tuple[Bin, ...]:
     made = []
     for number in range(bins):
         here = [(s, passed) for s, passed in history if min(int(s * bins), bins - 1) == number]
@@ -231,4 +258,4 @@ def calibrate(
             observed = sum(passed for _, passed in here) / len(here)
             low, high = number / bins, (number + 1) / bins
             made.append(Bin(low, high, len(here), predicted, observed))
-    return ConfidenceRouter(threshold, tuple(made))
+    return tuple(made)

@@ -231,7 +231,7 @@ def _asking(settings: Settings) -> Iterator[Finding]:
         return  # the finding about the store says it
     for circuit in circuits:
         mend = f"workbench sources reset {circuit.provider}"
-        detail = f"set aside ({circuit.kind}): {circuit.message}"
+        detail = f"set aside ({circuit.kind}; {circuit.words}): {circuit.message}"
         yield Finding("asking", circuit.provider, "note", detail, mend)
     for alert in alerts:
         if alert.kind != "circuit":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -506,3 +507,21 @@ def test_a_cap_on_the_day_takes_in_what_another_process_spends_meanwhile() -> No
     assert "$9" in refused.sentence
     clock[0] += timedelta(days=1)
     assert purse.reserve("p", Decimal(2)) is None, "a new day"
+
+
+def test_who_answered_before_a_restart_is_waited_for_also_after_it() -> None:
+    """A circuit that was left open by the killed process does not cost the rest of the run."""
+
+    async def ask(answered: tuple[str, ...]) -> tuple[Answer, int]:
+        breaker = Breaker()
+        for _ in range(5):
+            breaker.failure("far", FailureKind.SERVER, "planned")
+        breaker._circuits[("far", FailureKind.SERVER)].opened_at = time.time() - 29.8
+        script = Scripted(FAR, lambda n: good(FAR))
+        gateway = Gateway(MemoryCache(), MemoryLedger(), breaker=breaker, answered=answered)
+        return await gateway.ask(script, Prompt.of("q"), Sampling()), script.calls
+
+    refused, calls = asyncio.run(ask(()))
+    assert (refused.finish, calls) == (Finish.FAILED, 0), "a stranger is reported at once"
+    answer, calls = asyncio.run(ask(("far",)))
+    assert (answer.finish, calls) == (Finish.STOP, 1)

@@ -89,3 +89,19 @@ def test_the_student_is_trusted_by_observed_rates_and_not_by_its_own_word() -> N
 def test_scores_outside_zero_and_one_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibrate([(1.5, True)], threshold=0.5)
+
+
+def test_a_category_with_enough_history_goes_by_its_own_and_the_others_by_all() -> None:
+    strong = [(0.9, True)] * 30
+    weak = [(0.9, False)] * 30
+    few = [(0.9, True)] * 3
+    names = ["integers"] * 30 + ["lists"] * 30 + ["bits"] * 3
+    router = calibrate([*strong, *weak, *few], threshold=0.8, categories=names)
+    assert router.student_answers(0.9, "integers")
+    assert not router.student_answers(0.9, "lists"), "the same score means little there"
+    assert set(router.by_category) == {"integers", "lists"}
+    assert not router.measured("bits")
+    assert router.chance(0.9, "bits") == router.chance(0.9) == (33 + 0.5) / 64
+    assert router.chance(0.2, "integers") == 0.0, "never shown there, never trusted there"
+    with pytest.raises(ValueError, match="zip"):
+        calibrate([*strong], threshold=0.8, categories=["integers"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,7 @@ from workbench.store.tables import (
     AlertRow,
     AnswerRow,
     CandidateRow,
+    CircuitRow,
     ReliabilityRow,
     RouteRow,
     SourceRow,
@@ -187,9 +189,38 @@ def test_trust_needs_a_calibration_and_goes_by_the_newest(store: Store, run: Run
                 )
             )  # fmt: skip
             session.flush()
+        session.add(
+            ReliabilityRow(
+                fit_id="new", source_id="student:base", category="lists", low=0.9, high=1.0,
+                count=30, predicted=1.0, observed=0.1,
+            )
+        )  # fmt: skip
     router = stored_router(store, "student:base", 0.8)
     assert router.student_answers(1.0)
     assert not router.student_answers(0.3), "where nothing was measured, nothing is trusted"
+    assert not router.student_answers(1.0, "lists"), "a category of its own goes by its own"
+    assert router.student_answers(1.0, "integers")
+
+
+def test_a_circuit_says_whether_it_is_open_or_lets_a_probe_through(store: Store, run: Run) -> None:
+    moment = datetime.now(UTC)
+    with store.write() as session:
+        for provider, seconds in (("fresh", 5), ("rested", 60)):
+            opened = moment - timedelta(seconds=seconds)
+            session.add(
+                CircuitRow(
+                    provider=provider, kind="server", failures=5, opened_at=opened,
+                    message="HTTP 503",
+                )
+            )  # fmt: skip
+    said = run("sources").err
+    assert "fresh is set aside (server, 5 failures; open: probed again in 2" in said
+    assert "rested is set aside (server, 5 failures; half-open: the next request probes)" in said
+    found = {f["name"]: f["detail"] for f in json.loads(run("doctor", "--json").out)}
+    assert found["rested"].startswith("set aside (server; half-open: the next request probes)")
+    circuits = json.loads(run("sources", "--json").out)["circuits"]
+    states = {each["provider"]: each["state"] for each in circuits}
+    assert states == {"fresh": "open", "rested": "half-open"}
 
 
 DETAILS = {"parameter_size": "1B", "quantization_level": "Q4_0"}

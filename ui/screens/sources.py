@@ -85,7 +85,7 @@ def _circuits() -> None:
             since = page.ago(circuit.opened_at) if circuit.opened_at else "not opened yet"
             st.caption(
                 f"{page.literal(circuit.provider)} · {page.literal(circuit.kind)} ·"
-                f" {page.plural(circuit.failures, 'failure')} · {since}"
+                f" {page.plural(circuit.failures, 'failure')} · {since} · {circuit.words}"
             )
             st.text(circuit.message)
 

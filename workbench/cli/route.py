@@ -155,6 +155,7 @@ def calibrate(
 ) -> None:
     """Measure how far the student can be trusted: its agreement with itself against verdicts.
 
+    A category with twenty tasks or more is measured for itself; the others go by all together.
     The held-out tasks are answered by the student in use and judged; the bars of the reliability
     plot are stored and ``workbench route ask`` goes by them.
     """
@@ -171,22 +172,26 @@ def calibrate(
             store, settings, pupil, tasks,
             threshold=threshold, reporter=Reporter(store, listener),
         )  # fmt: skip
-    bars = [
+    sets = {"": found.router.bins, **found.router.by_category}
+    bars: list[dict[str, Any]] = [
         {
-            "low": b.low, "high": b.high, "count": b.count,
-            "predicted": b.predicted, "observed": b.observed, "chance": found.router.chance(b.low),
+            "category": category or "all", "low": b.low, "high": b.high, "count": b.count,
+            "predicted": b.predicted, "observed": b.observed,
+            "chance": found.router.chance(b.low, category),
         }
-        for b in found.router.bins
+        for category, its in sets.items()
+        for b in its
     ]  # fmt: skip
     if json:
         emit_json({"source": found.source, "tasks": found.tasks, "passed": found.passed,
                    "bars": bars})  # fmt: skip
         return
     emit_table(
-        ("agreement", "answers", "right", "the student answers"),
+        ("category", "agreement", "answers", "right", "the student answers"),
         (
             (
-                f"{b['low']:.1f} to {b['high']:.1f}", b["count"], f"{b['observed']:.0%}",
+                b["category"], f"{b['low']:.1f} to {b['high']:.1f}", b["count"],
+                f"{b['observed']:.0%}",
                 "yes" if float(b["chance"]) >= threshold else "no",
             )
             for b in bars

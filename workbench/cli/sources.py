@@ -102,8 +102,9 @@ def _short(value: float | None) -> str:
 def _warn(circuits: tuple[CircuitView, ...], alerts: tuple[Alert, ...]) -> None:
     for circuit in circuits:
         note(
-            f"{circuit.provider} is set aside ({circuit.kind}, {circuit.failures} failures): "
-            f"{circuit.message}\n  ask again at once: workbench sources reset {circuit.provider}"
+            f"{circuit.provider} is set aside ({circuit.kind}, {circuit.failures} failures; "
+            f"{circuit.words}): {circuit.message}\n"
+            f"  ask again at once: workbench sources reset {circuit.provider}"
         )
     for alert in alerts:
         if alert.kind != "circuit":

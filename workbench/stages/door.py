@@ -34,7 +34,13 @@ class Door:
         """Return the gateway of run ``run_id``."""
         from teachers.breaker import Breaker
         from teachers.gateway import Gateway, Retry
-        from workbench.store.teaching import StoreCache, StoreCircuits, StoreLedger, group_keeper
+        from workbench.store.teaching import (
+            StoreCache,
+            StoreCircuits,
+            StoreLedger,
+            answered_in,
+            group_keeper,
+        )
 
         return Gateway(
             StoreCache(store),
@@ -52,6 +58,8 @@ class Door:
             breaker=Breaker(memory=StoreCircuits(store)),
             bypass_cache=self.bypass_cache,
             keep=group_keeper(store),
+            # The same command after a kill is the same run: who answered it is waited for.
+            answered=answered_in(store, run_id),
         )
 
     def book(self, settings: Settings) -> PriceBook:

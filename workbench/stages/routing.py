@@ -188,22 +188,23 @@ def calibrate_student(
     passed = _passed(store, settings, answered, counts)
     scores = self_agreement(pupil, tasks)
     history = [(score, task.id in passed) for score, task in zip(scores, tasks, strict=True)]
-    router = calibrate(history, threshold=threshold)
+    router = calibrate(history, threshold=threshold, categories=[task.category for task in tasks])
     fit_id = uuid.uuid4().hex[:12]
     with store.write() as session:
-        for each in router.bins:
-            session.add(
-                ReliabilityRow(
-                    fit_id=fit_id,
-                    source_id=pupil.source_id,
-                    category="",
-                    low=each.low,
-                    high=each.high,
-                    count=each.count,
-                    predicted=each.predicted,
-                    observed=each.observed,
+        for category, bars in {"": router.bins, **router.by_category}.items():
+            for each in bars:
+                session.add(
+                    ReliabilityRow(
+                        fit_id=fit_id,
+                        source_id=pupil.source_id,
+                        category=category,
+                        low=each.low,
+                        high=each.high,
+                        count=each.count,
+                        predicted=each.predicted,
+                        observed=each.observed,
+                    )
                 )
-            )
     return Calibration(pupil.source_id, fit_id, len(tasks), len(passed), router)
 
 
@@ -262,8 +263,9 @@ def answer_live(
     Else the teachers are asked in order, within the caps of the settings. The choice is stored.
     """
     score = self_agreement(pupil, [task])[0]
-    chance = router.chance(score)
-    said = f"agreement with itself {score:.2f}, chance {chance:.0%}"
+    chance = router.chance(score, task.category)
+    where = f"on {task.category}" if router.measured(task.category) else "over all categories"
+    said = f"agreement with itself {score:.2f}, chance {chance:.0%} {where}"
     if chance >= router.threshold or not teachers:
         answered = answer_tasks(store, settings, pupil, [task], role="student", reporter=reporter)
         found = Live(pupil.source_id, score, chance, answered[task.id], f"student: {said}", None)
@@ -302,7 +304,9 @@ def stored_router(store: Store, source: str, threshold: float) -> ConfidenceRout
             f"Nobody has measured how far {source} can be trusted.",
             "Do it once: workbench route calibrate",
         )
-    return ConfidenceRouter(
-        threshold,
-        tuple(Bin(b.low, b.high, b.count, b.predicted, b.observed) for b in bars),
-    )
+    apart: dict[str, list[Bin]] = defaultdict(list)
+    for bar in bars:
+        found = Bin(bar.low, bar.high, bar.count, bar.predicted, bar.observed)
+        apart[bar.category].append(found)
+    whole = tuple(apart.pop("", ()))
+    return ConfidenceRouter(threshold, whole, {name: tuple(own) for name, own in apart.items()})

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from teachers.ledger import LedgerEntry
     from teachers.model import Answer
 
-__all__ = ["StoreCache", "StoreCircuits", "StoreLedger", "group_keeper", "keeper"]
+__all__ = [
+    "StoreCache",
+    "StoreCircuits",
+    "StoreLedger",
+    "answered_in",
+    "group_keeper",
+    "keeper",
+]
 
 _GET = text("SELECT answer_json FROM cached_answer WHERE key = :key")
 
@@ -138,6 +145,13 @@ class StoreCircuits:
             for alert in session.exec(alerts):
                 alert.cleared_at = now()
                 session.add(alert)
+
+
+def answered_in(store: Store, run_id: str) -> frozenset[str]:
+    """Return the providers that have answered in the run ``run_id``."""
+    query = select(LedgerRow.provider).where(LedgerRow.run_id == run_id, LedgerRow.status == "ok")
+    with store.read() as session:
+        return frozenset(session.exec(query.distinct()))
 
 
 def keeper(store: Store) -> Callable[[LedgerEntry, Answer | None], None]:

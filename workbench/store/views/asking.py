@@ -5,9 +5,11 @@ All amounts are exact sums of decimal strings, added here and not by the databas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -82,17 +84,34 @@ class CircuitView:
     failures: int
     opened_at: datetime | None
     message: str
+    state: str
+    """Either "open" (nothing is sent) or "half-open" (the next request probes)."""
+    seconds: float
+    """Until it is half-open; 0 where it is."""
+
+    @property
+    def words(self) -> str:
+        """Say the state."""
+        if self.state == "half-open":
+            return "half-open: the next request probes"
+        return f"open: probed again in {self.seconds:.0f} s"
 
 
 def circuits(connection: Connection) -> tuple[CircuitView, ...]:
     """Return the circuits that were left open, by provider."""
     found = rows(connection, "SELECT * FROM circuit ORDER BY provider, kind")
-    return tuple(
-        CircuitView(
-            r["provider"], r["kind"], int(r["failures"]), maybe_moment(r["opened_at"]), r["message"]
-        )
-        for r in found
-    )
+    return tuple(_circuit(r) for r in found)
+
+
+def _circuit(row: Mapping[str, Any]) -> CircuitView:
+    from teachers.breaker import state_at
+    from teachers.model import FailureKind
+
+    opened = maybe_moment(row["opened_at"])
+    at = None if opened is None else opened.timestamp()
+    state, seconds = state_at(FailureKind(row["kind"]), at, datetime.now(UTC).timestamp())
+    count, message = int(row["failures"]), row["message"]
+    return CircuitView(row["provider"], row["kind"], count, opened, message, state, seconds)
 
 
 @dataclass(frozen=True, slots=True)

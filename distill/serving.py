@@ -143,11 +143,13 @@ def stop_texts(tokenizer: Any, pieces: ChatPieces) -> list[str]:
 
 def vllm_command(base: str, adapter: Path, *, name: str = "student") -> str:
     """Return the line that serves ``base`` with the adapter as it is."""
+    return shlex.join(["vllm", "serve", base, *vllm_lora(adapter, name)])
+
+
+def vllm_lora(adapter: Path, name: str) -> list[str]:
+    """Return vLLM's options for one adapter, which answers as ``name``."""
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     rank = next((one for one in _RANKS if one >= int(config["r"])), None)
     if rank is None:
         raise DistillError(f"vLLM serves ranks up to {_RANKS[-1]}, not {config['r']}; merge it")
-    return shlex.join(
-        ["vllm", "serve", base, "--enable-lora", "--max-lora-rank", str(rank),
-         "--lora-modules", f"{name}={adapter}"]
-    )  # fmt: skip
+    return ["--enable-lora", "--max-lora-rank", str(rank), "--lora-modules", f"{name}={adapter}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,6 +42,61 @@ def tasks(
     note(
         f"{len(made)} new tasks. Check them before they are learned from: workbench contracts check"
     )
+
+
+@app.command("round")
+def round_(
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file; else as the latest round, on stored tasks.")
+    ] = None,
+    tasks: Annotated[int, typer.Option(min=1, help="New training tasks that make a round.")] = 50,
+    drifted: Annotated[
+        int, typer.Option(min=1, help="So many are enough while what is served has drifted.")
+    ] = 10,
+    rows: Annotated[int, typer.Option(min=1, help="Rows that its dataset must have.")] = 200,
+    per_category: Annotated[int, typer.Option(min=0, help="Rows of each category.")] = 0,
+    held_out: Annotated[int, typer.Option(min=0, help="Held-out tasks.")] = 100,
+    duplicates: Annotated[float, typer.Option(help="Largest share of repeated code.")] = 0.05,
+    max_cost: Annotated[
+        str | None, typer.Option(help="Most US dollars to spend; without it nothing is spent.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make tasks of kept requests, look for drift, and run the next round if there is enough.
+
+    Meant for a schedule. Exit status 0 when nothing was to be done or the round came to its end,
+    whatever its gate said.
+    """
+    from workbench.cli.live import listening
+    from workbench.cli.rounds import summary
+    from workbench.cli.spending import money
+    from workbench.server.feedback import make_tasks
+    from workbench.settings import PartialSettings, load_settings
+    from workbench.stages.drift import check_drift
+    from workbench.stages.next_round import Needed, run_next
+    from workbench.stages.readiness import Demand
+    from workbench.stages.round_config import read_round_config
+    from workbench.store.database import open_store
+
+    needed = Needed(tasks, drifted, Demand(rows, per_category, held_out, duplicates))
+    chosen = None if config is None else read_round_config(config)
+    settings = load_settings(overrides=PartialSettings(max_cost=money(max_cost)))
+    with open_store(settings) as store:
+        made = make_tasks(store)
+        moved = [one for one in check_drift(store) if one.moved]
+        with listening(quiet=json) as listener:
+            found = run_next(store, settings, needed, config=chosen, on_event=listener)
+    if json:
+        emit_json({
+            "made_tasks": len(made), "drifted": [one.name for one in moved],
+            "sentence": found.sentence,
+            "round": None if found.result is None else summary(found.result),
+        })  # fmt: skip
+        return
+    note(f"{len(made)} new tasks from what was asked.")
+    for one in moved:
+        note(f"drift: {one.sentence}")
+    typer.echo(found.sentence)
 
 
 @app.command()

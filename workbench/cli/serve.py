@@ -52,6 +52,16 @@ def command(
         str,
         typer.Option(help="torch, vllm, llamacpp, or the address of an OpenAI-compatible engine."),
     ] = "torch",
+    tensor: Annotated[
+        int, typer.Option(min=1, help="With vLLM: accelerators that share each layer.")
+    ] = 1,
+    pipeline: Annotated[
+        int, typer.Option(min=1, help="With vLLM: machines of a Ray cluster that share the layers.")
+    ] = 1,
+    rpc: Annotated[
+        list[str] | None,
+        typer.Option(help="With llama.cpp: a machine with its rpc-server, HOST:PORT; repeat."),
+    ] = None,
     batch: Annotated[
         int, typer.Option(min=1, max=1024, help="Requests that get tokens at the same time.")
     ] = 32,
@@ -109,7 +119,7 @@ def command(
         name=name, base=base, adapter=adapter, also=tuple(also or ()), engine=engine,
         batch=batch, queue=queue,
         timeout=timeout, fallback=_names(fallback), key=key, token=token, keep=keep,
-        tau=tau, embed=embed, follow=follow,
+        tau=tau, embed=embed, follow=follow, spread=(tensor, pipeline, tuple(rpc or ())),
     )  # fmt: skip
     if check:
         note("The student is loaded and answers.")
@@ -144,6 +154,7 @@ def build(
     tau: float | None = None,
     embed: Path | None = None,
     follow: bool = False,
+    spread: tuple[int, int, tuple[str, ...]] = (1, 1, ()),
 ) -> FastAPI:
     """Load the models and return the application."""
     try:
@@ -151,6 +162,7 @@ def build(
         from workbench.server.gate import Guard
     except ModuleNotFoundError as error:
         raise MissingPartError.extra("The server", "serve") from error
+    from workbench.server.engines import Spread
     from workbench.server.feedback import Keeper
     from workbench.server.fleet import Fleet
     from workbench.server.follow import Follower
@@ -169,7 +181,7 @@ def build(
     metrics = Metrics(fleet.all)
     by_path = base is not None
     for spec in [_first(name, base, adapter, library), *_others(also, library)]:
-        version = fleet.load(replace(spec, engine=engine))
+        version = fleet.load(replace(spec, engine=engine, spread=Spread(*spread)))
         metrics.version(spec.name, version.number)
         with_ = "no adapter" if version.adapter_digest is None else version.adapter_digest[:12]
         note(f"Loaded {spec.name}: {Path(spec.base).name} with {with_} on {version.device}")

@@ -87,8 +87,9 @@ def admin_router(service: Service, metrics: Metrics, library: Library | None) ->
                 "this server serves models by path; start it on a home to swap adapters",
                 status=501,
             )
-        name = service.fleet.get(body.model).version.spec.name
-        spec = await asyncio.to_thread(library.spec, name, body.adapter)
+        current = service.fleet.get(body.model).version.spec
+        name = current.name
+        spec = await asyncio.to_thread(library.following, current, body.adapter)
         version = await asyncio.to_thread(service.fleet.load, spec)
         metrics.version(name, version.number)
         return {"model": name, **version.facts}

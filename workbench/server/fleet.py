@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import InputError, MissingPartError, StageError
+from workbench.server.engines import ONE_MACHINE, Spread, start_process
 
 if TYPE_CHECKING:
     from distill.continuous import Ask, Engine, Listener, Piece
@@ -39,7 +40,8 @@ class Spec:
     dataset: str | None = None
     """Digest of the rows that the adapter was trained on, where known."""
     engine: str = "torch"
-    """"torch" runs it in this process; "vllm", "llamacpp" or an address: see ``upstream``."""
+    """"torch" runs it in this process; "vllm", "llamacpp" or an address: see ``engines``."""
+    spread: Spread = ONE_MACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Fleet:
     def _start(self, spec: Spec) -> Served:
         from distill.errors import DistillError
 
+        spec.spread.check(spec.engine)
         try:
             loaded = self._here(spec) if spec.engine == "torch" else self._elsewhere(spec)
         except ModuleNotFoundError as error:
@@ -253,12 +256,14 @@ class Fleet:
         from distill.adapter import read
         from distill.loading import load_tokenizer
         from distill.student import base_digest
-        from workbench.server.upstream import Upstream, start_process
+        from workbench.server.upstream import Upstream
 
         tokenizer, digest = load_tokenizer(spec.base), base_digest(spec.base)
         adapter = None if spec.adapter is None else read(spec.adapter, base_digest=digest).digest
         config = AutoConfig.from_pretrained(spec.base)
-        process = start_process(spec.engine, spec.name, spec.base, spec.adapter, self._batch)
+        process = start_process(
+            spec.engine, spec.name, spec.base, spec.adapter, self._batch, spec.spread
+        )
         nature = Nature(
             str(config.model_type), 0, int(getattr(config, "max_position_embeddings", 0) or 0),
             "unknown", str(tokenizer.chat_template),

@@ -52,6 +52,6 @@ class Follower:
         if wanted == self._tried:
             return False
         self._tried = wanted
-        version = self.fleet.load(self.library.spec(self.name))
+        version = self.fleet.load(self.library.following(self.fleet.get(self.name).version.spec))
         self.metrics.version(self.name, version.number)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ class Library:
             return Spec(name, self._base)
         row = self._row(wanted)
         return Spec(name, row.base, self.store.home / row.path, row.snapshot_id)
+
+    def following(self, current: Spec, adapter: str | None = None) -> Spec:
+        """Return what to load in the place of ``current``, on the same kind of engine.
+
+        Raises ``StageError`` for an engine that somebody else runs: it would not change.
+        """
+        if current.engine.startswith(("http://", "https://")):
+            raise StageError(
+                f"{current.name} is served by the engine at {current.engine}, which is not ours to "
+                "change.",
+                "Swap the adapter there, and start this server again.",
+            )
+        wanted = self.spec(current.name, adapter)
+        return replace(wanted, engine=current.engine, spread=current.spread)
 
     def merge(self, adapter: str | None) -> dict[str, Any]:
         """Merge an adapter into its base, checked, and return where it is; once is enough."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from workbench.errors import BusyError, InputError, MissingPartError, NotFoundError
+from workbench.errors import BusyError, InputError, MissingPartError, NotFoundError, StoreError
 from workbench.store.canonical import canonical, parse
 from workbench.store.database import Store
 from workbench.store.tables import ScheduleRow, ScheduleRunRow, now
@@ -131,6 +131,10 @@ def lead(
             if not waited:
                 say("Another process runs the schedules; waiting to take over.")
             waited = True
+            stop.wait(every)
+        except StoreError as error:
+            # A database that is restarted is no reason to stop: who leads is settled anew.
+            say(f"{error} Trying again.")
             stop.wait(every)
 
 

@@ -14,11 +14,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.errors import BusyError
+from workbench.errors import BusyError, StoreError
 from workbench.store.blobs import mend_os_error
 
 if TYPE_CHECKING:
@@ -87,10 +87,19 @@ def advisory_lock(
 ) -> Iterator[None]:
     """Hold PostgreSQL's advisory lock for ``name`` on its own connection while the block runs."""
     from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
 
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     deadline = time.monotonic() + wait_seconds
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    try:
+        opened = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    except OperationalError as error:
+        raise StoreError(
+            f"The database does not answer, so nobody knows whether this goes on elsewhere: "
+            f"{what[0].lower()}{what[1:]}.",
+            "Check that it runs and is reachable.",
+        ) from error
+    with opened as connection:
         while not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
             if time.monotonic() >= deadline:
                 raise BusyError(
@@ -100,5 +109,16 @@ def advisory_lock(
             time.sleep(0.05)
         try:
             yield
-        finally:
+        except BaseException:
+            # The block's own trouble is what is told; a server that went away has let go already.
+            with suppress(OperationalError):
+                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+            raise
+        try:
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+        except OperationalError as error:
+            connection.invalidate()
+            raise StoreError(
+                f"The database went away while this was going on: {what[0].lower()}{what[1:]}.",
+                "What was done is kept; another process may have gone on with the rest meanwhile.",
+            ) from error

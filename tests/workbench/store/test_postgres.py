@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel, select
 
+from tests.workbench.store.postgres_cluster import Cluster
 from workbench.errors import BusyError, HomeError, NewerDatabaseError, StoreError
 from workbench.settings import load_settings
 from workbench.store.database import SCHEMA, Store
@@ -27,33 +24,13 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A fresh server on a socket in a folder of its own; root lends it to nobody."""
+    """A fresh server on a socket in a folder of its own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    if os.getuid() == 0:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    data = folder / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            command,
-            user=user if os.getuid() == 0 else None,
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": str(folder)},
-        )
-
-    run("initdb", "-D", str(data), "-U", "tester", "--auth=trust", "-E", "UTF8", "--no-sync")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    cluster = Cluster()
     try:
-        yield f"postgresql://tester@/postgres?host={folder}"
+        yield cluster.url
     finally:
-        run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
+        cluster.remove()
 
 
 @pytest.fixture

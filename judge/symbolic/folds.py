@@ -224,6 +224,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
+    lemmas += _alike([t for t in applied if t.id in asked])
     for f in [*_pair_lemmas(applied, asked), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
@@ -394,6 +395,48 @@ def _counts_a_filter(fold: Fold) -> bool:
         and fold.body is T.ite(other.keep, T.num(1), T.num(0))
         for other in T.definitions().values()
     )
+
+
+MAX_ALIKE = 6
+
+
+def _alike(occurrences: list[Term]) -> list[Term]:
+    """Two sums over as many elements are equal, or some summands differ (by induction)."""
+    sums = [
+        (t, fold)
+        for t in occurrences
+        if isinstance(fold := T.definitions().get(str(t.args[0])), Fold)
+        and fold.kind == "sum"
+        and not t.bound
+        and T.literal(t.kids[-1]) is None
+    ]
+    result = []
+    for n, (a, f) in enumerate(sums):
+        for b, g in sums[n + 1 :]:
+            if f is g or a.kids[-1] is not b.kids[-1]:
+                continue
+            if (both := _constant_together(f.body, g.body)) is not None:
+                result.append(T.eq(T.add(a, b), T.mul(T.num(both), a.kids[-1])))
+                continue
+            k = T.fresh_bvar()
+            inside = T.and_(T.le(T.num(0), k), T.lt(k, a.kids[-1]))
+            one, other = (_at(h, t.kids[:-1], k, h.body) for h, t in ((f, a), (g, b)))
+            differ = T.and_(inside, T.not_(T.eq(one, other)))
+            result.append(T.or_(T.eq(a, b), T.quantify("exists", [k], differ)))
+    return result[:MAX_ALIKE]
+
+
+def _constant_together(a: Term, b: Term) -> int | None:
+    """What two summands make together, where that is one number: a test and its opposite."""
+    if a.op != "ite" or b.op != "ite":
+        return None
+    (c, x, y), (d, u, v) = a.kids, b.kids
+    if d is T.not_(c):
+        u, v = v, u
+    elif d is not c:
+        return None
+    whole, other = T.literal(T.add(x, u)), T.literal(T.add(y, v))
+    return int(whole) if whole is not None and whole == other else None
 
 
 MAX_EXCESSES = 6

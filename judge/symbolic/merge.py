@@ -154,6 +154,11 @@ def merge_seq(c: Term, a: Seq, b: Seq) -> Seq:
     rest_a, rest_b = Seq(a.pieces[n:]), Seq(b.pieces[n:])
     if not rest_a.pieces and not rest_b.pieces:
         return b
+    if len(rest_a.pieces) == len(rest_b.pieces):
+        pairs = list(zip(rest_a.pieces, rest_b.pieces, strict=True))
+        if all(isinstance(x, Single) and isinstance(y, Single) for x, y in pairs):
+            ones = [Single(merge(c, x.at(T.num(0)), y.at(T.num(0)))) for x, y in pairs]
+            return Seq((*a.pieces[:n], *ones))
     length = T.ite(c, rest_a.length, rest_b.length)
 
     def get(j: Term) -> Value:

@@ -106,6 +106,8 @@ Shape = Union[  # noqa: UP007
 ]
 
 INT_SHAPE, BOOL_SHAPE, STR_SHAPE = Scalar("int"), Scalar("bool"), Scalar("str")
+CHAR_SHAPE = Scalar("char")
+"""A text of exactly one code point; never from an annotation, see ``precise_shape``."""
 FLOAT_SHAPE, NONE_SHAPE = Scalar("float"), Scalar("none")
 
 _NAMES = {
@@ -167,6 +169,8 @@ def join(a: Shape, b: Shape) -> Shape:
     """The smallest shape that both fit."""
     if a == b:
         return a
+    if {a, b} == {STR_SHAPE, CHAR_SHAPE}:
+        return STR_SHAPE
     if isinstance(a, ListShape) and isinstance(b, ListShape):
         if a.element is None or b.element is None:
             return ListShape(b.element if a.element is None else a.element)
@@ -199,6 +203,9 @@ def _join_optional(a: Shape | None, b: Shape | None) -> Shape | None:
 def _join_into(options: list[Shape], new: Shape) -> None:
     for n, old in enumerate(options):
         if old == new:
+            return
+        if {old, new} == {STR_SHAPE, CHAR_SHAPE}:
+            options[n] = STR_SHAPE
             return
         if type(old) is type(new) and not isinstance(old, Scalar):
             joined = join(old, new)
@@ -244,7 +251,9 @@ MAX_RECORD = 12
 
 
 def precise_shape(value: Value) -> Shape:
-    """As ``shape_of``; a dict whose keys are literals keeps them."""
+    """As ``shape_of``; a dict whose keys are literals keeps them, a list of letters has letters."""
+    if isinstance(value, ListV):
+        return ListShape(_precise_element(value.seq))
     if not isinstance(value, DictV) or not value.entries or value.default is not None:
         return shape_of(value)
     keys = [_literal_key(k) for k, _ in value.entries]
@@ -252,6 +261,22 @@ def precise_shape(value: Value) -> Shape:
         return shape_of(value)
     known = tuple(k for k in keys if k is not None)
     return RecordShape(known, tuple(shape_of(v) for _, v in value.entries))
+
+
+def _precise_element(seq: Seq) -> Shape | None:
+    shape: Shape | None = None
+    for piece in seq.pieces:
+        value = piece.value if isinstance(piece, Single) else piece.get(T.bvar("shape"))
+        shape = _join_optional(shape, CHAR_SHAPE if _is_letter(value) else shape_of(value))
+    return shape
+
+
+def _is_letter(value: Value) -> bool:
+    return (
+        isinstance(value, StrV)
+        and len(value.seq.pieces) == 1
+        and isinstance(value.seq.pieces[0], Single)
+    )
 
 
 def _literal_key(value: Value) -> int | str | None:
@@ -379,6 +404,8 @@ def _unknown_scalar(kind: str, name: str, indices: tuple[Term, ...]) -> Value:
         return FloatV(_leaf(name, FLOAT, indices))
     if kind == "none":
         return NoneV()
+    if kind == "char":
+        return StrV(Seq((Single(IntV(_leaf(f"{name}.code", INT, indices))),)))
     return StrV(_unknown_seq(INT_SHAPE, name, indices))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from judge.symbolic import characters, seqs
 from judge.symbolic import term as T
-from judge.symbolic.compare import exists
+from judge.symbolic.compare import equal, exists
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import at
 from judge.symbolic.numbers import as_int
@@ -285,7 +285,7 @@ def _replace(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     if len(args) not in (2, 3):
         raise m.type_error(line)
     old, new = (_text_argument(m, a, line) for a in args[:2])
-    if len(args) == 2 and (changed := _letter_replaced(value, old, new)) is not None:
+    if len(args) == 2 and (changed := _letter_replaced(m, value, old, new)) is not None:
         return changed
     what = "str.replace()"
     codes, part = codes_of(m, value, what, line), codes_of(m, old, what, line)
@@ -300,9 +300,17 @@ def _replace(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     return from_codes(out)
 
 
-def _letter_replaced(value: StrV, old: StrV, new: StrV) -> StrV | None:
+def _known_letter(m: Machine, value: StrV) -> Term | None:
+    """The code point of a text that is known to have exactly one."""
+    if not value.seq.pieces:
+        return None
+    one = seqs.decide(m, T.eq(value.seq.length, T.num(1)))
+    return _code(at(value.seq, T.num(0))) if T.is_true(one) else None
+
+
+def _letter_replaced(m: Machine, value: StrV, old: StrV, new: StrV) -> StrV | None:
     """One letter replaced by another, or left out, in a text of any length."""
-    code, put = _letter(old), _letter(new)
+    code, put = _known_letter(m, old), _known_letter(m, new)
     if code is None or (put is None and new.seq.pieces):
         return None
     if all(isinstance(p, Single) for p in value.seq.pieces):
@@ -314,12 +322,17 @@ def _letter_replaced(value: StrV, old: StrV, new: StrV) -> StrV | None:
         if put is None:
             if isinstance(piece, Single):
                 return None
-            pieces.append(_without_letter(piece, code))
+            pieces.append(_without_letter(piece, old))
         elif isinstance(piece, Single):
-            pieces.append(Single(_letter_changed(piece.value, code, put)))
+            pieces.append(Single(_letter_changed(piece.value, old, put)))
         else:
-            pieces.append(_letters_changed(piece, code, put))
+            pieces.append(_letters_changed(piece, old, put))
     return StrV(Seq(tuple(pieces)))
+
+
+def _is_letter(code: Value, word: StrV) -> Term:
+    """Whether a text is this one letter, in the words of a comparison of two texts."""
+    return equal(StrV(Seq((Single(code),))), word)
 
 
 def _letter(value: StrV) -> Term | None:
@@ -329,23 +342,19 @@ def _letter(value: StrV) -> Term | None:
     return None
 
 
-def _letter_changed(value: Value, old: Term, new: Term) -> Value:
-    code = as_int(value)
-    assert code is not None
-    return IntV(T.ite(T.eq(code, old), new, code))
+def _letter_changed(value: Value, old: StrV, new: Term) -> Value:
+    return IntV(T.ite(_is_letter(value, old), new, _code(value)))
 
 
-def _letters_changed(piece: View, old: Term, new: Term) -> View:
+def _letters_changed(piece: View, old: StrV, new: Term) -> View:
     return View(lambda j: _letter_changed(piece.get(j), old, new), piece.lo, piece.hi)
 
 
-def _without_letter(piece: View, old: Term) -> View:
+def _without_letter(piece: View, old: StrV) -> View:
     from judge.symbolic.folds import filtered
 
     def keep(j: Term) -> Term:
-        code = as_int(piece.get(j))
-        assert code is not None
-        return T.not_(T.eq(code, old))
+        return T.not_(_is_letter(piece.get(j), old))
 
     return filtered(piece.get, keep, piece.lo, piece.hi)
 
@@ -373,12 +382,11 @@ def _count(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     if len(args) != 1:
         raise Unsupported("str.count() in a part of an unknown string", line)
     wanted = _text_argument(m, args[0], line)
-    if T.literal(wanted.seq.length) == 1:
+    if _known_letter(m, wanted) is not None:
         from judge.symbolic import folds
 
-        one = _code(at(wanted.seq, T.num(0)))
         return IntV(
-            folds.sum_of(value.seq, lambda v: T.ite(T.eq(_code(v), one), T.num(1), T.num(0)))
+            folds.sum_of(value.seq, lambda v: T.ite(_is_letter(v, wanted), T.num(1), T.num(0)))
         )
     part = codes_of(m, wanted, "str.count()", line)
     codes = codes_of(m, value, "str.count() of more than one character", line)

@@ -55,9 +55,42 @@ TRUE = {
         "    return d\n",
         ("result['a'] + result['b'] == len(xs)",),
     ),
+    "sums with summands that are alike": (
+        "def f(n: int) -> int:\n    return sum(i for i in range(1, n) if i % 3 == 0 or i % 5 == 0)\n",
+        ("result == sum([i for i in range(1, n) if i % 15 in (0, 3, 5, 6, 9, 10, 12)])",),
+    ),
+    "a letter that has a name left out": (
+        "def f(s: str, ch: str) -> str:\n    if len(ch) != 1:\n        return s\n"
+        "    return ''.join(c for c in s if c != ch)\n",
+        ("len(ch) != 1 or len(result) == len(s) - s.count(ch)",),
+    ),
+    "letters gathered in a list": (
+        "def f(s: str) -> str:\n    out = []\n    for c in s:\n        if 'a' <= c <= 'z':\n"
+        "            out.append(chr(ord(c) - 32))\n        else:\n            out.append(c)\n"
+        "    return ''.join(out)\n",
+        ("len(result) == len(s)",),
+    ),
 }
 
 FALSE = {
+    "sums with summands that differ at one place of fifteen": (
+        "def f(n: int) -> int:\n    return sum(i for i in range(1, n) if i % 3 == 0 or i % 5 == 0)\n",
+        ("result == sum([i for i in range(1, n) if i % 15 in (0, 3, 5, 6, 9, 10)])",),
+    ),
+    "a text of any length is no letter": (
+        "def f(s: str, ch: str) -> int:\n    n = 0\n    for c in s:\n        if c == ch:\n"
+        "            n += 1\n    return n\n",
+        ("result == s.count(ch)",),
+    ),
+    "two letters among letters gathered": (
+        "def f(s: str) -> str:\n    out = []\n    for c in s:\n"
+        "        out.append('ab' if c == 'x' else c)\n    return ''.join(out)\n",
+        ("len(result) == len(s)",),
+    ),
+    "a count and its opposite under another bound": (
+        "def f(a: list[int]) -> int:\n    return sum(1 for x in a if x > 0) + sum(1 for x in a if x < 0)\n",
+        ("result == len(a)",),
+    ),
     "a key that comes later": (
         "def f(xs: list[int]) -> int:\n    d = {'a': 0, 'b': 0}\n    for x in xs:\n        if x == -7:\n"
         "            d['c'] = 1\n    return len(d)\n",

@@ -23,7 +23,7 @@ __all__ = [
     "render_model_card",
 ]
 
-GENERATED = "Generated from certificate.json, which is what counts (rendering 2)."
+GENERATED = "Generated from certificate.json, which is what counts (rendering 3)."
 """The last line of both pages; the number changes whenever what is rendered changes."""
 
 BASES = {

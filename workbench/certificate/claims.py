@@ -38,12 +38,17 @@ _ALWAYS = (
     ("disjoint", "No held-out task is among the training rows.", "recheckable", "disjoint"),
     ("evaluation", "The figures of the evaluation follow from its rows.", "recheckable",
      "evaluation"),
-    ("chain", "The certificate before this one is the one named.", "recheckable", "policy"),
+    ("chain", "It follows the certificate that it names; with that one's bundle beside this, "
+     "workbench cert chain shows it.", "asserted", None),
     ("agreement", "The counts of agreeing sources and of earlier successes that order the "
      "winners.", "asserted", None),
     ("authors", "Each answer was written by the source it names.", "asserted", None),
     ("terms", "The terms of each source allow training as stated.", "asserted", None),
     ("time", "Issued, started and finished when stated.", "asserted", None),
+)  # fmt: skip
+
+_FIRST = (
+    "chain", "It is the first of its rounds: it names no certificate before it.", "asserted", None,
 )  # fmt: skip
 
 _FILTERED = (
@@ -65,9 +70,15 @@ _WITH_TRAINING = (
 )  # fmt: skip
 
 
-def claims(*, trained: bool, evaluated: bool, filtered: bool) -> tuple[Claim, ...]:
-    """Return the claims of a certificate for a round that did or did not do these things."""
-    rows = [_FILTERED if filtered and row[0] == "selection" else row for row in _ALWAYS]
+def claims(*, trained: bool, evaluated: bool, filtered: bool, first: bool) -> tuple[Claim, ...]:
+    """Return the claims of a certificate for a round that did or did not do these things.
+
+    ``first`` is whether it names no certificate before it.
+    """
+    others = {"selection": _FILTERED} if filtered else {}
+    if first:
+        others["chain"] = _FIRST
+    rows = [others.get(row[0], row) for row in _ALWAYS]
     if evaluated:
         rows += _WITH_EVALUATION
     if trained:

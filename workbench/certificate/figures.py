@@ -72,6 +72,7 @@ def predicate(found: Survey, issued_at: str) -> Predicate:
             trained=found.training is not None,
             evaluated=found.pairs.total > 0,
             filtered=found.removed > 0,
+            first=record.previous is None,
         ),
         limits=(*LIMITS, *record.limits),
     )

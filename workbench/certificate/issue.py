@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,15 +77,22 @@ def issue(evidence: RoundEvidence, key: SigningKey | Sequence[SigningKey], out_d
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The folder that is being filled."""
+    """The folder that is being filled, and which folders it has."""
 
     folder: Path
+    made: set[str] = field(default_factory=set)
+
+    def _make(self, name: str) -> None:
+        if name not in self.made:
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            self.made.add(name)
 
     def put(self, name: str, data: bytes) -> str:
         """Write one file and return its digest."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if "/" in name:
+            self._make(name.rpartition("/")[0])
+        with open(f"{self.folder}/{name}", "wb") as file:
+            file.write(data)
         return hashlib.sha256(data).hexdigest()
 
 
@@ -141,7 +148,7 @@ def _obligations(draft: _Draft, evidence: RoundEvidence) -> dict[str, str]:
 def _adapter(draft: _Draft, folder: Path) -> dict[str, str]:
     """Copy the adapter's files that may be in a bundle; weights are streamed."""
     sums: dict[str, str] = {}
-    (draft.folder / ADAPTER).mkdir()
+    (draft.folder / ADAPTER).mkdir(exist_ok=True)
     for path in sorted(folder.iterdir()):
         if path.is_file() and may_be_in_adapter(path.name):
             name = ADAPTER + path.name

@@ -29,6 +29,7 @@ __all__ = [
     "many_objects",
     "model_of",
     "read_rows",
+    "settled",
 ]
 
 LARGEST = 2**53 - 1
@@ -145,7 +146,7 @@ def each_row(blocks: Iterable[list[bytes]], model: type[M], what: str) -> Iterat
                 row = read(line)
                 # One pass where it can be: a record that prints itself as its line is canonical,
                 # if what it holds of free form is. Whatever is otherwise is decided below.
-                if spell(row) == line and not (loose and not all(map(_settled, row.loose()))):
+                if spell(row) == line and not (loose and not all(map(settled, row.loose()))):
                     yield row, line
                     continue
             except ValidationError:
@@ -176,7 +177,7 @@ def _row(model: type[M], line: bytes, place: str) -> M:
         raise CertificateError("malformed", f"{place}: {_first(error)}") from None
 
 
-def _settled(value: Any) -> bool:
+def settled(value: Any) -> bool:
     """Whether two JSON printers cannot differ about a value.
 
     Keys must be sorted, and floats of a size at which Python writes them without an exponent, as
@@ -197,7 +198,7 @@ def _settled(value: Any) -> bool:
     elif kind is not list and kind is not tuple:
         return kind is float and (value == 0.0 or 1e-4 <= abs(value) < 1e16)
     for item in inner:  # noqa: SIM110  a generator would cost as much as all the rest
-        if type(item) not in _PLAIN and not _settled(item):
+        if type(item) not in _PLAIN and not settled(item):
             return False
     return True
 
@@ -211,7 +212,7 @@ def quick_line(line: bytes) -> Any:
         value = from_json(line, allow_inf_nan=False)
     except ValueError:
         return DOUBT
-    return value if _settled(value) and to_json(value) == line else DOUBT
+    return value if settled(value) and to_json(value) == line else DOUBT
 
 
 def canonical_line(line: bytes, place: str) -> Any:

@@ -2,7 +2,8 @@
 
     python -m tests.workbench.certificate.mutation [--map FILE] [--part 1/4] [--sample N]
 
-A guard is a statement that raises ``CertificateError``. First the tests run once over a copy in
+A guard is a statement that raises ``CertificateError``, or that notes or returns what will be
+raised. First the tests run once over a copy in
 which every guard notes which tests reach it: one that none reaches is missed at once. Then, one at
 a time, a guard does nothing, and the tests that reach it run until one fails. Prints the guards
 that nobody missed and the score; minutes in all, so no test of the suite. ``--map`` keeps what the
@@ -54,15 +55,40 @@ def guards() -> list[Guard]:
     """Return file, first and last line of every guard."""
     found: list[Guard] = []
     for path in sorted(p for name in PACKAGES for p in (ROOT / "workbench" / name).glob("*.py")):
+        tree = ast.parse(path.read_text())
+        notes = [node for node in ast.walk(tree) if _refuses(node)]
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef) and function.name.endswith("_fault"):
+                notes += [node for node in ast.walk(function) if _names_a_fault(node)]
         found += [
             (str(path.relative_to(ROOT)), node.lineno, node.end_lineno or node.lineno)
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Raise)
-            and isinstance(node.exc, ast.Call)
-            and isinstance(node.exc.func, ast.Name)
-            and node.exc.func.id == "CertificateError"
+            for node in notes
+            if isinstance(node, ast.stmt)
         ]
     return sorted(found)
+
+
+def _refuses(node: ast.AST) -> bool:
+    """Whether a statement raises a refusal, or notes it for later."""
+    if isinstance(node, ast.Raise):
+        made = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return _name(made) in ("CertificateError", "_sorted", "fault", "malformed")
+    if isinstance(node, ast.Assign):
+        made = node.value.func if isinstance(node.value, ast.Call) else None
+        return _name(made) == "CertificateError"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "fault"
+    return False
+
+
+def _names_a_fault(node: ast.AST) -> bool:
+    return isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple | ast.JoinedStr)
+
+
+def _name(node: ast.AST | None) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def replaced(text: str, start: int, end: int, by: str) -> str:

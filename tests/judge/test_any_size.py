@@ -3,6 +3,8 @@
 # ruff: noqa: E501  (programs on one line)
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from judge.contract import Budget, Contract
@@ -10,7 +12,7 @@ from judge.prove import prove
 
 BUDGET = Budget(rlimit=4_000_000)
 
-TRUE = {
+TRUE: dict[str, tuple[Any, ...]] = {
     "one letter replaced by another": (
         "def f(s: str) -> str:\n    return s.replace(' ', '_')\n",
         ("' ' not in result", "len(result) == len(s)"),
@@ -60,9 +62,9 @@ TRUE = {
         ("result == sum([i for i in range(1, n) if i % 15 in (0, 3, 5, 6, 9, 10, 12)])",),
     ),
     "a letter that has a name left out": (
-        "def f(s: str, ch: str) -> str:\n    if len(ch) != 1:\n        return s\n"
-        "    return ''.join(c for c in s if c != ch)\n",
-        ("len(ch) != 1 or len(result) == len(s) - s.count(ch)",),
+        "def f(s: str, ch: str) -> str:\n    return ''.join(c for c in s if c != ch)\n",
+        ("len(result) == len(s) - s.count(ch)",),
+        ("len(ch) == 1",),
     ),
     "letters gathered in a list": (
         "def f(s: str) -> str:\n    out = []\n    for c in s:\n        if 'a' <= c <= 'z':\n"
@@ -146,8 +148,8 @@ FALSE = {
 
 @pytest.mark.parametrize("name", sorted(TRUE))
 def test_what_holds_is_proved(name: str) -> None:
-    code, ensures = TRUE[name]
-    proof = prove(code, "f", Contract(ensures=ensures), BUDGET)
+    code, ensures, *more = TRUE[name]
+    proof = prove(code, "f", Contract(more[0] if more else (), ensures), BUDGET)
     assert proof.outcome == "proved", proof.reason
 
 

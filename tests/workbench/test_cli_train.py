@@ -73,6 +73,20 @@ def test_without_the_program_there_is_a_sentence(
         assert "exclude each other" in capsys.readouterr().err
 
 
+def test_a_dry_run_changes_nothing_of_the_round(
+    home: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "t.yaml").write_text("adapter: nowhere\n")
+    given = ("--training-config", str(tmp_path / "t.yaml"), "--dry-run")
+    assert train(home, monkeypatch, *given) != 0
+    assert "no adapter folder nowhere" in capsys.readouterr().err
+    (tmp_path / "t.yaml").write_text("epochs: 7\n")
+    assert train(home, monkeypatch, *given, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 7
+    assert train(home, monkeypatch, "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 1
+
+
 @pytest.mark.slow
 def test_a_round_is_trained_elsewhere_goes_on_after_a_preemption_and_comes_back(
     home: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path

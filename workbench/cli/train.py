@@ -67,13 +67,18 @@ def command(
             name = import_job(store, import_)
         else:
             name = chosen_round(store, round_id)
+        given: dict[str, Any] = {}
         if lora_config or training_config:
-            from workbench.stages.train import read_plan, replan
+            from workbench.stages.train import read_plan
 
-            replan(store, name, read_plan(lora_config, training_config))
+            given = read_plan(lora_config, training_config)
         if dry_run:
-            _tell_estimate(store, name, json)
+            _tell_estimate(store, name, given, json)
             return
+        if given:
+            from workbench.stages.train import replan
+
+            replan(store, name, given)
         if job is not None:
             _write_job(store, name, job, on, gpu, secret)
             return
@@ -106,23 +111,23 @@ def _tell_adapter(store: Store, name: str, decision: str | None, json: bool) -> 
     )
 
 
-def _planned(store: Store, name: str) -> tuple[str, Any]:
-    """Return a round's base and training plan."""
+def _planned(store: Store, name: str, given: dict[str, Any] | None = None) -> tuple[str, Any]:
+    """Return a round's base and training plan, with the settings that are ``given`` over it."""
     from workbench.stages.rounds import config_of
     from workbench.stages.train import training_plan
 
     config = config_of(store, name)
     assert config.base is not None  # decided when the round was planned
-    return config.base, training_plan(config.training)
+    return config.base, training_plan({**config.training, **(given or {})})
 
 
-def _tell_estimate(store: Store, name: str, json: bool) -> None:
-    """Print what the training would take."""
+def _tell_estimate(store: Store, name: str, given: dict[str, Any], json: bool) -> None:
+    """Print what the training would take; nothing of the round changes."""
     from dataclasses import asdict
 
     from workbench.stages.train import estimate_round
 
-    base, plan = _planned(store, name)
+    base, plan = _planned(store, name, given)
     found = estimate_round(store, name, base=base, plan=plan)
     if json:
         emit_json({"round": name, "base": base, **asdict(found),

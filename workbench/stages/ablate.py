@@ -109,7 +109,7 @@ def run_ablation(
         raise InputError(
             "Arms are compared by supervised training.", "Use a round with method sft."
         )
-    rows, left_out = _rows_of_arms(store, settings, round_id, arms, plan)
+    rows, left_out = _rows_of_arms(store, settings, round_id, arms, plan, config.samples)
     tokenizer = load_tokenizer(config.base)
     winners = round_rows(store, round_id, plan)[1]
     total = round(sum(row_lengths(tokenizer, winners)) * plan.training.epochs)
@@ -141,14 +141,26 @@ def run_ablation(
 
 
 def _rows_of_arms(
-    store: Store, settings: Settings, round_id: str, arms: Sequence[str], plan: TrainingPlan
+    store: Store,
+    settings: Settings,
+    round_id: str,
+    arms: Sequence[str],
+    plan: TrainingPlan,
+    samples: int,
 ) -> tuple[dict[str, list[Example]], dict[str, str]]:
+    """Return the rows of each arm, and why an arm has none; ``samples`` the round has of a task."""
     from distill.rows import repeats
 
     rows: dict[str, list[Example]] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(arms):
         chosen = arm_rows(store, settings, round_id, name)
+        if name.startswith("samples-") and int(name[8:]) > samples:
+            left_out[name] = (
+                f"the round has {samples} answer{'s' if samples > 1 else ''} of each source to a "
+                f"task; run one with samples = {name[8:]} and a temperature"
+            )
+            continue
         if any(repeats(row, plan.training.seed) for row in chosen):
             rows[name] = chosen
         else:

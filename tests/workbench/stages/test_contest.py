@@ -132,6 +132,12 @@ def test_arms_are_trained_on_equal_tokens_and_paired(home: tuple[Store, str]) ->
     assert "differs from all beyond its interval" in found.sentence
     again = run_ablation(store, store.settings, name, arms=("all", "proved", "samples-1"))
     assert again == found
+    # The round asked each source once: more samples would be the same rows under another name.
+    with pytest.raises(StageError, match="no rows for any of these arms"):
+        run_ablation(store, store.settings, name, arms=("samples-4",))
+    both = run_ablation(store, store.settings, name, arms=("samples-1", "samples-4"))
+    assert [arm.name for arm in both.arms] == ["samples-1"]
+    assert "1 answer of each source to a task" in both.left_out["samples-4"]
 
 
 def test_an_arm_without_rows_is_named(home: tuple[Store, str]) -> None:

@@ -111,7 +111,7 @@ class Retriever:
         else:
             tokens = _tokens(prompts)
             self._words = [frozenset(each) for each in tokens]
-            self._index = _bm25(tokens)
+            self._index = _bm25(tokens) if any(tokens) else None
 
     @classmethod
     def of(cls, store: Store, embed: Embedder | None = None) -> Retriever:
@@ -170,8 +170,10 @@ class Retriever:
         if self._vectors is not None and self._embed is not None:
             scores = self._vectors @ self._embed([question])[0]
         else:
-            tokens = _tokens([question])
-            scores = np.asarray(self._index.get_scores(tokens[0]), dtype=np.float64)
+            words = [each for tokens in _tokens([question]) for each in tokens]
+            if not words or self._index is None:
+                return np.zeros(len(self._examples))  # a question without a word is like nothing
+            scores = np.asarray(self._index.get_scores(words), dtype=np.float64)
         most = float(scores.max(initial=0.0))
         return np.asarray(scores / most if most > 0 else scores, dtype=np.float64)
 

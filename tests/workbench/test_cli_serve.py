@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlmodel import select
+
+from workbench.settings import load_settings
+from workbench.store.database import open_store
+from workbench.store.tables import ServedRow
 
 MAIN = [sys.executable, "-c", "from workbench.cli import main; main()", "serve"]
 
@@ -48,12 +55,46 @@ def test_what_cannot_be_served_is_a_sentence(tmp_path: Path, args: list[str], sa
     assert "Traceback" not in done.stderr
 
 
+async def chat(
+    ports: list[int], questions: list[str], *, kill: subprocess.Popen[bytes] | None = None
+) -> tuple[set[str], set[str]]:
+    """Ask both servers at once, and kill one in the middle; return what was heard and lost."""
+    heard: set[str] = set()
+    lost: set[str] = set()
+
+    async def one(client: httpx.AsyncClient, number: int, question: str) -> None:
+        body = {"messages": [{"role": "user", "content": question}], "max_tokens": 60,
+                "temperature": 1.5, "seed": number}  # fmt: skip
+        url = f"http://127.0.0.1:{ports[number % 2]}/v1/chat/completions"
+        try:
+            answer = await client.post(url, json=body)
+        except httpx.HTTPError:
+            lost.add(question)
+            return
+        assert answer.status_code == 200, answer.text
+        heard.add(question)
+        if kill is not None and len(heard) == 4:
+            kill.send_signal(signal.SIGKILL)
+
+    async with httpx.AsyncClient(timeout=120) as client:
+        await asyncio.gather(*(one(client, n, q) for n, q in enumerate(questions)))
+    return heard, lost
+
+
+def kept(home: Path) -> Counter[str]:
+    """Return how often each question was kept."""
+    with open_store(load_settings(home, env={})) as store, store.read() as session:
+        return Counter(session.exec(select(ServedRow.prompt)).all())
+
+
 @pytest.mark.slow
 def test_two_servers_share_a_home_and_one_may_be_killed_and_started_again(tmp_path: Path) -> None:
     env = {**os.environ, "WORKBENCH_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
 
     def start(port: int) -> subprocess.Popen[bytes]:
-        server = subprocess.Popen([*MAIN, "--port", str(port)], env=env, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [*MAIN, "--port", str(port), "--keep"], env=env, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 120
         while True:
             try:
@@ -74,11 +115,19 @@ def test_two_servers_share_a_home_and_one_may_be_killed_and_started_again(tmp_pa
     try:
         said = ask(ports[0])
         assert ask(ports[1]) == said
-        servers[0].send_signal(signal.SIGKILL)
-        servers[0].wait()
+        questions = [f"Write a function that adds {number} to x." for number in range(40)]
+        heard, lost = asyncio.run(chat(ports, questions, kill=servers[0]))
+        assert heard
+        assert lost, "the killed server had requests under way"
+        assert servers[0].wait(30) == -signal.SIGKILL
+        found = kept(tmp_path)
+        assert all(found[question] == 1 for question in heard), "what was answered is kept once"
         assert ask(ports[1]) == said
         servers[0] = start(ports[0])
         assert ask(ports[0]) == said
+        again, none = asyncio.run(chat(ports, sorted(lost)))
+        assert (again, none) == (lost, set())
+        assert set(kept(tmp_path)) == set(questions)
         servers[1].send_signal(signal.SIGINT)
         assert servers[1].wait(30) in (0, 130, -signal.SIGINT)
     finally:

@@ -31,6 +31,14 @@ def test_a_question_like_nothing_gets_nothing() -> None:
     assert Retriever(EXAMPLES).find("sum", 0) == []
 
 
+@pytest.mark.parametrize("question", ["", "  ", "the of and", "\x00", "\ud800", "zzzz"])
+def test_a_question_without_a_word_that_counts_gets_nothing(question: str) -> None:
+    examples = [_Example("a", "c", "Return the sum of xs.", "x")]
+    assert Retriever(examples).find(question, 3) == []
+    wordless = Retriever([_Example("a", "c", "the of", "x")])
+    assert wordless.find(question, 3) == wordless.find("sum", 3) == []
+
+
 def test_a_task_is_not_shown_its_own_answer() -> None:
     found = Retriever(EXAMPLES).find(PROMPTS[3], 3, without="t/3")
     assert "t/3" not in {one.task_id for one in found}

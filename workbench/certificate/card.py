@@ -16,6 +16,7 @@ from workbench.certificate.statement import Predicate
 __all__ = [
     "BASES",
     "GENERATED",
+    "SIGNATURE_COMMANDS",
     "VERIFY_COMMANDS",
     "Shown",
     "facts",
@@ -39,6 +40,16 @@ VERIFY_COMMANDS = (
      "workbench cert verify . --key SIGNER.pub --recheck"),
     ("The files alone, without our software", "sha256sum --check --strict SHA256SUMS"),
 )  # fmt: skip
+
+SIGNATURE_COMMANDS = (
+    "T=$(mktemp -d)",
+    r"""sed -n 's/^ "payload": "\(.*\)",$/\1/p' certificate.json | base64 -d > $T/payload""",
+    r"""sed -n 's/^   "sig": "\(.*\)"$/\1/p' certificate.json | head -n 1 | base64 -d > $T/sig""",
+    "{ printf 'DSSEv1 28 application/vnd.in-toto+json %s ' $(wc -c < $T/payload); "
+    "cat $T/payload; } > $T/signed",
+    "openssl pkeyutl -verify -pubin -inkey SIGNER.pub -rawin -in $T/signed -sigfile $T/sig",
+)
+"""The ed25519 signature by OpenSSL alone; a test runs these lines as they stand."""
 
 
 class Shown(Protocol):
@@ -87,6 +98,8 @@ def render_card(body: Predicate, evidence: Shown) -> str:
     lines += ["", f"Base model: `{_code(evidence.round.base_model)}`.", "", "## Check it", ""]
     for what, command in VERIFY_COMMANDS:
         lines += [f"{what}:", "", f"    {command}", ""]
+    lines += ["The signature, with OpenSSL alone:", ""]
+    lines += [*(f"    {command}" for command in SIGNATURE_COMMANDS), ""]
     lines += ["Get the signer's public key from the signer, not from this folder.", ""]
     lines += ["## What is claimed, and what it rests on", ""]
     for basis, explanation in BASES.items():

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from html import escape
 
-from workbench.certificate.card import BASES, GENERATED, VERIFY_COMMANDS, Shown, facts
+from workbench.certificate.card import (
+    BASES,
+    GENERATED,
+    SIGNATURE_COMMANDS,
+    VERIFY_COMMANDS,
+    Shown,
+    facts,
+)
 from workbench.certificate.statement import Predicate
 
 __all__ = ["losses_of", "render_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_SIGNATURE = "\n".join(SIGNATURE_COMMANDS)
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e26; --soft: #5c6070; --line: #d9dbe3; --paper: #fff;
@@ -64,7 +73,10 @@ def render_page(body: Predicate, evidence: Shown) -> str:
         "<h2>What is claimed, and what it rests on</h2>",
         *_groups(body),
         "<h2>Check it</h2>",
-        *(f"<div>{escape(w)}</div><pre>{escape(c)}</pre>" for w, c in VERIFY_COMMANDS),
+        *(
+            f"<div>{escape(w)}</div><pre>{escape(c)}</pre>"
+            for w, c in (*VERIFY_COMMANDS, ("The signature, with OpenSSL alone", _SIGNATURE))
+        ),
         "<h2>What this does not say</h2><ul>",
         *(f"<li>{escape(limit)}</li>" for limit in body.limits),
         f"</ul><small>{GENERATED}</small>",

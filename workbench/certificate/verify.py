@@ -229,7 +229,8 @@ class _Verification:
     def _envelope(self) -> str:
         self.bundle = open_bundle(self.folder)
         self.envelope = open_envelope(self.bundle.read(CERTIFICATE, limit=_ENVELOPE_LIMIT))
-        return f"{len(self.envelope.signatures)} signatures"
+        count = len(self.envelope.signatures)
+        return f"{count} signature{'s' if count > 1 else ''}"
 
     def _signature(self) -> str:
         assert self.envelope is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.workbench.certificate.sample import edit_lines, reseal
+from tests.workbench.certificate.test_attacks_keys import other_key
 from workbench.certificate import CertificateError, SigningKey
 
 
@@ -43,6 +45,33 @@ def test_openssl_verifies_the_signature(bundle: Path, key: SigningKey, tmp_path:
     assert "Signature Verified Successfully" in done.stdout
     (tmp_path / "pae.bin").write_bytes(signed + b"x")
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode != 0
+
+
+def commands_of(text: str) -> str:
+    """Return the indented or fenced lines from the temporary folder to OpenSSL."""
+    lines = [line.strip() for line in text.splitlines()]
+    first = lines.index("T=$(mktemp -d)")
+    return "\n".join(lines[first : first + 5]) + "\n"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")
+@pytest.mark.parametrize("where", ["README.md", "report.html", "docs/certificate-format.md"])
+def test_the_documented_commands_verify_the_signature(
+    bundle: Path, key: SigningKey, where: str
+) -> None:
+    docs = Path(__file__).resolve().parents[3]
+    text = (docs if where.startswith("docs/") else bundle).joinpath(where).read_text()
+    commands = commands_of(html.unescape(text).replace("<pre>", "\n").replace("</pre>", "\n"))
+    (bundle / "SIGNER.pub").write_bytes(key.public.pem)
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-c", commands], cwd=bundle, capture_output=True, text=True)
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    (bundle / "SIGNER.pub").write_bytes(other_key().public.pem)
+    assert run().returncode != 0
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on PATH")

@@ -1,6 +1,6 @@
 """A night's run in small: many tasks x six sources x four samples, two of which fail, killed twice.
 
-    python benchmarks/night.py [--tasks 500] [--samples 4] [--kills 2] [--outage 10]
+    python -m benchmarks.night [--tasks 500] [--samples 4] [--kills 2] [--outage 10]
 
 Six servers on this machine speak the protocols of OpenAI, Anthropic, Ollama, DeepSeek, Gemini and a
 vLLM box; two of them have a bad hour: errors, Retry-After, dropped connections, answers cut short,

@@ -2,8 +2,8 @@
 
 A search proposes short programs and cvc5 proves one right for every input that the precondition
 allows, or refutes it, which gives the next example. Where no short one is proved, cvc5's SyGuS
-engine finds a function of any length. What is outside linear and bounded contracts ends with CANNOT
-and the reason.
+engine finds a function of any length, over integers or over bits. What is outside linear and
+bounded contracts ends with CANNOT and the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from teachers.formal_teacher import FormalTeacher
 from teachers.model import Prompt, Specification
 
-VERSION = "4"
+VERSION = "5"
 """Raise when the translation, the strategies or their order change."""
 
 RLIMIT = 300_000

@@ -14,7 +14,7 @@ import cvc5
 from cvc5 import Kind
 
 from teachers.formal.read import OutsideError
-from teachers.formal.smt import Point, Problem, _solver
+from teachers.formal.smt import Point, Problem, new_solver
 from teachers.formal.term import COMPARISONS, Term, integer, var
 
 Range = tuple[int, int]
@@ -70,7 +70,8 @@ def _note_bound(term: Term, low: dict[str, int], high: dict[str, int]) -> None:
         low[name] = max(low.get(name, least), least)
 
 
-def _mask(*ranges: Range) -> Range:
+def mask(*ranges: Range) -> Range:
+    """Return the range of all numbers of as many bits as those of ``ranges`` have."""
     bits = max(max(abs(lo), abs(hi)).bit_length() for lo, hi in ranges)
     return (-(1 << bits), (1 << bits) - 1)
 
@@ -112,7 +113,7 @@ def _reach(term: Term, env: Mapping[str, Range], seen: list[Range]) -> Range:
         return _quotient(term, one)
     if op in ("&", "|", "^"):
         both = one[0] >= 0 and other[0] >= 0
-        wide = _mask(one, other)
+        wide = mask(one, other)
         if not both:
             return wide
         return (0, min(one[1], other[1])) if op == "&" else (0, wide[1])
@@ -168,21 +169,24 @@ _PLAIN = {
 }  # fmt: skip
 
 
-class _Vectors:
-    """The translation into vectors of one width."""
+class Vectors:
+    """The translation into vectors of ``width`` bits; the sign is the first of them."""
 
     def __init__(self, manager: Any, width: int) -> None:
         self.manager, self.width = manager, width
         self.sort = manager.mkBitVectorSort(width)
 
     def number(self, value: int) -> Any:
+        """Return a literal."""
         return self.manager.mkBitVector(self.width, value % (1 << self.width))
 
     def make(self, name: str, kind: str) -> Any:
+        """Return a constant of the solver for a name of the contract."""
         sort = self.manager.getBooleanSort() if kind == "bool" else self.sort
         return self.manager.mkConst(sort, name)
 
     def term(self, term: Term, env: Mapping[str, Any]) -> Any:
+        """Return ``term`` over vectors; ``env`` gives the variables."""
         op, mk = term.op, self.manager.mkTerm
         if op == "var":
             return env[str(term.value)]
@@ -227,8 +231,8 @@ def refute(problem: Problem, body: Term, rlimit: int) -> Point | str | None:
     env_ranges = {**ranges, "result": result}
     width = width_for([*problem.requires, *problem.ensures, body], env_ranges)
     manager = cvc5.TermManager()
-    vectors = _Vectors(manager, width)
-    solver = _solver(manager, "QF_BV", rlimit, produce_models="true")
+    vectors = Vectors(manager, width)
+    solver = new_solver(manager, "QF_BV", rlimit, produce_models="true")
     constants = {name: vectors.make(name, kind) for name, kind in problem.parameters}
     try:
         for clause in problem.requires:
@@ -253,11 +257,11 @@ def witness(problem: Problem, point: Point, rlimit: int) -> int | bool | None:
     Looked for among numbers of as many bits as the parameters have.
     """
     ranges = bounds(problem)
-    wide = _mask(*ranges.values()) if problem.returns == "int" else (0, 1)
+    wide = mask(*ranges.values()) if problem.returns == "int" else (0, 1)
     width = width_for(problem.ensures, {**ranges, "result": wide})
     manager = cvc5.TermManager()
-    vectors = _Vectors(manager, width)
-    solver = _solver(manager, "QF_BV", rlimit, produce_models="true")
+    vectors = Vectors(manager, width)
+    solver = new_solver(manager, "QF_BV", rlimit, produce_models="true")
     env: dict[str, Any] = {}
     for (name, kind), value in zip(problem.parameters, point, strict=True):
         env[name] = manager.mkBoolean(bool(value)) if kind == "bool" else vectors.number(int(value))

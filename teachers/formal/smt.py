@@ -104,7 +104,8 @@ def _divide(manager: Any, term: Term, env: Mapping[str, Any]) -> Any:
     return flipped if term.op == "//" else manager.mkTerm(Kind.NEG, flipped)
 
 
-def _solver(manager: Any, logic: str, rlimit: int, **options: str) -> Any:
+def new_solver(manager: Any, logic: str, rlimit: int, **options: str) -> Any:
+    """Return a fresh solver bounded by ``rlimit``, seeded, so that its answers repeat."""
     solver = cvc5.Solver(manager)
     solver.setLogic(logic)
     for name, value in {"rlimit": str(rlimit), "seed": "1", "sat-random-seed": "1"}.items():
@@ -129,7 +130,7 @@ def synthesise_all(problem: Problem, rlimit: int) -> list[Term] | None:
         return None
     manager = cvc5.TermManager()
     # The instantiation engine for single-invocation problems only runs without incrementality.
-    solver = _solver(manager, "LIA", rlimit, sygus="true", incremental="false")
+    solver = new_solver(manager, "LIA", rlimit, sygus="true", incremental="false")
     formal = [manager.mkVar(_sort(manager, kind), name) for name, kind in problem.parameters]
     targets = [
         solver.synthFun(f"target {name}", formal, _sort(manager, kind))
@@ -184,7 +185,7 @@ def refute(problem: Problem, body: Term, rlimit: int) -> Point | str | None:
 def refute_all(problem: Problem, bodies: Sequence[Term], rlimit: int) -> Point | str | None:
     """Do the same for a body of each result."""
     manager = cvc5.TermManager()
-    solver = _solver(manager, "QF_NIA", rlimit, produce_models="true")
+    solver = new_solver(manager, "QF_NIA", rlimit, produce_models="true")
     constants = {
         name: manager.mkConst(_sort(manager, kind), name) for name, kind in problem.parameters
     }
@@ -210,7 +211,7 @@ def refute_all(problem: Problem, bodies: Sequence[Term], rlimit: int) -> Point |
 def witness(problem: Problem, point: Point, rlimit: int) -> int | bool | None:
     """Return some result that the contract allows at ``point``, or None."""
     manager = cvc5.TermManager()
-    solver = _solver(manager, "QF_NIA", rlimit, produce_models="true")
+    solver = new_solver(manager, "QF_NIA", rlimit, produce_models="true")
     env = {
         name: translate(manager, literal(value), {})
         for (name, _), value in zip(problem.parameters, point, strict=True)

@@ -3,7 +3,8 @@
 1. The example search proposes short programs for a few inputs; the solver proves a proposal right
    for every input, or gives an input on which it is wrong, which becomes the next example.
 2. Where no short program is proved, cvc5's SyGuS engine looks for a function of any length; its
-   results then guide the search once more.
+   results then guide the search once more. Over bits it looks for one that meets the contract,
+   where no example says which of several results to take.
 3. Where the contract itself names the result, that is a function too, and proved like the others.
 4. The shortest of the proved functions is the answer. Nothing unproved is ever answered.
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from teachers.formal import bits, smt
+from teachers.formal import bits, bits_sygus, smt
 from teachers.formal.bank import Leaf
 from teachers.formal.bits import has_bits
 from teachers.formal.order import mention_order, tidy
@@ -142,10 +143,15 @@ def _over_bits(problem: Problem, specification: Specification, rlimit: int) -> t
         if named is not None and bits.refute(problem, named, rlimit) is None:
             found.append(named)
         short = _shorten(problem, specification, named, rlimit)
+        found += [] if short is None else [short]
+        found = [each for each in found if _fits_all(each, specification)]
+        if not found:
+            whole = bits_sygus.synthesise(problem, rlimit)
+            if whole is not None and bits.refute(problem, whole, rlimit) is None:
+                order = mention_order([n for n, _ in problem.parameters], specification.ensures)
+                found = [each for each in (tidy(whole, order),) if _fits_all(each, specification)]
     except OutsideError as reason:
         raise CannotError(str(reason)) from None
-    found += [] if short is None else [short]
-    found = [each for each in found if _fits_all(each, specification)]
     if not found:
         raise CannotError("no short program over bits was proved right within the resources")
     best = min(found, key=price)

@@ -160,6 +160,55 @@ def test_bits_that_cannot_be_asked_about_say_why(
         synthesise(contract("int", ensures, requires=requires), rlimit=200_000)
 
 
+@pytest.mark.parametrize(
+    ("returns", "requires", "ensures"),
+    [
+        # Some single bit of a: many results are right, and examples of them fit no short program.
+        ("int", ("0 <= a < 256", "b == 0"),
+         ("result & a == result", "result & (result - 1) == 0", "a == 0 or result != 0")),
+        ("int", BYTE, ("result == a or result == b", "result & 1 == (a & 1) | (b & 1)")),
+        ("int", ("0 <= a < 1024", "b == 0"),
+         ("result & 7 == 0", "a - result <= 7", "result <= a")),
+    ],
+)  # fmt: skip
+def test_a_contract_over_bits_that_allows_many_results_is_met(
+    returns: str, requires: tuple[str, ...], ensures: tuple[str, ...]
+) -> None:
+    wanted = contract(returns, *ensures, requires=requires)
+    source, note = synthesise(wanted, rlimit=300_000)
+    assert note == "proved by the solver"
+    assert "_let" not in source
+    inputs = [(a, b) for a in range(0, 256, 3) for b in (0, 1, 7, 128, 254)]
+    assert holds(wanted, source, inputs)
+
+
+def test_bits_that_no_result_meets_are_an_honest_no() -> None:
+    wanted = contract("int", "result & 1 == 1", "result & 3 == 0", requires=BYTE)
+    with pytest.raises(CannotError, match="no short program over bits"):
+        synthesise(wanted, rlimit=300_000)
+
+
+def test_what_the_engine_proposes_over_bits_is_right_wherever_it_is_said_to_be() -> None:
+    """Random contracts: whatever is answered holds in CPython, on every input."""
+    generator = random.Random(20261121)
+    clauses = (
+        "result & a == 0", "result | b == a | b", "result ^ a <= 255", "result & b == result",
+        "result >= a & b", "result <= a | b", "result & 3 == a & 3", "result != a ^ b",
+        "result >> 2 == b >> 2", "result & -result == result",
+    )  # fmt: skip
+    met = 0
+    for _ in range(12):
+        chosen = generator.sample(clauses, 2)
+        wanted = contract("int", *chosen, requires=("0 <= a < 16", "0 <= b < 16"))
+        try:
+            source, _ = synthesise(wanted, rlimit=100_000)
+        except CannotError:
+            continue
+        met += 1
+        assert holds(wanted, source, product(range(16), repeat=2)), (chosen, source)
+    assert met >= 3
+
+
 def test_bits_are_searched_from_examples_where_the_task_speaks_of_bits() -> None:
     examples = tuple(((a, b), a ^ b) for a, b in BYTES[::97])
     code = solve(contract("int", examples=examples), "The bitwise xor of a and b.")

@@ -261,6 +261,13 @@ def _both(s: Setting, shape: Callable[[Example], Any]) -> tuple[Dataset, Dataset
 
     settings = s.settings
     trained, held = split(s.examples, settings.validation, settings.seed)
+    if settings.patience and not held:
+        groups = len({row.group or row.task_id for row in s.examples})
+        raise DistillError(
+            f"patience watches a held-out loss, and of {len(s.examples)} rows in {groups} "
+            f"group{'s' if groups > 1 else ''} none can be set aside; leave patience out, raise "
+            "validation, or add rows"
+        )
     if settings.curriculum == "easy-first":
         trained = easy_first(trained)
     rows = [

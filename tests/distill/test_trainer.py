@@ -137,6 +137,14 @@ def test_whole_groups_are_set_aside_to_watch_the_loss(
     assert any("validation loss" in event.message for event in events)
 
 
+def test_nothing_to_watch_is_a_sentence_and_no_failure_in_the_library(
+    base: Path, rows: list[Example], tmp_path: Path
+) -> None:
+    plan = TrainingPlan(training=TrainConfig(validation=0.3, patience=2))
+    with pytest.raises(DistillError, match="of 1 rows in 1 group none can be set aside"):
+        train(rows[:1], base, plan, tmp_path)
+
+
 def test_the_adapter_changes_the_student_and_carries_its_facts(
     base: Path, trained: tuple[TrainingRecord, list[TrainEvent]], rows: list[Example]
 ) -> None:

@@ -167,6 +167,7 @@ def train_round(
     reporter = reporter or Reporter(store, None, round_id)
     snapshot, examples, earlier = round_rows(store, round_id, plan)
     reporter.start("train", None, f"{len(examples)} rows, base {Path(base).name}")
+    _warn_of_one_category(store, round_id, examples, reporter)
     record = _train(store, round_id, (examples, earlier), base, plan, reporter)
     row = _register(store, round_id, snapshot, base, record)
     reporter.done(
@@ -176,6 +177,24 @@ def train_round(
         {"adapter": row.id},
     )
     return row
+
+
+def _warn_of_one_category(
+    store: Store, round_id: str, examples: list[Example], reporter: Reporter
+) -> None:
+    """Say so when all rows teach one category and more than that is measured."""
+    from workbench.stages.evaluate import held_out_tasks
+
+    taught = {row.category for row in examples}
+    measured = {task.category for task in held_out_tasks(store, round_id)}
+    if len(taught) == 1 and measured - taught:
+        (name,) = taught
+        reporter.note(
+            "train",
+            f"All {len(examples)} rows are of the category {name}, and {len(measured - taught)} "
+            "more are held out: the student may forget those. The gate looks at each category; "
+            "see also: workbench evaluate --forgetting",
+        )
 
 
 def _train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from distill.example import Example
 from judge.contract import Submission
 from workbench.errors import InputError
 from workbench.settings import PartialSettings, load_settings
+from workbench.stages.events import Reporter
 from workbench.stages.job import import_job, write_job
 from workbench.stages.plan import plan_round
 from workbench.stages.reward import JudgeReward
@@ -123,6 +125,22 @@ def test_pass_rates_are_measured_and_order_a_curriculum(home: tuple[Store, str])
     assert all(isinstance(rate, float) and 0 < rate <= 1 for rate in rates)
     ordered = [row.facts["pass_rate"] for row in easy_first(rated)]
     assert ordered == sorted(rates, reverse=True)  # type: ignore[type-var]
+
+
+def test_rows_of_one_category_are_a_warning_where_more_is_measured(
+    home: tuple[Store, str],
+) -> None:
+    from workbench.stages import train as module
+
+    store, name = home
+    heard: list[str] = []
+    reporter = Reporter(store, lambda event: heard.append(event.message), name)
+    rows = rows_of(home)
+    module._warn_of_one_category(store, name, rows, reporter)
+    assert heard == []
+    alike = [replace(row, category="clamp") for row in rows]
+    module._warn_of_one_category(store, name, alike, reporter)
+    assert "All 6 rows are of the category clamp" in heard[0]
 
 
 def test_the_first_round_has_nothing_to_replay(home: tuple[Store, str]) -> None:

@@ -201,7 +201,10 @@ def main() -> None:
         print(name)
         with PEERS[name]() as (url, model):
             for streams in STREAMS:
-                line = asyncio.run(load(url, model, streams, options.requests, options.tokens))
+                try:
+                    line = asyncio.run(load(url, model, streams, options.requests, options.tokens))
+                except httpx.HTTPError as error:
+                    line = f"{streams:3} streams: it broke ({type(error).__name__}: {error})"
                 print(f"  {line}", flush=True)
     print("our engine without HTTP")
     for streams in STREAMS:

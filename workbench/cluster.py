@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from judge.verdict import Judgement
 
 __all__ = [
-    "LOCAL", "address_of", "connect", "in_order", "judge_anywhere", "judge_on_ray", "ray_module",
-    "workers",
+    "LOCAL", "address_of", "check_address", "connect", "in_order", "judge_anywhere",
+    "judge_on_ray", "ray_module", "workers",
 ]  # fmt: skip
 
 LOCAL = "local"
@@ -148,25 +148,33 @@ def connect(ray: Any, address: str, jobs: int) -> bool:
     if ray.is_initialized():
         return False
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+    check_address(address)
     try:
         if address == LOCAL:
             ray.init(num_cpus=jobs, **quiet)
         else:
-            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level="error")
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"The Ray cluster at {address!r} does not answer: {str(error).splitlines()[0]}.",
-            f"Start one (ray start --head), or use {LOCAL!r}.",
-        ) from error
+        raise _silent(address, str(error).splitlines()[0]) from error
     return True
 
 
-def _knock(address: str) -> None:
-    """See that somebody listens there: Ray itself would wait for minutes. Raises ``OSError``."""
+def check_address(address: str) -> None:
+    """See that somebody listens there: Ray itself would wait for minutes. Raises ``InputError``."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdecimal():
+    if not (colon and port.isdecimal()):
+        return
+    try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except OSError as error:
+        raise _silent(address, str(error)) from error
+
+
+def _silent(address: str, said: str) -> InputError:
+    return InputError(
+        f"The Ray cluster at {address!r} does not answer: {said}.",
+        f"Start one (ray start --head), or use {LOCAL!r}.",
+    )
 
 
 def ray_module(what: str) -> Any:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.cluster import connect, in_order, ray_module, workers
+from workbench.cluster import check_address, connect, in_order, ray_module, workers
 from workbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -205,10 +205,15 @@ class ClusterTeacher:
 
 
 def spread(teachers: Sequence[Teacher], settings: Settings) -> list[Teacher]:
-    """Return the teachers, those that compute here moved to the cluster where one is set."""
+    """Return the teachers, those that compute here moved to the cluster where one is set.
+
+    Raises ``MissingPartError`` without Ray and ``InputError`` where nobody listens.
+    """
     moving = [one for one in teachers if _computes(one.identity)]
     if settings.cluster is None or not moving:
         return list(teachers)
+    ray_module("Asking on a cluster")
+    check_address(settings.cluster)
     hands = _Hands(settings.cluster, settings.jobs, len(moving))
     return [ClusterTeacher(one, hands) if one in moving else one for one in teachers]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import InputError
+
 pytest.importorskip("ray", reason="Ray is an extra: pip install 'distillation-workbench[scale]'")
 
 # Ray starts daemons and warns in ways of its own, so it lives in a process of its own here.
@@ -112,6 +114,9 @@ def test_only_teachers_that_compute_here_move_to_the_cluster(tmp_path: Path) -> 
     assert moved[0] is far
     assert isinstance(moved[1], ClusterTeacher)
     assert (moved[1].name, moved[1].identity) == (near[0].name, near[0].identity)
+    nobody = load_settings(tmp_path, env={}, overrides=PartialSettings(cluster="127.0.0.1:1"))
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:1"):
+        spread(near, nobody)
 
 
 @pytest.mark.slow

@@ -135,3 +135,27 @@ def test_an_adapter_that_fails_leaves_the_shared_base_to_the_others(
         fleet.load(Spec("bad", shipped_base(), tmp_path / "nothing"))
     assert fleet.names == ["base", "one", "two"]
     assert says(fleet, "base") == before
+
+
+def test_swaps_under_load_break_nothing_and_every_answer_is_of_one_version(
+    fleet: Fleet, folders: dict[str, Path]
+) -> None:
+    service = Service(fleet, Metrics(fleet.all))
+    wanted = {alone(folders["one"]), alone(folders["two"])}
+
+    async def ask(number: int) -> str:
+        await asyncio.sleep(0.02 * number)
+        return (await service.whole(Wanted(TURN, Ask(24), "one"))).text
+
+    async def all_of_it() -> list[str]:
+        asking = [asyncio.create_task(ask(number)) for number in range(50)]
+        for name in ("two", "one", "two"):
+            await asyncio.sleep(0.15)
+            await asyncio.to_thread(fleet.load, Spec("one", shipped_base(), folders[name]))
+        return list(await asyncio.gather(*asking))
+
+    said = asyncio.run(all_of_it())
+    assert set(said) <= wanted
+    assert len(said) == 50
+    assert says(fleet, "one") == [alone(folders["two"])]
+    assert fleet.get("one").version.number == 4

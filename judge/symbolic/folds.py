@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from judge.symbolic import quotients, recursive
+from judge.symbolic import decimals, quotients, recursive
 from judge.symbolic import term as T
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
@@ -238,6 +238,8 @@ def _instances(t: Term) -> list[Term]:
         return _bit_facts(t) if not t.bound else []
     if name == "math.isqrt":
         return _root_facts(t) if not t.bound else []
+    if name in (decimals.LENGTH, decimals.DIGIT):
+        return decimals.facts(t)
     if name == "floor.div":
         return quotients.quotient_facts(t)
     fold = T.definitions().get(name)

@@ -1,17 +1,23 @@
 """Integers written out and read back: ``str(n)`` and ``int(text)``.
 
-Exact on literals. A run of paths decides sign, digits and blanks one by one; longer numbers, and
-digits beyond ASCII, it leaves out of its bound. What it is not: floats, or other bases.
+Exact on literals. A number of any size has the digits that ``decimals`` knows by their recursion. A
+run of paths decides sign, digits and blanks one by one; longer numbers, and digits beyond ASCII, it
+leaves out of its bound. What it is not: floats, or other bases.
 """
 
 from __future__ import annotations
 
-from judge.symbolic import characters, seqs
+from judge.symbolic import characters, decimals, seqs
 from judge.symbolic import term as T
-from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.machine import VAGUE, Dead, Machine
+from judge.symbolic.merge import at
+from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.texts import codes_of, from_codes
 from judge.symbolic.values import IntV, StrV, Unsupported, Value
+
+SURE_DIGITS = 300
+"""Numbers of up to so many digits are written out under every setting of CPython's limit."""
 
 DIGITS = 4
 """How many digits a number may have where a run of paths writes it out."""
@@ -24,6 +30,8 @@ def digits_of(m: Machine, number: Term, line: int) -> StrV:
         if abs(known) >= 10**4000:
             raise Unsupported("the text of so large a number", line)
         return seqs.text(str(known))
+    if m.forks is None:
+        return _any_digits(m, number, line)
     negative = m.sure(T.lt(number, T.num(0)), "the decimal text of an unknown integer", line)
     size = T.neg(number) if negative else number
     for count in range(1, DIGITS + 1):
@@ -41,10 +49,32 @@ def digits_of(m: Machine, number: Term, line: int) -> StrV:
     raise Dead
 
 
+def _any_digits(m: Machine, number: Term, line: int) -> StrV:
+    """The text of a number that must be shown to be nowhere near 4,300 digits.
+
+    From there on CPython refuses with ValueError, unless it is told otherwise.
+    """
+    most = T.num(10**SURE_DIGITS)
+    for beyond in (T.le(most, number), T.le(number, T.neg(most))):
+        m.raise_if(seqs.decide(m, beyond), f"{VAGUE}ValueError", line)
+    return StrV(decimals.text_of(number, seqs.decide(m, T.lt(number, T.num(0)))))
+
+
 def _blank_of_number(code: Term) -> Term:
     """What ``int`` skips: not quite what ``isspace`` says (U+001C to U+001F are not skipped)."""
     beyond = T.and_(T.lt(T.num(127), code), characters.belongs("space", code))
     return T.or_(characters.within(code, 9, 13), T.eq(code, T.num(32)), beyond)
+
+
+def _digit_of(m: Machine, value: StrV, line: int) -> Value:
+    """``int`` of one letter: an ASCII digit; digits beyond ASCII are left open."""
+    code = as_int(at(value.seq, T.num(0)))
+    assert code is not None
+    beyond = T.lt(T.num(127), code)
+    wrong = T.and_(T.not_(characters.within(code, 48, 57)), T.not_(beyond))
+    m.raise_if(wrong, "ValueError", line)
+    m.raise_if(beyond, f"{VAGUE}ValueError", line)
+    return IntV(T.sub(code, T.num(48)))
 
 
 def number_of(m: Machine, value: StrV, line: int) -> Value:
@@ -56,6 +86,8 @@ def number_of(m: Machine, value: StrV, line: int) -> Value:
         except ValueError:
             m.raise_if(T.true(), "ValueError", line)
             raise Dead from None
+    if m.forks is None and T.literal(value.seq.length) == 1:
+        return _digit_of(m, value, line)
     codes = codes_of(m, value, "int()", line)
     what = "int() of an unknown string"
     while codes and m.sure(_blank_of_number(codes[0]), what, line):

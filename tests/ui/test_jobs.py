@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ui import jobs
+from ui.widgets import work
 
 
 def wait(home: Path, state: str, seconds: float = 60.0) -> jobs.Job:
@@ -56,3 +61,33 @@ def test_a_half_written_job_is_passed_over(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "command.json").write_text('{"command": [')
     assert jobs.jobs(tmp_path) == ()
+
+
+def test_the_screen_runs_again_when_a_job_that_it_followed_has_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    command = ("workbench", "doctor")
+    running = jobs.Job(tmp_path, command, process.pid, time.time(), None)
+    asked = []
+
+    def newest(_: object) -> jobs.Job:
+        asked.append(1)
+        if len(asked) == 1:
+            return running
+        process.kill()
+        process.wait()
+        return replace(running, status=0)
+
+    monkeypatch.setattr(work, "newest", newest)
+
+    def screen() -> None:
+        import streamlit as st
+
+        from ui.widgets import work
+
+        st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+        work.follow(("workbench", "doctor"), quiet=True)
+
+    app = AppTest.from_function(screen).run()
+    assert app.session_state["runs"] == 2

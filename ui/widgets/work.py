@@ -92,14 +92,17 @@ def follow(
     if at_first is None:
         return None
 
-    @st.fragment(run_every=2 if at_first.state == "running" else None)
+    # Asked now: a job's state is what is true of its process at the moment of asking.
+    ran = at_first.state == "running"
+
+    @st.fragment(run_every=2 if ran else None)
     def _live() -> None:
         job = newest(command) or at_first
         if not quiet or job.state not in well:
             _state(job)
         if draw is not None:
             draw(job)
-        if at_first.state == "running" and job.state != "running":
+        if ran and job.state != "running":
             st.rerun()
 
     _live()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -181,3 +182,12 @@ def test_what_the_store_holds_comes_as_tables(bench: wb.Workbench) -> None:
         bench.dataset("r2")
     with pytest.raises(NotFoundError, match="no certificate"):
         bench.verify("r2")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["judge", "assess", "ask", "select", "train", "evaluate", "certify", "ablate", "verify"],
+)
+def test_every_long_step_has_an_async_twin(bench: wb.Workbench, name: str) -> None:
+    assert inspect.iscoroutinefunction(getattr(bench, f"a{name}"))
+    assert callable(getattr(bench, name))

@@ -29,6 +29,8 @@ def show() -> None:
     if evaluated is None:
         page.heading("Workbench", "Is the student better, can it be trusted, what comes next?")
         _nothing_evaluated(bool(every))
+        if not data.read(matrix.sources):
+            return
     else:
         _verdict_on_the_student(*evaluated)
     left, right = st.columns([3, 2], gap="large")

@@ -60,6 +60,9 @@ def round_(
     max_cost: Annotated[
         str | None, typer.Option(help="Most US dollars to spend; without it nothing is spent.")
     ] = None,
+    reload: Annotated[
+        str | None, typer.Option(help="A server of ours (its URL) to give a promoted student to.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make tasks of kept requests, look for drift, and run the next round if there is enough.
@@ -86,10 +89,12 @@ def round_(
         moved = [one for one in check_drift(store) if one.moved]
         with listening(quiet=json) as listener:
             found = run_next(store, settings, needed, config=chosen, on_event=listener)
+    promoted = found.result is not None and found.result.promoted
+    served = _reloaded(reload) if reload and promoted else None
     if json:
         emit_json({
             "made_tasks": len(made), "drifted": [one.name for one in moved],
-            "sentence": found.sentence,
+            "sentence": found.sentence, "served": served,
             "round": None if found.result is None else summary(found.result),
         })  # fmt: skip
         return
@@ -97,6 +102,30 @@ def round_(
     for one in moved:
         note(f"drift: {one.sentence}")
     typer.echo(found.sentence)
+    if served is not None:
+        typer.echo(served)
+
+
+def _reloaded(url: str) -> str:
+    """Ask a server to serve the student in use now, and say what came of it."""
+    import os
+    import urllib.request
+
+    from workbench.errors import StageError
+
+    token = os.environ.get("WORKBENCH_SERVE_TOKEN", "")
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    address = url.rstrip("/") + "/adapter/reload"
+    try:
+        request = urllib.request.Request(address, data=b"{}", headers=headers, method="POST")
+        with urllib.request.urlopen(request, timeout=600):
+            return f"{url} serves it now."
+    except (OSError, ValueError) as error:
+        raise StageError(
+            f"The student was promoted, but {address} did not take it: {error}.",
+            "Reload it there by hand, or start that server again.",
+        ) from error
 
 
 @app.command()

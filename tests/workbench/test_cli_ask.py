@@ -398,7 +398,13 @@ def test_the_key_is_in_no_artefact_of_a_run(
             done = run("ask", "--teachers", served.name, "--no-judge", "--json")
             said += [done.out, done.err]
         assert KEY in served.server.headers[-1]["authorization"], "the key was really used"
-    for args in (("sources",), ("sources", "cost", "--json"), ("doctor", "--json")):
+        judged = run("ask", "--teachers", served.name, "--json")
+        said += [judged.out, judged.err]
+        assert "proved" in judged.out
+    for args in (
+        ("sources",), ("sources", "cost", "--json"), ("doctor", "--json"),
+        ("backup", str(tmp_path / "home.tar")),
+    ):  # fmt: skip
         done = run(*args)
         said += [done.out, done.err]
     for text in said:

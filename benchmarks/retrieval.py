@@ -15,6 +15,7 @@ import argparse
 import os
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from distill.evaluate import paired
@@ -44,7 +45,9 @@ def proved(settings: Settings, tasks: Sequence[Task], texts: Sequence[str]) -> l
     new = {(t.id, c): (t, c) for t, c in pairs if c and (t.id, c) not in _known}
     names = list(new)
     asked = [submission(task, code, str(n)) for n, (task, code) in enumerate(new.values())]
-    for found in judge_many(asked, jobs=settings.jobs, budget=settings.budget()):
+    # Only whether it is proved counts here: no second solver, and a short search for refutations.
+    budget = replace(settings.budget(), recheck=False, cases=200)
+    for found in judge_many(asked, jobs=settings.jobs, budget=budget):
         _known[names[int(found.id)]] = found.verdict.word == "proved"
     return [_known.get((task.id, code), False) for task, code in pairs]
 

@@ -153,7 +153,12 @@ async def load(url: str, model: str, streams: int, requests: int, tokens: int) -
             await one(client, number)
 
     async with httpx.AsyncClient(base_url=url, timeout=300) as client:
-        await one(client, 10_000)
+        for _ in range(5):
+            # A server may answer for its health before it answers for its model.
+            with contextlib.suppress(httpx.HTTPError):
+                await one(client, 10_000)
+                break
+            await asyncio.sleep(1)
         counts.clear(), first.clear(), whole.clear()
         began = time.monotonic()
         await asyncio.gather(*(worker(client) for _ in range(streams)))

@@ -1,24 +1,26 @@
 """The half of a verification that another process can do meanwhile: verdicts, and hashing.
 
-They are the larger part of a big bundle and need nothing of the rest. Where this process has one
-thread and the system can fork, a child does that half and sends back the little that is kept;
-elsewhere, and for small bundles, it is done here. The outcome is the same either way.
+It is the larger part of a big bundle and needs nothing of the rest. Where this process has one
+thread and the system can fork, a child does it and sends back the little that is kept, the verdicts
+first, because they are waited for; elsewhere, and for small bundles, it is done here. The outcome
+is the same either way.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from workbench.certificate.bundle import ADAPTER, Bundle
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.verdicts import Fault, VerdictFacts, read_verdicts
 
-__all__ = ["Half", "HalfDone", "start_half"]
+__all__ = ["Half", "Hashed", "start_half"]
 
 _FEWEST = 4_000
 """Obligations below which a second process would cost more than it saves."""
@@ -29,100 +31,114 @@ _AS_THEY_ARE = (
 
 
 @dataclass(frozen=True, slots=True)
-class HalfDone:
-    """What the half found: a file that is not the signed one, the verdicts, the adapter."""
+class Hashed:
+    """What hashing found: an obligation that is not the signed one, and the adapter's digests."""
 
-    changed: Fault | None
-    verdicts: VerdictFacts
-    digests: dict[str, str]
-    """SHA-256 of each file of the adapter."""
+    changed: Fault | None = None
+    digests: dict[str, str] = field(default_factory=dict)
 
 
-def do_half(bundle: Bundle) -> HalfDone:
-    """Hash obligations and adapter and read the verdicts, here and now."""
-    digests: dict[str, str] = {}
+def judged(bundle: Bundle) -> VerdictFacts:
+    """Read the verdicts, here and now."""
+    try:
+        return read_verdicts(bundle)
+    except CertificateError as error:
+        # No such file, or none that opens.
+        return VerdictFacts(malformed=(error.code, error.message))
+
+
+def hashed(bundle: Bundle) -> Hashed:
+    """Hash obligations and adapter, here and now."""
     try:
         bundle.same_obligations()
-        digests |= {name: bundle.digest(name) for name in bundle.files if name.startswith(ADAPTER)}
+        names = (name for name in bundle.files if name.startswith(ADAPTER))
+        return Hashed(None, {name: bundle.digest(name) for name in names})
     except CertificateError as error:
-        return HalfDone((error.code, error.message), VerdictFacts(), digests)
-    try:
-        return HalfDone(None, read_verdicts(bundle), digests)
-    except CertificateError as error:
-        # No such file, or none that opens: that is the other half's to say.
-        return HalfDone(None, VerdictFacts(malformed=(error.code, error.message)), digests)
+        return Hashed((error.code, error.message))
 
 
 class Half:
-    """The half under way; ``result`` waits for it, once."""
+    """The half under way. What a child should have said and did not is found out here."""
 
-    def __init__(self, bundle: Bundle, child: int, pipe: int) -> None:
+    def __init__(self, bundle: Bundle, child: int = 0, pipe: BinaryIO | None = None) -> None:
         self._bundle = bundle
         self._child = child
         self._pipe = pipe
-        self._done: HalfDone | None = None
+        self._told = False
 
-    def result(self) -> HalfDone:
-        """Return what was found; a child that died is replaced by doing it here."""
-        if self._done is None:
-            data = self._received() if self._child else b""
-            self._done = _unpacked(data) if data else do_half(self._bundle)
-        assert self._done is not None
-        return self._done
+    def verdicts(self) -> VerdictFacts:
+        """Wait for the verdicts; asked once at most, and first."""
+        line = self._line()
+        self._told = True
+        return _facts(line) if line else judged(self._bundle)
 
-    def _received(self) -> bytes:
-        child, self._child = self._child, 0
-        with os.fdopen(self._pipe, "rb") as pipe:
-            data = pipe.read()
-        _, status = os.waitpid(child, 0)
-        return data if status == 0 else b""
+    def hashed(self) -> Hashed:
+        """Wait for the hashes; asked once."""
+        if not self._told:
+            self._line()
+        line = self._line()
+        return _hashes(line) if line else hashed(self._bundle)
 
     def close(self) -> None:
-        """Wait for a child that nobody asked, so that none is left behind."""
-        if self._child:
-            self._received()
+        """End the child, so that none is left behind."""
+        if self._pipe is not None:
+            self._pipe.close()
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            self._pipe = None
+
+    def _line(self) -> bytes:
+        """Return the next line of the child, or nothing where it did not say one."""
+        line = self._pipe.readline() if self._pipe is not None else b""
+        if not line.endswith(b"\n"):
+            self.close()
+            return b""
+        return line
 
 
 def start_half(bundle: Bundle) -> Half:
-    """Begin the half in a child where that pays, else leave it to ``result``."""
+    """Begin the half in a child where that pays, else leave it to whoever asks."""
     if len(bundle.obligations) < _FEWEST or not _may_fork():
-        return Half(bundle, 0, -1)
+        return Half(bundle)
     reader, writer = os.pipe()
     child = os.fork()
     if child:
         os.close(writer)
-        return Half(bundle, child, reader)
-    status = 1
+        return Half(bundle, child, os.fdopen(reader, "rb"))
     try:
         os.close(reader)
-        data = _packed(do_half(bundle))
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(data)
-        status = 0
+        _serve(bundle, writer)
     finally:
-        # Nothing of the parent's, buffers and handlers included, is run or flushed here.
-        os._exit(status)
+        # Nothing of the parent's, buffers and handlers included, is run or flushed here. What is
+        # missing in the pipe then is found out by the parent.
+        os._exit(0)
+
+
+def _serve(bundle: Bundle, writer: int) -> None:
+    with os.fdopen(writer, "wb") as pipe:
+        found = judged(bundle)
+        facts = {name: getattr(found, name) for name in _AS_THEY_ARE}
+        facts |= {"keys": found.keys.hex(), "root": found.root.hex()}
+        facts |= {"encoders": sorted(found.encoders), "solvers": sorted(found.solvers)}
+        pipe.write(json.dumps(facts).encode() + b"\n")
+        pipe.flush()
+        files = hashed(bundle)
+        pipe.write(json.dumps([files.changed, files.digests]).encode() + b"\n")
 
 
 def _may_fork() -> bool:
     """Whether a fork is safe and of use: Linux, one thread, and a second processor to run on."""
-    return (
-        sys.platform == "linux"
-        and threading.active_count() == 1
-        and len(os.sched_getaffinity(0)) > 1
-    )
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return False
+    try:
+        # The system's own count: a library's threads are not Python's.
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
 
 
-def _packed(done: HalfDone) -> bytes:
-    found = done.verdicts
-    facts = {name: getattr(found, name) for name in _AS_THEY_ARE}
-    facts |= {"keys": found.keys.hex(), "root": found.root.hex()}
-    facts |= {"encoders": sorted(found.encoders), "solvers": sorted(found.solvers)}
-    return json.dumps([done.changed, facts, done.digests]).encode()
-
-
-def _unpacked(data: bytes) -> HalfDone:
-    changed, facts, digests = json.loads(data)
+def _facts(line: bytes) -> VerdictFacts:
+    facts = json.loads(line)
     for name in ("malformed", "fault", "obligations"):
         facts[name] = _fault(facts[name])
     for name in ("keys", "root"):
@@ -130,7 +146,12 @@ def _unpacked(data: bytes) -> HalfDone:
     facts["encoders"] = set(facts["encoders"])
     facts["solvers"] = set(map(tuple, facts["solvers"]))
     facts["counts"] = Counter(facts["words"])
-    return HalfDone(_fault(changed), VerdictFacts(**facts), digests)
+    return VerdictFacts(**facts)
+
+
+def _hashes(line: bytes) -> Hashed:
+    changed, digests = json.loads(line)
+    return Hashed(_fault(changed), digests)
 
 
 def _fault(value: list[str] | None) -> Fault | None:

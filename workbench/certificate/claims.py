@@ -75,7 +75,9 @@ def claims(*, trained: bool, evaluated: bool, filtered: bool, first: bool) -> tu
 
     ``first`` is whether it names no certificate before it.
     """
-    others = {"selection": _FILTERED} if filtered else {}
+    others: dict[str, tuple[str, str, str, str | None]] = {}
+    if filtered:
+        others["selection"] = _FILTERED
     if first:
         others["chain"] = _FIRST
     rows = [others.get(row[0], row) for row in _ALWAYS]

@@ -1,6 +1,7 @@
 """One file of evidence, read once from front to back: hashed and cut into lines as it passes.
 
-However many rows a file has, a few hundred kilobytes of it are in memory at a time. What is hashed
+However many rows a file has, some tens of kilobytes of it are in memory at a time, which also is
+what a processor keeps near. What is hashed
 and what is parsed are the same bytes; whether the digest is the signed one is only known at the
 end, so nobody may believe a line before that.
 """
@@ -19,7 +20,7 @@ __all__ = ["LONGEST_LINE", "Stream"]
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes that one line of evidence may have."""
 
-_CHUNK = 256 * 1024
+_CHUNK = 32 * 1024
 
 
 class Stream:

@@ -135,25 +135,44 @@ def read_rows(data: bytes, model: type[M], what: str) -> tuple[list[M], list[byt
 
 def each_row(blocks: Iterable[list[bytes]], model: type[M], what: str) -> Iterator[tuple[M, bytes]]:
     """Yield each record with its line, from blocks of lines as they come."""
-    read = model.__pydantic_validator__.validate_json
-    spell = model.__pydantic_serializer__.to_json
-    loose = model.loose is not Strict.loose
     number = 0
     for block in blocks:
-        for line in block:
-            number += 1
-            try:
-                row = read(line)
-                # One pass where it can be: a record that prints itself as its line is canonical,
-                # if what it holds of free form is. Whatever is otherwise is decided below.
-                if spell(row) == line and not (loose and not all(map(settled, row.loose()))):
-                    yield row, line
-                    continue
-            except ValidationError:
-                row = None
-            place = f"{what}, line {number}"
-            canonical_line(line, place)
-            yield (_row(model, line, place) if row is None else row), line
+        rows = _quick_rows(block, model)
+        if rows is None:
+            yield from _careful_rows(block, model, what, number)
+        else:
+            yield from zip(rows, block, strict=True)
+        number += len(block)
+
+
+def _quick_rows(block: list[bytes], model: type[M]) -> list[M] | None:
+    """Return the records of a block of lines that are all canonical beyond doubt, else None.
+
+    A record that prints itself as its line is canonical, if what it holds of free form is.
+    """
+    read = model.__pydantic_validator__.validate_json
+    spell = model.__pydantic_serializer__.to_json
+    try:
+        rows: list[M] = [read(line) for line in block]
+    except ValidationError:
+        return None
+    if [spell(row) for row in rows] != block:
+        return None
+    if model.loose is not Strict.loose and not all(
+        settled(value) for row in rows for value in row.loose()
+    ):
+        return None
+    return rows
+
+
+def _careful_rows(
+    block: list[bytes], model: type[M], what: str, number: int
+) -> Iterator[tuple[M, bytes]]:
+    """Yield the records of a block in which something may be wrong, line by line up to there."""
+    for at, line in enumerate(block, number + 1):
+        place = f"{what}, line {at}"
+        canonical_line(line, place)
+        yield _row(model, line, place), line
 
 
 def each_object(blocks: Iterable[list[bytes]], what: str) -> Iterator[tuple[dict[str, Any], bytes]]:

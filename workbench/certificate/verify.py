@@ -310,9 +310,9 @@ class _Verification:
         assert self.bundle is not None
         sums = self.sums.files
         self.survey, self.malformed, digests = survey(
-            self.bundle, adapter_digest(sums), lambda: half.result().verdicts
+            self.bundle, adapter_digest(sums), half.verdicts
         )
-        done = half.result()
+        done = half.hashed()
         digests = {**done.digests, **digests}
         for name, digest in sums.items():
             found = digests.get(name) or self.bundle.digest(name)

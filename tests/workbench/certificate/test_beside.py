@@ -14,8 +14,8 @@ import pytest
 from tests.workbench.certificate.sample import edit_lines, reseal
 from workbench.certificate import Report, SigningKey, verify
 from workbench.certificate import beside as besides
-from workbench.certificate.beside import HalfDone, do_half, start_half
-from workbench.certificate.bundle import open_bundle
+from workbench.certificate.beside import start_half
+from workbench.certificate.bundle import Bundle, open_bundle
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a child is made on Linux only")
 
@@ -95,33 +95,38 @@ def test_a_child_finds_what_is_found_without_one(
     assert told(verify(bundle, [key.public])) == told(beside)
 
 
+@pytest.mark.parametrize("part", ["judged", "hashed"])
 def test_the_work_is_the_child_s(
-    bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch
+    bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     parent = os.getpid()
+    work = getattr(besides, part)
 
-    def only_there(*given: Any) -> HalfDone:
+    def only_there(given: Bundle) -> Any:
         assert os.getpid() != parent
-        return do_half(*given)
+        return work(given)
 
-    monkeypatch.setattr(besides, "do_half", only_there)
+    monkeypatch.setattr(besides, part, only_there)
     assert verify(bundle, [key.public]).exit_code == 0
     assert len(forks) == 1
 
 
-def test_a_child_that_dies_is_replaced(
-    bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["judged", "hashed"])
+def test_a_child_that_dies_or_fails_is_replaced(
+    bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     parent = os.getpid()
+    work = getattr(besides, part)
+    for how in (lambda: os._exit(9), lambda: 1 // 0):
 
-    def dying(*given: Any) -> HalfDone:
-        if os.getpid() != parent:
-            os._exit(9)
-        return do_half(*given)
+        def dying(given: Bundle, how: Callable[[], object] = how) -> Any:
+            if os.getpid() != parent:
+                how()
+            return work(given)
 
-    monkeypatch.setattr(besides, "do_half", dying)
-    assert verify(bundle, [key.public]).exit_code == 0
-    assert forks
+        monkeypatch.setattr(besides, part, dying)
+        assert verify(bundle, [key.public]).exit_code == 0
+    assert len(forks) == 2
 
 
 def test_a_child_nobody_asks_is_waited_for(bundle: Path, forks: list[int]) -> None:

@@ -12,6 +12,7 @@ values and not in this tree::
     ├── MissingPartError             an optional part is not installed, with the line to install it
     ├── RegistryError           a registry of bundles cannot be reached, read or written
     ├── StageError              a stage cannot start because of what is (not) there before it
+    │   └── NothingToTrainError      a round has no winners, and ends
     └── StoreError              the database or a blob
         ├── NewerDatabaseError       written by a later version of the workbench
         ├── DiskFullError            no room left; what was written before is kept
@@ -35,6 +36,7 @@ __all__ = [
     "MissingPartError",
     "NewerDatabaseError",
     "NotFoundError",
+    "NothingToTrainError",
     "RegistryError",
     "SettingsError",
     "StageError",
@@ -107,6 +109,10 @@ class RegistryError(WorkbenchError):
 
 class StageError(WorkbenchError):
     """A stage cannot start because of what is, or is not, there before it."""
+
+
+class NothingToTrainError(StageError):
+    """A round has no winners: it ends, since going on with it would change nothing."""
 
 
 class StoreError(WorkbenchError):

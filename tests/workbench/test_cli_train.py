@@ -15,9 +15,11 @@ from workbench.settings import PartialSettings, load_settings
 from workbench.stages.plan import plan_round
 from workbench.stages.round_config import RoundConfig
 from workbench.stages.rounds import run_round
+from workbench.stages.train import replan
 from workbench.store.database import Store
 from workbench.store.tables import RoundRow
 
+SMALL = {"lora": {"rank": 2, "alpha": 4}, "training": {"epochs": 1, "batch": 4}}
 # Runs the job where it lies, as the volume's container would; the first time it is preempted.
 MODAL = """#!{python}
 import pathlib, subprocess, sys
@@ -41,10 +43,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     settings = load_settings(
         overrides=PartialSettings(jobs=1), env={"WORKBENCH_HOME": str(folder / "home")}
     )
-    small = {"lora": {"rank": 2, "alpha": 4}, "training": {"epochs": 1, "batch": 4}}
     config = RoundConfig.model_validate(
         {"family": {"seed": 5, "train": 4, "held_out": 2}, "base": str(base),
-         "student_tokens": 16, "repair": 0, "training": small}
+         "student_tokens": 16, "repair": 0, "training": SMALL}
     )  # fmt: skip
     with Store.open(settings) as store:
         name = plan_round(store, settings, config)
@@ -85,6 +86,19 @@ def test_a_dry_run_changes_nothing_of_the_round(
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     assert train(home, monkeypatch, "--dry-run", "--json") == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 1
+
+
+def test_a_setting_that_fails_leaves_the_round_open(
+    home: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "t.yaml").write_text("adapter: nowhere\n")
+    assert train(home, monkeypatch, "--training-config", str(tmp_path / "t.yaml")) != 0
+    assert "no adapter folder nowhere" in capsys.readouterr().err
+    with home.read() as session:
+        row = session.get(RoundRow, "r1")
+        assert row is not None
+        assert (row.state, row.stage) == ("open", "selected")
+    replan(home, "r1", SMALL)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from workbench.errors import NotFoundError, StageError
+from workbench.errors import NotFoundError, NothingToTrainError, StageError
 from workbench.settings import Settings
 from workbench.stages.answers import round_answers
 from workbench.stages.ask import ask, open_teachers
@@ -123,8 +123,8 @@ def run_round(
                 machine.step(following)
             except StageError as error:
                 reporter.error(following, str(error))
-                if following != "trained":
-                    raise
+                if not isinstance(error, NothingToTrainError):
+                    raise  # a full disk or a wrong setting can be mended: the round stays open
                 _finish(store, round_id, state="stopped", decision=str(error))
                 break
             _advance(store, round_id, following)

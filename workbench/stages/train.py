@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InputError, MissingPartError, StageError
+from workbench.errors import InputError, MissingPartError, NothingToTrainError, StageError
 from workbench.stages.events import Reporter
 from workbench.stages.reward import JudgeReward
 from workbench.stages.training_rows import earlier_examples, snapshot_examples, with_pass_rates
@@ -117,14 +117,14 @@ def round_rows(
 ) -> tuple[SnapshotRow, list[Example], list[Example]]:
     """Return a round's snapshot, its rows, and the earlier rounds' rows where they are replayed.
 
-    Raises ``StageError`` when the round has no winners to train on.
+    Raises ``NothingToTrainError`` when the round has no winners to train on.
     """
     with store.read() as session:
         this = session.get(RoundRow, round_id)
         assert this is not None
         snapshot = session.get(SnapshotRow, this.snapshot_id) if this.snapshot_id else None
     if snapshot is None or snapshot.rows == 0:
-        raise StageError(
+        raise NothingToTrainError(
             f"Round {round_id} has no winners to train on.",
             "Ask more teachers, raise the repair cap, or accept a lower verdict.",
         )
@@ -162,7 +162,7 @@ def train_round(
 ) -> AdapterRow:
     """Train the round's adapter, or return it if it is there; resumes after a kill.
 
-    Raises ``StageError`` when the round has no winners to train on.
+    Raises ``NothingToTrainError`` when the round has no winners to train on.
     """
     reporter = reporter or Reporter(store, None, round_id)
     snapshot, examples, earlier = round_rows(store, round_id, plan)

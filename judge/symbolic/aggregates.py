@@ -61,7 +61,8 @@ def any_all(kind: str) -> Callable[[Machine, ast.Call], Value]:
             return BoolV(
                 comprehension.fold(m, made.generators, lambda: condition(m, made.elt), kind)
             )
-        source, seq = comprehension.iterate(m, evaluate(m, made), node.lineno, any_order=True)
+        given = evaluate(m, made)
+        source, seq = comprehension.iterate(m, given, node.lineno, any_order=True, repeats=True)
         return BoolV(_over(m, seq, source, kind))
 
     return run
@@ -148,7 +149,9 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
         if not values:
             raise m.type_error(line)
         if len(values) == 1:
-            source, seq = comprehension.iterate(m, values[0], line, any_order=key is None)
+            source, seq = comprehension.iterate(
+                m, values[0], line, any_order=key is None, repeats=key is None
+            )
             if default is not None and T.is_true(T.eq(seq.length, T.num(0))):
                 return evaluate(m, default)
             if isinstance(source, StrV) or key is not None:

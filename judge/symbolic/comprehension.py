@@ -46,10 +46,13 @@ from judge.symbolic.values import (
 MAX_SINGLES = 200
 
 
-def iterate(m: Machine, value: Value, line: int, any_order: bool = False) -> tuple[Value, Seq]:
+def iterate(
+    m: Machine, value: Value, line: int, any_order: bool = False, repeats: bool = False
+) -> tuple[Value, Seq]:
     """The sequence that iterating over a value goes through.
 
     ``any_order`` is for what does not depend on the order; only that may go through a set.
+    ``repeats`` is for what may meet a member of a set several times, such as ``any``.
     """
     plain = m.plain(value)
     if isinstance(plain, Choice) and m.forks is not None:
@@ -60,7 +63,7 @@ def iterate(m: Machine, value: Value, line: int, any_order: bool = False) -> tup
     elif isinstance(plain, DictViewV):
         seq = dicts.view_seq(m, plain)
     elif isinstance(plain, SetV) and any_order:
-        seq = sets.members(plain, line)
+        seq = plain.source if repeats and plain.source else sets.members(plain, line)
     elif isinstance(plain, IntV | BoolV | FloatV | NoneV):
         raise m.type_error(line)
     if seq is None:
@@ -148,7 +151,8 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
     around = m.plain(evaluate(m, first.iter))
     if isinstance(around, DictV | SetV) and kind != "sum" and _integers_only(around):
         return _fold_members(m, first, rest, leaf, kind, around)
-    source, seq = iterate(m, around, first.iter.lineno, any_order=True)
+    line = first.iter.lineno
+    source, seq = iterate(m, around, line, any_order=True, repeats=kind != "sum")
     before = _raised(m)
     parts: list[Term] = []
     for piece in seq.pieces:

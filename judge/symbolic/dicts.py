@@ -11,17 +11,19 @@ from dataclasses import replace
 
 from judge.symbolic import term as T
 from judge.symbolic.compare import element_equal, equal
-from judge.symbolic.machine import Dead, Machine
-from judge.symbolic.merge import merge
+from judge.symbolic.machine import VAGUE, Dead, Machine
+from judge.symbolic.merge import merge, same
 from judge.symbolic.sets import hashable
 from judge.symbolic.shapes import INT_SHAPE, Shape, join, shape_of
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
     DictV,
     DictViewV,
     IntV,
     Seq,
     Single,
+    StrV,
     TupleV,
     Unsupported,
     Value,
@@ -155,10 +157,59 @@ def look_up(m: Machine, value: DictV, key: Value, line: int) -> Value:
             return value.entries[place][1]
         m.raise_if(T.true(), "KeyError", line)
         raise Dead
+    if value.listing is not None and value.key != INT_SHAPE:
+        there, found = _listed_value(m, value, value.listing, key, line)
+        m.raise_if(T.not_(there), "KeyError", line)
+        return found
     m.raise_if(T.not_(value.has(key)), "KeyError", line)
     if value.key is None:
         raise Dead
     return value.get(key)
+
+
+def _listed_value(
+    m: Machine, value: DictV, listing: tuple[Seq, Seq], key: Value, line: int
+) -> tuple[Term, Value]:
+    """(whether the key is there, its value) in an unknown dict whose keys are only listed."""
+    keys, values = listing
+    known = _listed_index(keys, key)
+    if known is not None:
+        inside = T.and_(T.le(T.num(0), known), T.lt(known, keys.length))
+        if not _surely_all(m, inside):
+            # It was taken from the listing, so this holds; it is owed all the same.
+            m.raise_if(T.not_(inside), f"{VAGUE}KeyError", line)
+        return T.true(), values.pieces[0].at(known)
+    if m.binding or m.under_binder:
+        raise Unsupported("looking up such a key inside a comprehension", line)
+    place = T.var(T.fresh_name("place"))
+    there = value.has(key)
+    inside = T.and_(T.le(T.num(0), place), T.lt(place, keys.length))
+    here = T.and_(inside, element_equal(keys.pieces[0].at(place), key))
+    m.state.facts.append(T.implies(T.and_(m.guard(), there), here))
+    return there, values.pieces[0].at(place)
+
+
+def _listed_index(keys: Seq, key: Value) -> Term | None:
+    """Where a key stands in the listing, when it was taken from there."""
+    terms: list[Term] = []
+    todo = [key]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, TupleV):
+            todo += one.items
+        elif isinstance(one, StrV):
+            terms.append(one.seq.length)
+        elif isinstance(one, IntV | BoolV):
+            terms.append(one.term)
+    for term in T.subterms(terms):
+        if term.op == "select" and same(keys.pieces[0].at(term.kids[1]), key):
+            return term.kids[1]
+    return None
+
+
+def _surely_all(m: Machine, condition: Term) -> bool:
+    parts = condition.kids if condition.op == "and" else (condition,)
+    return all(_surely(m, part) for part in parts)
 
 
 def look_up_default(m: Machine, target: Value, value: DictV, key: Value, line: int) -> Value:
@@ -189,6 +240,9 @@ def get_or(m: Machine, value: DictV, key: Value, default: Value, line: int) -> V
         return value.entries[place][1] if place >= 0 else default
     if value.key is None:
         return default
+    if value.listing is not None and value.key != INT_SHAPE:
+        there, found = _listed_value(m, value, value.listing, key, line)
+        return merge(there, found, default)
     return merge(value.has(key), value.get(key), default)
 
 

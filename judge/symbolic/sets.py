@@ -180,30 +180,36 @@ def equal_sets(a: SetV, b: SetV) -> Term:
 def size(m: Machine, value: SetV, line: int) -> Term:
     """``len``: of members that are known, or how many of a sequence do not occur before."""
     from judge.symbolic import folds
-    from judge.symbolic.merge import at
 
     if value.entries is not None:
         return T.num(len(value.entries))
     if value.source is None:
         raise Unsupported("len of a set of unknown members", line)
     seq = value.source
-    hole = T.fresh_bvar()
-    place = T.fresh_bvar()
+    return folds.count(T.num(0), seq.length, _appears_first(seq))
+
+
+def _appears_first(seq: Seq) -> Callable[[Term], Term]:
+    """Whether the element at an index is not met before it."""
+    from judge.symbolic.merge import at
+
+    hole, place = T.fresh_bvar(), T.fresh_bvar()
     before = T.and_(T.le(T.num(0), place), T.lt(place, hole))
     met = element_equal(at(seq, place), at(seq, hole))
     new = T.not_(T.quantify("exists", [place], T.and_(before, met)))
-    return folds.span_sum(
-        T.num(0),
-        seq.length,
-        lambda j: T.substitute(T.ite(new, T.num(1), T.num(0)), {hole.id: j}),
-    )
+    return lambda j: T.substitute(new, {hole.id: j})
 
 
 def members(value: SetV, line: int) -> Seq:
     """The members in some order, for what does not depend on it."""
     if value.entries is None:
-        if value.source is not None:
-            raise Unsupported("the members of a set that may repeat", line)
+        if value.source is not None and value.source.pieces:
+            from judge.symbolic import folds
+            from judge.symbolic.merge import at
+
+            seq = value.source
+            first = folds.filtered(lambda j: at(seq, j), _appears_first(seq), T.num(0), seq.length)
+            return Seq((first,))
         raise Unsupported("the members of a set of unknown members", line)
     return Seq(tuple(map(Single, value.entries)))
 

@@ -72,9 +72,44 @@ TRUE: dict[str, tuple[Any, ...]] = {
         "    return ''.join(out)\n",
         ("len(result) == len(s)",),
     ),
+    "a key of any text is looked up": (
+        "def f(p: dict[str, int], k: str) -> int:\n    if k in p:\n        return p[k]\n    return -1\n",
+        ("(k in p) == (result >= 0)",),
+        ("all(p[x] >= 0 for x in p)",),
+    ),
+    "a missing key of any text": (
+        "def f(p: dict[str, int], k: str) -> int:\n    try:\n        return p[k]\n    except KeyError:\n"
+        "        return 0\n",
+        ("k in p or result == 0", "k not in p or result == p[k]"),
+    ),
+    "the values of listed keys added up": (
+        "def f(d: dict[str, int]) -> int:\n    t = 0\n    for k in d:\n        t += d[k]\n    return t\n",
+        ("result == sum(d.values())",),
+    ),
+    "members that may repeat are as good as any": (
+        "def f(xs: list[int]) -> bool:\n    return any(x > 3 for x in set(xs))\n",
+        ("result == any(x > 3 for x in xs)",),
+    ),
+    "members that may repeat are counted once": (
+        "def f(xs: list[int]) -> int:\n    return sum(1 for x in set(xs) if x > 0)\n",
+        ("result <= len(xs)",),
+    ),
 }
 
 FALSE = {
+    "a key that may be missing": (
+        "def f(p: dict[str, int], k: str) -> int:\n    return p[k]\n",
+        ("True",),
+    ),
+    "two keys, two values": (
+        "def f(p: dict[str, int], k: str, j: str) -> int:\n    if k in p and j in p:\n"
+        "        return p[k] - p[j]\n    return 0\n",
+        ("result == 0",),
+    ),
+    "members that may repeat are not added twice": (
+        "def f(xs: list[int]) -> int:\n    return sum(set(xs))\n",
+        ("result == sum(xs)",),
+    ),
     "sums with summands that differ at one place of fifteen": (
         "def f(n: int) -> int:\n    return sum(i for i in range(1, n) if i % 3 == 0 or i % 5 == 0)\n",
         ("result == sum([i for i in range(1, n) if i % 15 in (0, 3, 5, 6, 9, 10)])",),

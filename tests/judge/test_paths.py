@@ -39,8 +39,8 @@ WITHIN = {
         "def f(xs: tuple[int, ...]) -> int:\n    return len(xs)\n",
         "result >= 0",
     ),
-    "a dict with string keys": (
-        "def f(d: dict[str, int]) -> int:\n    return sum(d.values())\n",
+    "a dict with string keys that changes": (
+        "def f(d: dict[str, int]) -> int:\n    d['a'] = 1\n    return sum(d.values())\n",
         "result == sum(d[k] for k in d)",
     ),
     "seen before": (

@@ -3,9 +3,11 @@
     python benchmarks/ui_first_paint.py [--answers 100000]
 
 Makes a temporary store of that many answers, serves the dashboard, and times in a real headless
-Chromium: warm first paint of each screen, one page turn and one filter, and the bytes that came
-over the web socket. In the same run and the same browser it does so for a page that hands all the
-answers to ``st.dataframe`` at once. Needs Chromium and playwright; says so when they are missing.
+Chromium: warm first paint of each screen, then interactions that nobody did before (nothing about
+them is cached), and the bytes that came over the web socket. An interaction lasts from the event in
+the browser until the script has run and the screen rests. In the same run and the same browser it
+does so for a page that hands all the answers to ``st.dataframe`` at once. Needs Chromium and
+playwright; says so when they are missing.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,24 @@ DRAWN = (
     " .wb-lead, .wb-bars, .wb-checks)"
 )
 IDLE = "!document.querySelector('[data-test-script-state=running]')"
+WATCH = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const seen = window.wbSeen = {began: 0, ran: false, rested: 0};
+    const begin = () => { if (!seen.began) seen.began = performance.now(); };
+    for (const kind of ['click', 'keydown']) addEventListener(kind, begin, {capture: true});
+    const look = () => {
+        const running = app.getAttribute('data-test-script-state') === 'running';
+        if (running) { seen.ran = true; seen.rested = 0; }
+        else if (seen.ran && !seen.rested) seen.rested = performance.now();
+    };
+    new MutationObserver(look).observe(app, {attributes: true});
+}"""
+"""Starts a clock at the person's event and stops it when the script that it caused has ended."""
+RESTED = """() => {
+    const seen = window.wbSeen;
+    return seen.rested && performance.now() - seen.rested > 400
+        && !document.querySelector('[data-stale=true]');
+}"""
 
 
 @dataclass
@@ -86,9 +106,9 @@ def measure(page: Page, wire: Wire, what: str, act: object, drawn: str = DRAWN) 
     return Row(what, time.perf_counter() - start, (wire.received - before) / 1000)
 
 
-def dashboard(browser: Browser, address: str) -> Iterator[Row]:
+def dashboard(browser: Browser, address: str, *, paint: bool = True) -> Iterator[Row]:
     """Yield the dashboard's measurements; each screen is visited once before, to be warm."""
-    for name in SCREENS:
+    for name in SCREENS if paint else ("matrix",):
         for warm in (False, True):
             page = browser.new_page()
             wire = Wire(page)
@@ -98,14 +118,80 @@ def dashboard(browser: Browser, address: str) -> Iterator[Row]:
             if warm:
                 yield row
             page.close()
-    page = browser.new_page()
+    for what, path, act in INTERACTIONS:
+        yield interact(browser, address, what, path, act)
+
+
+def interact(
+    browser: Browser, address: str, what: str, path: str, act: Callable[[Page], None]
+) -> Row:
+    """Open ``path`` in a page of its own, do ``act``, and time what the person waits for."""
+    page = browser.new_page(viewport={"width": 1280, "height": 2_400})
     wire = Wire(page)
-    measure(page, wire, "open", lambda: page.goto(f"{address}/matrix"))
-    two = page.get_by_label("Page 2", exact=True)
-    yield measure(page, wire, "/matrix page turn", lambda: _and_wait(page, two.first.click))
-    refuted = page.get_by_text("refuted", exact=True)
-    yield measure(page, wire, "/matrix new filter", lambda: _and_wait(page, refuted.first.click))
+    measure(page, wire, "open", lambda: page.goto(f"{address}/{path}"))
+    page.wait_for_timeout(700)
+    page.evaluate(WATCH)
+    before = wire.received
+    act(page)
+    page.wait_for_function(RESTED, timeout=180_000)
+    took = page.evaluate("(window.wbSeen.rested - window.wbSeen.began) / 1000")
+    row = Row(what, float(took), (wire.received - before) / 1000)
     page.close()
+    return row
+
+
+def _click(words: str, *, exact: bool = True) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.get_by_text(words, exact=exact).first.click()
+
+    return act
+
+
+def _next(page: Page) -> None:
+    page.keyboard.press("Alt+ArrowRight")
+
+
+def _turn(page: Page) -> None:
+    page.get_by_label("Page 2", exact=True).first.click()
+
+
+def _search(words: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        box = page.get_by_label("Search", exact=True)
+        box.fill(words)
+        page.evaluate("window.wbSeen.began = 0")
+        box.press("Enter")
+
+    return act
+
+
+def _choose(label: str, option: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        page.get_by_role("combobox", name=label).first.click()
+        found = page.get_by_role("option", name=option, exact=True)
+        found.wait_for()
+        page.evaluate("window.wbSeen.began = 0")
+        found.click()
+
+    return act
+
+
+INTERACTIONS: tuple[tuple[str, str, Callable[[Page], None]], ...] = (
+    ("/matrix page turn", "matrix", _turn),
+    ("/matrix last pages", "matrix?page=400", _click("399")),
+    ("/matrix refuted", "matrix", _click("refuted")),
+    ("/matrix different", "matrix", _click("different")),
+    ("/matrix student fails", "matrix", _click("student fails")),
+    ("/matrix category", "matrix", _choose("Category", "lists")),
+    ("/matrix baseline", "matrix", _choose("Baseline", "student:base")),
+    ("/matrix search", "matrix", _search("greater than 3")),
+    ("/compare next task", "compare?task=clamp/00004", _next),
+    ("/contracts page turn", "contracts", _turn),
+    ("/dataset page turn", "dataset", _turn),
+    ("/dataset source", "dataset", _choose("Source", "examples")),
+    ("/rounds what was fixed", "rounds", _click("▲ fixed", exact=False)),
+)
+"""(what, where, the person's act): each on a page of its own, each for the first time."""
 
 
 def eager(browser: Browser, address: str) -> Iterator[Row]:
@@ -117,18 +203,8 @@ def eager(browser: Browser, address: str) -> Iterator[Row]:
         if warm:
             yield row
 
-            def _type(p: Page = page) -> None:
-                p.get_by_role("textbox", name="Search").fill("x")
-                p.get_by_role("textbox", name="Search").press("Enter")
-
-            yield measure(page, wire, "eager interaction", lambda p=page: _and_wait(p, _type))
         page.close()
-
-
-def _and_wait(page: Page, act: object) -> None:
-    assert callable(act)
-    act()
-    page.wait_for_timeout(50)
+    yield interact(browser, address, "eager interaction", "", _search("x"))
 
 
 @contextmanager
@@ -167,6 +243,7 @@ def main() -> int:
     parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--home", type=Path, help="a home made by an earlier --keep; not made anew")
     parser.add_argument("--keep", type=Path, help="make the store there and end")
+    parser.add_argument("--no-paint", action="store_true", help="interactions only")
     parser.add_argument("--no-eager", action="store_true", help="leave the eager page out")
     chosen = parser.parse_args()
     from playwright.sync_api import sync_playwright
@@ -189,7 +266,7 @@ def main() -> int:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
             with serving(environment) as address:
-                for row in dashboard(browser, address):
+                for row in dashboard(browser, address, paint=not chosen.no_paint):
                     _tell(row, _goal(row, twice))
             if not chosen.no_eager:
                 with eager_server(Path(folder), environment) as address:

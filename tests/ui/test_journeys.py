@@ -3,6 +3,7 @@ the browser that started it."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -64,8 +66,8 @@ def begun(home: Path) -> None:
         time.sleep(0.1)
 
 
-def finished(home: Path) -> jobs.Job:
-    deadline = time.monotonic() + PATIENCE / 1000
+def finished(home: Path, seconds: float = PATIENCE / 1000) -> jobs.Job:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         job = jobs.jobs(home)[0]
         if job.status is not None:
@@ -74,15 +76,20 @@ def finished(home: Path) -> jobs.Job:
     raise AssertionError(f"the job did not end: {job.tail}")
 
 
-def test_from_nothing_to_the_certificate(browser: Browser, filled: Path, tmp_path: Path) -> None:
+def test_from_nothing_to_the_certificate(browser: Browser, tmp_path: Path) -> None:
+    """First visit, demonstration, broken task, counterexample, override, export, certificate."""
     home = tmp_path / "home"
-    with serving({**os.environ, "WORKBENCH_HOME": str(home)}) as address:
+    world = {"WORKBENCH_HOME": str(home), "WORKBENCH_CONFIG": str(tmp_path / "config")}
+    with serving({**os.environ, **world}) as address:
         page = opened(browser, address)
-        page.wait_for_function("document.body.innerText.includes('workbench demo')")
-        shutil.copytree(filled, home)
+        page.get_by_role("button", name="A quick look").click()
+        begun(home)
         page.reload()
-        page.get_by_text("made the student better").wait_for()
-        page.goto(f"{address}/matrix?mode=refuted&search=clamp")
+        ended = finished(home, seconds=900)
+        assert ended.state in ("done", "no"), ended.tail
+        page.get_by_text("held-out tasks proved").wait_for()
+        task = a_refuted_task(home)
+        page.goto(f"{address}/matrix?mode=refuted&search={quote(task)}")
         settle(page)
         box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
         assert box is not None
@@ -90,19 +97,33 @@ def test_from_nothing_to_the_certificate(browser: Browser, filled: Path, tmp_pat
         page.mouse.click(box["x"] + 300, box["y"] + 55)
         page.wait_for_url("**/compare?*", timeout=PATIENCE)
         settle(page)
+        assert "→ returned" in text(page) or "→ raised" in text(page)
         page.get_by_text("Disagree with the judge").first.click()
         page.get_by_label("Reason").first.fill("The prompt means something else.")
         page.get_by_role("button", name="Record it").first.click()
         page.get_by_text("accepted by a person").first.wait_for()
         to_screen(page, "Dataset")
         page.get_by_role("button", name="Export", exact=True).click()
-        # The rows of this home were written by hand and have no blob: the job ends in a sentence.
-        page.get_by_text("failed").first.wait_for()
-        assert finished(home).state == "failed"
-        assert "workbench:" in finished(home).tail
+        page.get_by_role("button", name="Download it").wait_for()
+        (exported,) = (home / "exports").glob("*.jsonl")
+        rows = exported.read_text(encoding="utf-8").splitlines()
+        assert rows
+        assert all(json.loads(row)["prompt"] for row in rows)
         to_screen(page, "Certificates")
-        assert "every file has its digest" in text(page)
+        page.get_by_role("button", name="Check it again now").click()
+        page.get_by_text("Every check passed").wait_for()
+        assert "✗ fails" not in text(page)
         page.close()
+
+
+def a_refuted_task(home: Path) -> str:
+    """Return a held-out task on which a student's answer breaks."""
+    from workbench.store import Store
+    from workbench.store.views import matrix
+
+    with Store.open(home, read_only=True) as store, store.engine.connect() as connection:
+        found = matrix.page(connection, matrix.Filter(mode=matrix.Mode.REFUTED, split="eval"))
+        return found.rows[0].task_id
 
 
 def test_a_job_outlives_a_reload_and_the_browser(

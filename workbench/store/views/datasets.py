@@ -59,13 +59,6 @@ def snapshots(connection: Connection) -> tuple[Snapshot, ...]:
     )
 
 
-_NARROWED = """FROM example e JOIN task t ON t.id = e.task_id JOIN verdict v ON v.id = e.verdict_id
-    JOIN snapshot s ON s.id = e.snapshot_id
-    WHERE e.snapshot_id = :snapshot AND (:source = '' OR e.source_id = :source)
-    AND (:search = '' OR lower(t.id) LIKE :search ESCAPE '\\'
-         OR lower(t.prompt) LIKE :search ESCAPE '\\')"""
-
-
 def examples(
     connection: Connection,
     snapshot: str,
@@ -76,23 +69,28 @@ def examples(
     size: int = 50,
 ) -> tuple[tuple[Example, ...], int]:
     """Return one page of a snapshot's rows and how many rows the filter lets through."""
-    values: dict[str, object] = {
-        "snapshot": snapshot,
-        "source": source,
-        "search": like(search) if search else "",
-    }
-    total = count(connection, f"SELECT count(*) AS n {_NARROWED}", **values)
+    values: dict[str, object] = {"snapshot": snapshot}
+    narrowed = "FROM example e WHERE e.snapshot_id = :snapshot"
+    if source:
+        narrowed += " AND e.source_id = :source"
+        values["source"] = source
+    if search:
+        narrowed += """ AND EXISTS (SELECT 1 FROM task t WHERE t.id = e.task_id AND
+            (lower(t.id) LIKE :search ESCAPE '\\' OR lower(t.prompt) LIKE :search ESCAPE '\\'))"""
+        values["search"] = like(search)
+    total = count(connection, f"SELECT count(*) AS n {narrowed}", **values)
+    # The page's rows are found first; everything else is read for these alone.
     found = rows(
         connection,
         f"""SELECT e.position AS position, e.task_id AS task_id, t.category AS category,
             e.source_id AS source_id, e.verdict_id AS verdict_id, v.verdict AS word,
-            v.recheck AS recheck,
-            (SELECT p.score FROM selection p
-             WHERE p.round_id = s.round_id AND p.task_id = e.task_id) AS score,
-            (SELECT p.reason FROM selection p
-             WHERE p.round_id = s.round_id AND p.task_id = e.task_id) AS reason,
-            (SELECT c.code FROM candidate c WHERE c.id = e.candidate_id) AS code
-        {_NARROWED} ORDER BY e.position LIMIT :size OFFSET :skip""",
+            v.recheck AS recheck, p.score AS score, p.reason AS reason, c.code AS code
+        FROM (SELECT e.* {narrowed} ORDER BY e.position LIMIT :size OFFSET :skip) e
+        JOIN task t ON t.id = e.task_id JOIN verdict v ON v.id = e.verdict_id
+        JOIN snapshot s ON s.id = e.snapshot_id
+        LEFT JOIN candidate c ON c.id = e.candidate_id
+        LEFT JOIN selection p ON p.round_id = s.round_id AND p.task_id = e.task_id
+        ORDER BY e.position""",
         size=size,
         skip=(number - 1) * size,
         **values,

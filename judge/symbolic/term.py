@@ -22,6 +22,10 @@ BOOL = "Bool"
 MAX_MONOMIALS = 48
 """Products that would expand to more monomials than this stay opaque."""
 
+MAX_DEGREE = 40
+MAX_BITS = 14_000
+"""So do those of a higher degree, or with larger literals: CPython writes out 4,300 digits only."""
+
 
 class Term:
     """One node: ``args`` are terms, or data for leaves; ``bound`` its free bound variables."""
@@ -226,10 +230,22 @@ def sub(a: Term, b: Term) -> Term:
     return add(a, neg(b))
 
 
+def _degree(poly: _Poly) -> int:
+    return max(map(len, poly), default=0)
+
+
+def _bits(poly: _Poly) -> int:
+    return max((c.bit_length() for c in poly.values()), default=0)
+
+
 def mul(a: Term, b: Term) -> Term:
     """Integer product, expanded while it stays small."""
     p, q = _poly(a), _poly(b)
-    if len(p) * len(q) > MAX_MONOMIALS:
+    if (
+        len(p) * len(q) > MAX_MONOMIALS
+        or _degree(p) + _degree(q) > MAX_DEGREE
+        or _bits(p) + _bits(q) > MAX_BITS
+    ):
         first, second = sorted((a, b), key=lambda t: t.id)
         return node("*", (first, second), INT)
     total: _Poly = {}

@@ -139,3 +139,12 @@ def test_what_holds_within_a_bound_says_why_it_is_not_proved_beyond() -> None:
     proof = prove(code, "f", Contract(("n >= 0",), ("result % 6 != 3",)), BUDGET)
     assert proof.outcome == "bounded"
     assert "no invariant was found" in (proof.reason or "")
+
+
+def test_numbers_that_square_themselves_take_no_time() -> None:
+    code = (
+        "def f(n: int) -> int:\n    x = 7\n    y = n\n    for _ in range(16):\n        x = x * x\n"
+        "        y = y * y\n    return x + y\n"
+    )
+    for ensures in ("result > 0", "result < 0"):
+        assert prove(code, "f", Contract(ensures=(ensures,)), Budget(rlimit=300_000))

@@ -1,9 +1,10 @@
-"""The half of a verification that another process can do meanwhile: verdicts, and hashing.
+"""The half of a verification that another process can do meanwhile.
 
-It is the larger part of a big bundle and needs nothing of the rest. Where this process has one
-thread and the system can fork, a child does it and sends back the little that is kept, the verdicts
-first, because they are waited for; elsewhere, and for small bundles, it is done here. The outcome
-is the same either way.
+It is to read the verdicts, to look for training tasks among the held-out ones, and to hash
+obligations and adapter: half of the work on a big bundle, and none of it needs the rest. Where this
+process has one thread and the system can fork, a child does it and sends back the little that is
+kept, in the order in which it is waited for; elsewhere, and for small bundles, each part is done
+here when somebody asks. The outcome is the same either way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import BinaryIO
 
 from workbench.certificate.bundle import ADAPTER, Bundle
 from workbench.certificate.errors import CertificateError
+from workbench.certificate.leak import Leak, find_leak
 from workbench.certificate.verdicts import Fault, VerdictFacts, read_verdicts
 
 __all__ = ["Half", "Hashed", "start_half"]
@@ -58,25 +60,33 @@ def hashed(bundle: Bundle) -> Hashed:
 
 
 class Half:
-    """The half under way. What a child should have said and did not is found out here."""
+    """The half under way. What a child should have said and did not is found out here.
+
+    Each part is asked once at most: the verdicts, then the leak, then the hashes.
+    """
 
     def __init__(self, bundle: Bundle, child: int = 0, pipe: BinaryIO | None = None) -> None:
         self._bundle = bundle
         self._child = child
         self._pipe = pipe
-        self._told = False
+        self._told = 0
 
     def verdicts(self) -> VerdictFacts:
-        """Wait for the verdicts; asked once at most, and first."""
-        line = self._line()
-        self._told = True
+        """Wait for the verdicts."""
+        line = self._line(1)
         return _facts(line) if line else judged(self._bundle)
 
+    def leak(self) -> Leak:
+        """Wait for the comparison of tasks; ``CertificateError`` where they cannot be read."""
+        line = self._line(2)
+        if line:
+            digest, fault = json.loads(line)
+            return Leak(digest, _fault(fault))
+        return find_leak(self._bundle)
+
     def hashed(self) -> Hashed:
-        """Wait for the hashes; asked once."""
-        if not self._told:
-            self._line()
-        line = self._line()
+        """Wait for the hashes."""
+        line = self._line(3)
         return _hashes(line) if line else hashed(self._bundle)
 
     def close(self) -> None:
@@ -87,12 +97,15 @@ class Half:
             os.waitpid(self._child, 0)
             self._pipe = None
 
-    def _line(self) -> bytes:
-        """Return the next line of the child, or nothing where it did not say one."""
-        line = self._pipe.readline() if self._pipe is not None else b""
-        if not line.endswith(b"\n"):
-            self.close()
-            return b""
+    def _line(self, number: int) -> bytes:
+        """Return a line of the child by its number, or nothing where it did not say it."""
+        line = b""
+        while self._pipe is not None and self._told < number:
+            line = self._pipe.readline()
+            self._told += 1
+            if not line.endswith(b"\n"):
+                self.close()
+                line = b""
         return line
 
 
@@ -121,6 +134,9 @@ def _serve(bundle: Bundle, writer: int) -> None:
         facts |= {"keys": found.keys.hex(), "root": found.root.hex()}
         facts |= {"encoders": sorted(found.encoders), "solvers": sorted(found.solvers)}
         pipe.write(json.dumps(facts).encode() + b"\n")
+        pipe.flush()
+        leak = find_leak(bundle)
+        pipe.write(json.dumps([leak.digest, leak.fault]).encode() + b"\n")
         pipe.flush()
         files = hashed(bundle)
         pipe.write(json.dumps([files.changed, files.digests]).encode() + b"\n")

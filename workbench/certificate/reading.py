@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
+from workbench.certificate.beside import Half
 from workbench.certificate.bundle import Bundle
 from workbench.certificate.consistency import (
     check_row,
@@ -49,32 +50,28 @@ from workbench.certificate.files import (
     one_record,
 )
 from workbench.certificate.merkle import leaf_hash, root_of
-from workbench.certificate.question import Marks, same_question
 from workbench.certificate.selection import Choice
 from workbench.certificate.survey import Answer, Survey, Task
-from workbench.certificate.verdicts import VerdictFacts, keys_digest, read_verdicts
+from workbench.certificate.verdicts import keys_digest
 
 __all__ = ["survey"]
 
 
 def survey(
-    bundle: Bundle,
-    adapter: str | None,
-    verdicts: Callable[[], VerdictFacts] | None = None,
+    bundle: Bundle, adapter: str | None, half: Half | None = None
 ) -> tuple[Survey | None, CertificateError | None, Mapping[str, str]]:
     """Read the evidence of ``bundle`` once.
 
-    ``adapter`` is the digest of the adapter's files, ``verdicts`` gives what somebody else read of
-    the verdicts. Returns what was found, or what makes the evidence unreadable, and the digest of
-    each evidence file either way.
+    ``adapter`` is the digest of the adapter's files, ``half`` what is done beside it. Returns what
+    was found, or what makes the evidence unreadable, and the digest of each evidence file either
+    way.
     """
     digests: dict[str, str] = {}
     names = [*EVIDENCE_FILES, *([TRAINING] if TRAINING in bundle.files else [])]
-    gather = verdicts or (lambda: read_verdicts(bundle))
     found = None
     malformed = None
     try:
-        found = _surveyed(bundle, adapter, digests, gather)
+        found = _surveyed(bundle, adapter, digests, half or Half(bundle))
     except CertificateError as error:
         malformed = error
     for name in names:
@@ -84,12 +81,7 @@ def survey(
     return found, malformed, digests
 
 
-def _surveyed(
-    bundle: Bundle,
-    adapter: str | None,
-    digests: dict[str, str],
-    gather: Callable[[], VerdictFacts],
-) -> Survey:
+def _surveyed(bundle: Bundle, adapter: str | None, digests: dict[str, str], half: Half) -> Survey:
     for name in EVIDENCE_FILES:
         if name not in bundle.files:
             raise CertificateError("missing-file", f"{name} is missing")
@@ -105,15 +97,15 @@ def _surveyed(
         digests,
     )
     _sources(found)
-    marks = _tasks(found)
+    _tasks(found)
     keys = _answers(found)
-    judged = cache(partial(_verdicts, found, keys, gather))
+    judged = cache(partial(_verdicts, found, keys, half))
     _rows(found, judged)
     judged()
     _selection(found)
     _evaluation(found)
     if "identities" not in found.faults:
-        found.attempt("disjoint", lambda: _disjoint(found, marks))
+        found.attempt("disjoint", lambda: _disjoint(found, half))
         found.attempt("training", lambda: check_training(found, adapter))
     return found
 
@@ -131,8 +123,8 @@ def _sources(found: Survey) -> None:
         found.sources[last] = row
 
 
-def _tasks(found: Survey) -> Marks:
-    tasks, splits, marks = found.tasks, found.splits, Marks()
+def _tasks(found: Survey) -> None:
+    tasks, splits = found.tasks, found.splits
     last = ""
     for row, _ in found.records(TASKS, TaskRecord):
         name = row.id
@@ -144,8 +136,6 @@ def _tasks(found: Survey) -> Marks:
         splits[row.split] += 1
         if not task_is_named(row):
             found.fault("identities", "task-digest", f"task {name} is not what its digest names")
-        marks.add(row, train)
-    return marks
 
 
 def _answers(found: Survey) -> list[tuple[str, str]]:
@@ -178,10 +168,8 @@ def _answers(found: Survey) -> list[tuple[str, str]]:
     return sorted(keys)
 
 
-def _verdicts(
-    found: Survey, keys: list[tuple[str, str]], gather: Callable[[], VerdictFacts]
-) -> None:
-    found.verdicts = facts = gather()
+def _verdicts(found: Survey, keys: list[tuple[str, str]], half: Half) -> None:
+    found.verdicts = facts = half.verdicts()
     found.digests[VERDICTS] = facts.digest
     if facts.malformed is not None:
         raise CertificateError(*facts.malformed)
@@ -295,16 +283,14 @@ def _evaluation(found: Survey) -> None:
     found.details["evaluation"] = f"{pairs.total} pairs"
 
 
-def _disjoint(found: Survey, marks: Marks) -> str:
+def _disjoint(found: Survey, half: Half) -> str:
     """No held-out task is among the training tasks: by id, by digest, by what it asks."""
     answers = (found.answers.get(number) for number in found.examples)
     if both := {a.task.id for a in answers if a is not None and not a.task.train}:
         raise CertificateError("leak", f"held-out task {min(both)} is in the dataset")
-    if marks.meet:
-        rows = [row for row, _ in found.records(TASKS, TaskRecord) if marks.suspects(row)]
-        held = [row for row in rows if row.split == "eval"]
-        if (same := same_question(held, [row for row in rows if row.split == "train"])) is not None:
-            raise CertificateError(
-                "leak", f"held-out task {same[0]} asks the same as training task {same[1]}"
-            )
+    leak = half.leak()
+    if leak.digest != found.digests[TASKS]:
+        raise CertificateError("changed-file", f"{TASKS} changed while it was verified")
+    if leak.fault is not None:
+        raise CertificateError(*leak.fault)
     return f"{found.splits['train']} training and {found.splits['eval']} held-out tasks"

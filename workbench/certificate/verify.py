@@ -309,9 +309,7 @@ class _Verification:
         """Hash every file; the evidence is read meanwhile, and believed only if all is signed."""
         assert self.bundle is not None
         sums = self.sums.files
-        self.survey, self.malformed, digests = survey(
-            self.bundle, adapter_digest(sums), half.verdicts
-        )
+        self.survey, self.malformed, digests = survey(self.bundle, adapter_digest(sums), half)
         done = half.hashed()
         digests = {**done.digests, **digests}
         for name, digest in sums.items():

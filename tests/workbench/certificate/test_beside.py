@@ -16,6 +16,7 @@ from workbench.certificate import Report, SigningKey, verify
 from workbench.certificate import beside as besides
 from workbench.certificate.beside import start_half
 from workbench.certificate.bundle import Bundle, open_bundle
+from workbench.certificate.leak import Leak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a child is made on Linux only")
 
@@ -45,6 +46,9 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a proof by nothing": edited("verdicts", lambda rows: [{**r, "obligations": []} for r in rows]),
     "a bound without a word": edited(
         "verdicts", lambda rows: [{**r, "recheck": "disputed"} for r in rows]
+    ),
+    "a task held out twice": edited(
+        "tasks", lambda rows: [{**row, "prompt": "Add."} for row in rows]
     ),
     "a task that is malformed": edited("tasks", lambda rows: [{**rows[0], "x": 1}]),
     "no verdicts": lambda folder: (folder / "evidence/verdicts.jsonl").unlink(),
@@ -95,7 +99,7 @@ def test_a_child_finds_what_is_found_without_one(
     assert told(verify(bundle, [key.public])) == told(beside)
 
 
-@pytest.mark.parametrize("part", ["judged", "hashed"])
+@pytest.mark.parametrize("part", ["judged", "find_leak", "hashed"])
 def test_the_work_is_the_child_s(
     bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -111,7 +115,7 @@ def test_the_work_is_the_child_s(
     assert len(forks) == 1
 
 
-@pytest.mark.parametrize("part", ["judged", "hashed"])
+@pytest.mark.parametrize("part", ["judged", "find_leak", "hashed"])
 def test_a_child_that_dies_or_fails_is_replaced(
     bundle: Path, key: SigningKey, forks: list[int], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -127,6 +131,14 @@ def test_a_child_that_dies_or_fails_is_replaced(
         monkeypatch.setattr(besides, part, dying)
         assert verify(bundle, [key.public]).exit_code == 0
     assert len(forks) == 2
+
+
+def test_tasks_that_changed_between_two_readings_are_refused(
+    bundle: Path, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(besides, "find_leak", lambda bundle: Leak("0" * 64))
+    failed = verify(bundle, [key.public]).failed
+    assert [(check.id, check.code) for check in failed] == [("disjoint", "changed-file")]
 
 
 def test_a_child_nobody_asks_is_waited_for(bundle: Path, forks: list[int]) -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from workbench.certificate.adapter import adapter_digest, check_adapter
 from workbench.certificate.algorithms import ED25519
+from workbench.certificate.asks import CLAIMS, TIMESTAMP
 from workbench.certificate.beside import Half, start_half
 from workbench.certificate.bundle import (
     ADAPTER,
@@ -56,31 +57,7 @@ __all__ = ["CHECKS", "verify", "verify_evidence"]
 _ENVELOPE_LIMIT = 4 * 1024 * 1024
 _SUMS_LIMIT = 1024 * 1024 * 1024
 
-_CLAIMS = {
-    "envelope": "The certificate is a DSSE envelope of one payload.",
-    "signature": "Enough distinct trusted keys signed exactly this payload.",
-    "statement": "The payload is a strict in-toto statement about a distillation round.",
-    "policy": "The certificate meets the verifier's own demands.",
-    "files": "The files are exactly those that were signed, byte for byte.",
-    "adapter": "The adapter is safetensors and configuration, nothing that could run.",
-    "evidence": "The evidence is strict, sorted, unique, each row in its one spelling.",
-    "identities": "Code, tasks and obligations are what their digests name.",
-    "verdicts": "Each verdict is about a known answer and carries what its word needs.",
-    "selection": "The stated rule, applied again, chooses exactly the training rows.",
-    "dataset": "Each training row teaches the judged code of its winner for its task.",
-    "disjoint": "No held-out task is among the training tasks.",
-    "evaluation": "Each held-out task has its pair, with the verdicts of the evidence.",
-    "training": "The training record is about this dataset, base and adapter.",
-    "figures": "Every count, root, level and lift follows from the evidence.",
-    "claims": "Claims and their bases are those of the format.",
-    "pages": "README.md and report.html say what the evidence says.",
-}
-
-
-TIMESTAMP = "A named authority saw exactly this payload at the time it says."
-"""The check that is asked only of whoever names an authority."""
-
-CHECKS: Mapping[str, str] = {**_CLAIMS, **RECHECK_CLAIMS}
+CHECKS: Mapping[str, str] = {**CLAIMS, **RECHECK_CLAIMS}
 """Every check that a report can hold, by id, with what it asks; in the order of a verification."""
 
 
@@ -185,20 +162,20 @@ class _Verification:
             ("statement", self._statement),
         )
         for name, step in steps:
-            if not self.checks.run(name, _CLAIMS[name], step):
+            if not self.checks.run(name, CLAIMS[name], step):
                 self._skip_from(name, f"not read, because {name} failed")
                 return
-        self.checks.run("policy", _CLAIMS["policy"], self._policy)
+        self.checks.run("policy", CLAIMS["policy"], self._policy)
         if self.authorities:
             self.checks.run("timestamp", TIMESTAMP, self._timestamp)
-        if not self.checks.run("files", _CLAIMS["files"], self._files):
+        if not self.checks.run("files", CLAIMS["files"], self._files):
             self.survey = None
             self._skip_from("files", "not read, because the files are not those signed")
             return
         assert self.bundle is not None
         bundle = self.bundle
-        self.checks.run("adapter", _CLAIMS["adapter"], lambda: check_adapter(bundle))
-        if not self.checks.run("evidence", _CLAIMS["evidence"], self._evidence):
+        self.checks.run("adapter", CLAIMS["adapter"], lambda: check_adapter(bundle))
+        if not self.checks.run("evidence", CLAIMS["evidence"], self._evidence):
             self._skip_from("evidence", "not read, because the evidence is malformed")
             return
         self._consistency()
@@ -220,11 +197,11 @@ class _Verification:
         )
 
     def _skip_from(self, failed: str, why: str) -> None:
-        names = list(_CLAIMS)
+        names = list(CLAIMS)
         done = {check.id for check in self.checks.done}
         for name in names[names.index(failed) + 1 :]:
             if name not in done:
-                self.checks.skip(name, _CLAIMS[name], why)
+                self.checks.skip(name, CLAIMS[name], why)
 
     def _envelope(self) -> str:
         self.bundle = open_bundle(self.folder)
@@ -342,14 +319,14 @@ class _Verification:
         found = self.survey
         assert found is not None
         if not self.checks.run(
-            "identities", _CLAIMS["identities"], lambda: found.outcome("identities")
+            "identities", CLAIMS["identities"], lambda: found.outcome("identities")
         ):
             self._skip_from("identities", "not asked, because names dangle or deceive")
             return
         for name in ("verdicts", "selection", "dataset", "disjoint", "evaluation", "training"):
-            self.checks.run(name, _CLAIMS[name], partial(found.outcome, name))
-        self.checks.run("figures", _CLAIMS["figures"], self._figures)
-        self.checks.run("claims", _CLAIMS["claims"], self._claims)
+            self.checks.run(name, CLAIMS[name], partial(found.outcome, name))
+        self.checks.run("figures", CLAIMS["figures"], self._figures)
+        self.checks.run("claims", CLAIMS["claims"], self._claims)
         self._pages()
 
     def _computed(self) -> tuple[Predicate, Predicate]:
@@ -385,7 +362,7 @@ class _Verification:
         assert self.survey is not None
         found = self.found
         if found is None:
-            self.checks.skip("pages", _CLAIMS["pages"], "not rendered, because figures failed")
+            self.checks.skip("pages", CLAIMS["pages"], "not rendered, because figures failed")
             return
         changed: list[str] = []
         for name, render in ((CARD, render_card), (PAGE, render_page)):
@@ -395,7 +372,7 @@ class _Verification:
             if there != render(found, self.survey).encode():
                 if GENERATED.encode() not in there:
                     why = f"{name} was rendered by another version; believe this report instead"
-                    self.checks.skip("pages", _CLAIMS["pages"], why)
+                    self.checks.skip("pages", CLAIMS["pages"], why)
                     return
                 changed.append(name)
 
@@ -404,7 +381,7 @@ class _Verification:
                 raise CertificateError("pages", f"{changed[0]} says other than the evidence")
             return "rendered again"
 
-        self.checks.run("pages", _CLAIMS["pages"], outcome)
+        self.checks.run("pages", CLAIMS["pages"], outcome)
 
     def _claims(self) -> str:
         stated, found = self._computed()

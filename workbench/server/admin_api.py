@@ -65,6 +65,8 @@ def admin_router(service: Service, metrics: Metrics, library: Library | None) ->
                 "healthy": engine.alive,
                 "running": served.running,
                 "waiting": served.waiting,
+                "forward": engine.slow_because or "lean",
+                "shares_base_with": service.fleet.beside(served),
             }
         failures = service.fleet.failures
         well = bool(models) and not failures and all(m["healthy"] for m in models.values())

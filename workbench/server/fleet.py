@@ -164,6 +164,13 @@ class Fleet:
         """Return every served version."""
         return list(self._served.values())
 
+    def beside(self, served: Served) -> list[str]:
+        """Return the other names whose adapters share this one's base in memory."""
+        return [
+            name for name, other in self._served.items()
+            if other.engine is served.engine and other is not served
+        ]  # fmt: skip
+
     def load(self, spec: Spec) -> Version:
         """Load or swap ``spec.name``; on ``InputError`` the old version goes on."""
         with self._swap:

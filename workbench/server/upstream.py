@@ -64,6 +64,9 @@ class _Loop:
 class Upstream:
     """The same calls as ``distill.continuous.Engine``, answered by another process."""
 
+    slow_because = "it runs elsewhere"
+    """Why our own forward pass is not used."""
+
     def __init__(self, process: Process, tokenizer: Any, *, batch: int, queue: int) -> None:
         self._process = process
         self._tokenizer = tokenizer

@@ -51,7 +51,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def fleet(folders: dict[str, Path]) -> Iterator[Fleet]:
-    made = Fleet(batch=8, queue=16, device="cpu")
+    made = Fleet(batch=8, queue=64, device="cpu")
     made.load(Spec("base", shipped_base()))
     for name in ("one", "two"):
         made.load(Spec(name, shipped_base(), folders[name]))
@@ -79,6 +79,7 @@ def test_names_share_one_base_and_each_says_what_it_says_alone(
 ) -> None:
     engines = {id(served.engine) for served in fleet.all()}
     assert len(engines) == 1
+    assert fleet.beside(fleet.get("one")) == ["base", "two"]
     wanted = {"base": alone(None), "one": alone(folders["one"]), "two": alone(folders["two"])}
     assert len(set(wanted.values())) == 3
     order = ["two", "base", "one", "two", "one", "base", "base", "two"]

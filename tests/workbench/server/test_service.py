@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,28 @@ def test_health_names_what_is_loaded(running: Running) -> None:
     assert model["healthy"] is True
     assert model["adapter_digest"] is None
     assert len(model["base_digest"]) == len(model["template_digest"]) == 64
+    assert (model["forward"], model["shares_base_with"]) == ("lean", [])
+
+
+def test_whatever_is_posted_from_other_threads_arrives_in_order() -> None:
+    from distill.continuous import Piece
+    from workbench.server.service import Mailbox
+
+    async def receive() -> list[list[int]]:
+        box = Mailbox(asyncio.get_running_loop())
+        queues: list[asyncio.Queue[Piece]] = [asyncio.Queue() for _ in range(3)]
+
+        def post(number: int) -> None:
+            for count in range(2_000):
+                box.put(queues[number], Piece("", output_tokens=count))
+
+        threads = [threading.Thread(target=post, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        async with asyncio.timeout(60):
+            return [[(await queue.get()).output_tokens for _ in range(2_000)] for queue in queues]
+
+    assert asyncio.run(receive()) == [list(range(2_000))] * 3
 
 
 def test_metrics_count_requests_and_tokens(running: Running) -> None:

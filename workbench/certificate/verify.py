@@ -118,6 +118,10 @@ def _run(
     authorities: Sequence[x509.Certificate],
 ) -> _Verification:
     keys = [key for key in trusted if key.keyid not in revoked]
+    if trusted and not keys:
+        raise CertificateError(
+            "no-key", f"the key {trusted[0].keyid[:16]} is revoked, and no other was given"
+        )
     if not keys:
         raise CertificateError(
             "no-key", "no trusted key was given; name the signer's public key with --key K.pub"

@@ -172,8 +172,11 @@ def test_a_key_inside_the_bundle_is_never_trusted(bundle: Path, key: SigningKey)
 
 
 def test_a_revoked_key_counts_for_nothing(bundle: Path, key: SigningKey) -> None:
-    with pytest.raises(CertificateError, match="no trusted key"):
+    with pytest.raises(CertificateError, match=f"{key.keyid[:16]} is revoked") as caught:
         verify(bundle, [key.public], revoked=frozenset({key.keyid}))
+    assert caught.value.code == "no-key"
+    with pytest.raises(CertificateError, match="no trusted key was given"):
+        verify(bundle, [])
 
 
 def test_the_same_key_twice_is_one_key(bundle: Path, key: SigningKey) -> None:

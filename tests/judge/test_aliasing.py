@@ -90,6 +90,98 @@ FALSE = {
         "    g = [[1]]\n    h = []\n    h += g\n    h[0].append(2)\n    return len(g[0])\n",
         "result == 1",
     ),
+    "a comprehension keeps the rows": (
+        "    g = [[1]]\n    h = [r for r in g]\n    g[0].append(n)\n    return len(h[0])\n",
+        "result == 1",
+    ),
+    "a tuple holds the row": (
+        "    g = [[1]]\n    t = (g[0], 2)\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "zip holds the row": (
+        "    g = [[1]]\n    t = list(zip(g, [1]))\n    g[0].append(n)\n    return len(t[0][0])\n",
+        "result == 1",
+    ),
+    "enumerate holds the row": (
+        "    g = [[1]]\n    t = list(enumerate(g))\n    g[0].append(n)\n    return len(t[0][1])\n",
+        "result == 1",
+    ),
+    "values() holds the list": (
+        "    d = {1: [1]}\n    t = list(d.values())\n    d[1].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "items() holds the list": (
+        "    d = {1: [1]}\n    t = list(d.items())\n    d[1].append(n)\n    return len(t[0][1])\n",
+        "result == 1",
+    ),
+    "get gives the list itself": (
+        "    d = {1: [1]}\n    t = d.get(1)\n    d[1].append(n)\n    return len(t)\n",
+        "result == 1",
+    ),
+    "an element of another dict is the list": (
+        "    d = {1: [1]}\n    e = {2: d[1]}\n    d[1].append(n)\n    return len(e[2])\n",
+        "result == 1",
+    ),
+    "sorted keeps the rows": (
+        "    g = [[1], [2]]\n    t = sorted(g)\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "filter keeps the rows": (
+        "    g = [[1], [2]]\n    t = list(filter(None, g))\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "map keeps the rows": (
+        "    g = [[1], [2]]\n    t = list(map(lambda r: r, g))\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "a sum of lists keeps the rows": (
+        "    g = [[1], [2]]\n    t = g + [[3]]\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "a starred display keeps the rows": (
+        "    g = [[1], [2]]\n    t = [*g]\n    g[0].append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "an inserted row is the row": (
+        "    g = [[1], [2]]\n    g.insert(0, g[1])\n    g[0].append(n)\n    return len(g[2])\n",
+        "result == 1",
+    ),
+    "a row put in another place is the row": (
+        "    g = [[1], [2, 3]]\n    g[0] = g[1]\n    g[0].append(n)\n    return len(g[1])\n",
+        "result == 2",
+    ),
+    "a row put in another place is changed with it": (
+        "    g = [[1], [2, 3]]\n    g[0] = g[1]\n    g[0][0] += n\n    return g[1][0]\n",
+        "result == 2",
+    ),
+    "a lambda gives the row itself": (
+        "    g = [[1]]\n    h = lambda: g[0]\n    r = h()\n    g[0].append(n)\n    return len(r)\n",
+        "result == 1",
+    ),
+    "a walrus names the row": (
+        "    g = [[1]]\n    if (r := g[0]):\n        g[0].append(n)\n    return len(r)\n",
+        "result == 1",
+    ),
+    "an element chosen by a condition is the list": (
+        "    a = [1]\n    g = [a if n else [2]]\n    a.append(n)\n    return len(g[0])\n",
+        "result == 1",
+    ),
+    "a value chosen by a condition is the list": (
+        "    a = [1]\n    g = {0: a if n else [2]}\n    a.append(n)\n    return len(g[0])\n",
+        "result == 1",
+    ),
+    "a tuple chosen by a condition holds the list": (
+        "    a = [1]\n    t = (a, 1) if n else ([2], 2)\n    a.append(n)\n    return len(t[0])\n",
+        "result == 1",
+    ),
+    "setdefault puts the list itself": (
+        "    z = [1]\n    d = {}\n    d.setdefault(1, z).append(2)\n    return len(z)\n",
+        "result == 1",
+    ),
+    "a popped row is changed under its name": (
+        "    g = [[1], [2]]\n    r = g.pop()\n    r.append(1)\n    return len(g) + len(r)\n",
+        "result == 2",
+    ),
     "an element appended to itself": (
         "    g = [[1]]\n    g[0].extend(g[0])\n    return len(g[0])\n",
         "result == 1",

@@ -256,6 +256,7 @@ def test_a_mode_counts_what_its_pages_show(connection: Connection, mode: Mode) -
         found = matrix.page(connection, wanted, size=1_000)
         assert found.total == len(found.rows) == matrix.matching(connection, wanted)
         counted = matrix.totals(connection, wanted)
+        assert matrix.summary(connection, wanted) == (found.total, counted)
         for source in matrix.sources(connection):
             shown = [r.cells[source.id].word for r in found.rows if source.id in r.cells]
             assert counted.words.get(source.id, {}) == {w: shown.count(w) for w in set(shown)}

@@ -44,11 +44,11 @@ def show() -> None:
         page.empty("There are no answers yet.", "workbench", "demo")
         return
     wanted, baseline = _filters()
-    totals = data.read(matrix.totals, wanted)
+    total, totals = data.read(matrix.summary, wanted)
     columns = [s.id for s in data.read(matrix.sources) if totals.answered(s.id)]
     if wanted.sources:
         columns = [name for name in columns if name in wanted.sources]
-    found = _page(wanted)
+    found = _page(wanted, total)
     if not found.rows:
         st.info("No task fits these filters.", icon=":material/filter_alt_off:")
         st.button("Clear the filters", on_click=_clear)
@@ -133,10 +133,9 @@ def _filters() -> tuple[Filter, str]:
     )
 
 
-def _page(wanted: Filter) -> matrix.Page:
+def _page(wanted: Filter, total: int) -> matrix.Page:
     """Read the page that the address names; one past the end shows the last one."""
     number = int(st.session_state.get("page") or _number(st.query_params.get("page", "1")))
-    total = data.read(matrix.matching, wanted)
     number = min(max(1, number), max(1, -(-total // SIZE)))
     return data.read(matrix.page, wanted, number=number, size=SIZE, total=total)
 

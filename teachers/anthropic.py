@@ -72,8 +72,9 @@ class MessagesTeacher(SdkTeacher):
         return body
 
     async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
-        reply = await self._client().messages.create(**self.request(prompt, sampling))
-        return self.read(reply, time.perf_counter() - started)
+        asking = self._client().messages.with_raw_response
+        raw = await asking.create(**self.request(prompt, sampling))
+        return self.read(await self._parsed(raw), time.perf_counter() - started)
 
     async def _pieces(
         self, prompt: Prompt, sampling: Sampling, started: float

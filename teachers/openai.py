@@ -91,6 +91,7 @@ class ChatTeacher(SdkTeacher):
             "/chat/completions", body=self.request(prompt, sampling), cast_to=httpx2.Response
         )
         seconds = time.perf_counter() - started
+        self._hear(reply.headers)
         return self.read(reply.json(), seconds, reply.headers.get("x-request-id"))
 
     def read(self, reply: Any, seconds: float, request_id: str | None = None) -> Answer:

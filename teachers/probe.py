@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from teachers.keys import Secret
 from teachers.openai import host_is_local
-from teachers.wire import tls
+from teachers.wire import limits_in, tls
 
 SECONDS = 5.0
 
@@ -72,19 +72,6 @@ def probe_models(url: str, headers: Mapping[str, str], key: Secret | None) -> Pr
 def bearer(key: Secret | None) -> dict[str, str]:
     """Return the header with which OpenAI and its likes take a key."""
     return {} if key is None else {"authorization": f"Bearer {key.reveal()}"}
-
-
-def limits_in(headers: Mapping[str, str]) -> str:
-    """Return the limits that response headers name, in words: OpenAI's and Anthropic's forms."""
-    said = []
-    for what, names in (
-        ("requests", ("x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit")),
-        ("tokens", ("x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit")),
-    ):
-        value = next((headers[name] for name in names if name in headers), None)
-        if value is not None and value.isdigit():
-            said.append(f"{int(value):,} {what}")
-    return f"limits {' and '.join(said)} a minute" if said else ""
 
 
 def _hidden(text: str, key: Secret | None) -> str:

@@ -58,8 +58,8 @@ class ResponsesTeacher(SdkTeacher):
 
     async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
         request = self.request(prompt, sampling)
-        reply = await self._client().responses.create(**request, stream=False)
-        return self.read(reply, time.perf_counter() - started)
+        raw = await self._client().responses.with_raw_response.create(**request, stream=False)
+        return self.read(await self._parsed(raw), time.perf_counter() - started)
 
     async def _pieces(
         self, prompt: Prompt, sampling: Sampling, started: float

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib import import_module
+from inspect import isawaitable
 from types import ModuleType
 from typing import Any
 
 from teachers.keys import Secret
 from teachers.model import Answer, Failure, FailureKind, Identity, Prompt, Sampling
-from teachers.wire import failed, http_failure
+from teachers.wire import failed, http_failure, limits_in
 
 
 class SdkTeacher:
@@ -40,6 +41,8 @@ class SdkTeacher:
         self._module: ModuleType = import_module(self.SDK)
         self._sdk: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.limits_told = ""
+        """The limits that the server named with its last answer or refusal, in words."""
 
     @property
     def name(self) -> str:
@@ -121,12 +124,22 @@ class SdkTeacher:
             )
         return self._sdk
 
+    async def _parsed(self, raw: Any) -> Any:
+        """Return what a raw response holds, and hear its headers."""
+        self._hear(raw.headers)
+        found = raw.parse()
+        return await found if isawaitable(found) else found  # the SDKs differ in this
+
+    def _hear(self, headers: Mapping[str, str]) -> None:
+        self.limits_told = limits_in(headers) or self.limits_told
+
     def _failure(self, error: Exception) -> Failure:
         sdk, who = self._module, self._identity.provider
         if isinstance(error, sdk.APITimeoutError):
             return Failure(FailureKind.TIMEOUT, f"{who} did not answer in time")
         if isinstance(error, sdk.APIStatusError):
             text = error.response.text if error.response.is_closed else str(error)
+            self._hear(error.response.headers)
             return http_failure(error.status_code, text, error.response.headers, self._key, who)
         if isinstance(error, sdk.APIConnectionError):
             cause = type(error.__cause__).__name__ if error.__cause__ else "no connection"

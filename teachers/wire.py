@@ -109,3 +109,16 @@ def count(value: object) -> int | None:
 def field_of(value: object, name: str) -> Any:
     """Return a field of a JSON object or of an SDK's model of one; None where there is none."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def limits_in(headers: Mapping[str, str]) -> str:
+    """Return the limits that response headers name, in words: OpenAI's and Anthropic's forms."""
+    said = []
+    for what, names in (
+        ("requests", ("x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit")),
+        ("tokens", ("x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit")),
+    ):
+        value = next((headers[name] for name in names if name in headers), None)
+        if value is not None and value.isdigit():
+            said.append(f"{int(value):,} {what}")
+    return f"limits {' and '.join(said)} a minute" if said else ""

@@ -211,6 +211,7 @@ def _asking(settings: Settings) -> Iterator[Finding]:
     from workbench.prices import own_prices, price_path
     from workbench.store.database import open_store
     from workbench.store.views import asking
+    from workbench.told_limits import told_limits
 
     try:
         prices = own_prices(settings)
@@ -229,6 +230,8 @@ def _asking(settings: Settings) -> Iterator[Finding]:
             under_way = [each for each in asking.batches(connection) if each.state != "done"]
     except WorkbenchError:
         return  # the finding about the store says it
+    for provider, said in sorted(told_limits(settings).items()):
+        yield Finding("asking", provider, "ok", said)
     for circuit in circuits:
         mend = f"workbench sources reset {circuit.provider}"
         detail = f"set aside ({circuit.kind}; {circuit.words}): {circuit.message}"

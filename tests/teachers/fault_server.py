@@ -27,6 +27,8 @@ class FaultServer:
         self.times: list[float] = []
         self.capabilities: list[str] | None = None
         """What Ollama's model can do; None is a server that does not say."""
+        self.told: list[str] = []
+        """Header lines that go with every whole answer."""
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -114,7 +116,7 @@ class FaultServer:
     ) -> None:
         data = payload.encode()
         lines = [f"HTTP/1.1 {status} planned", f"content-type: {media}"]
-        lines += [f"content-length: {len(data)}", "request-id: req-1"]
+        lines += [f"content-length: {len(data)}", "request-id: req-1", *self.told]
         lines += [f"{name}: {value}" for name, value in (extra or {}).items()]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
         await writer.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -241,6 +242,24 @@ def test_anthropic_usage_counts_cached_tokens_in() -> None:
     answer, _ = asyncio.run(once("messages", "ok"))
     assert answer.usage.input_tokens == 11
     assert answer.usage.cached_tokens == 4
+
+
+@pytest.mark.parametrize("protocol", ["chat", "responses", "messages", "compatible"])
+@pytest.mark.parametrize("fault", ["ok", "429"])
+def test_limits_that_come_with_an_answer_or_a_refusal_are_heard(protocol: str, fault: str) -> None:
+    async def run() -> str:
+        async with FaultServer(fault) as server:
+            server.told = [
+                "x-ratelimit-limit-requests: 500", "x-ratelimit-limit-tokens: 200000",
+                "anthropic-ratelimit-requests-limit: 500",
+                "anthropic-ratelimit-tokens-limit: 200000",
+            ]  # fmt: skip
+            teacher: Any = teacher_for(protocol, server.url)
+            await teacher.answer(PROMPT, SAMPLING)
+            await teacher.close()
+            return str(teacher.limits_told)
+
+    assert asyncio.run(run()) == "limits 500 requests and 200,000 tokens a minute"
 
 
 def test_what_anthropic_wrote_to_its_cache_is_in_the_bill_at_its_own_price() -> None:

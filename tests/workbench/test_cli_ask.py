@@ -488,3 +488,15 @@ def test_a_batch_that_a_cap_forbids_as_a_whole_is_sent_as_far_as_it_goes(
     assert done.status == 0, "what was set aside came free and paid for the rest"
     assert len(rows(settings, AnswerRow)) == 12
     assert set(server.paid.values()) == {1}
+
+
+def test_limits_that_a_provider_told_are_shown_by_doctor(
+    run: Run, settings: Settings, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Served() as served:
+        served.server.told = ["x-ratelimit-limit-requests: 60"]
+        run("ask", "t00", "--no-judge", "--teachers", served.name)
+    said = run("doctor").out
+    assert "limits 60 requests a minute (told on" in said
+    (settings.home / "limits_told.json").write_text("[broken")
+    assert run("doctor").status == 0

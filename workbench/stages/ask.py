@@ -27,6 +27,7 @@ from workbench.store.canonical import canonical, digest
 from workbench.store.database import Store
 from workbench.store.together import Together
 from workbench.tasks import Task
+from workbench.told_limits import note_limits
 
 if TYPE_CHECKING:
     from teachers.gateway import Gateway
@@ -246,6 +247,8 @@ async def ask_questions(
             await run.all(waiting, settings)
         except ExceptionGroup as group:
             raise _cause(group) from group
+        finally:
+            note_limits(settings, [teacher for teacher, _ in questions])
     for message, count in report.failures.most_common(5):
         reporter.error(stage, f"{count} requests brought no answer: {message}")
     reporter.done(stage, report.sentence, {"asked": report.asked, "failed": report.failed})

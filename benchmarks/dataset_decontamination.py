@@ -5,7 +5,8 @@
 Leaks of HumanEval(+) and MBPP items, by kind: *quoted* (the prompt's text inside another request),
 *renamed* (the reference with every name changed, under a neutral prompt), *rewritten* (the right
 answer of another model, in its own hand, under a neutral prompt). Benign rows: functions of the
-generated family, and QuixBugs programs. The peer in the same run is what is used elsewhere: runs of
+generated family, and QuixBugs programs; four of those do what a protected item asks for, and are
+counted apart. The peer in the same run is what is used elsewhere: runs of
 eight words. Behaviour is compared in the sandbox. The data is third-party and not part of this
 repository.
 """
@@ -32,6 +33,9 @@ from distill.family import generate
 from workbench.stages.contamination import meetings, read_protected
 from workbench.tasks import Task
 
+ASKED_TOO = ("gcd", "get_factors", "mergesort", "quicksort")
+"""QuixBugs programs that do what HumanEval/13, HumanEval/25 and MBPP/428 ask for, whoever wrote
+them first: neither leaks nor benign, and counted apart."""
 NEUTRAL = "Write the function that was agreed on, and nothing else."
 
 
@@ -88,9 +92,8 @@ def benign(bench: Path, count: int) -> Iterator[Row]:
     for task in generate(11, count):
         yield row("family", task.id, task.prompt, task.reference, None)
     for record in lines(bench / "quixbugs_pairs.jsonl"):
-        if record["entry"] == "gcd":
-            continue  # HumanEval/13 asks for it: a leak, not a benign row
-        yield row("quixbugs", record["id"], record["description"], record["correct"], None)
+        kind = "asked for too" if record["entry"] in ASKED_TOO else "quixbugs"
+        yield row(kind, record["id"], record["description"], record["correct"], None)
 
 
 def row(kind: str, name: str, ask: str, code: str, item: str | None) -> Row:
@@ -125,12 +128,18 @@ def right_answers(bench: Path) -> dict[str, list[str]]:
 def report(name: str, rows: list[Row], found: dict[int, str], seconds: float) -> None:
     """Print recall by kind, precision over all, and every false alarm."""
     hits = [place for place in found if rows[place].item is not None]
-    alarms = [place for place in found if rows[place].item is None]
+    alarms = [place for place in found if rows[place].kind in ("family", "quixbugs")]
     total = len(hits) + len(alarms)
     leaked = sum(one.item is not None for one in rows)
+    benign_rows = sum(one.kind in ("family", "quixbugs") for one in rows)
+    apart = [place for place, one in enumerate(rows) if one.kind == "asked for too"]
     print(f"{name}: precision {len(hits) / total if total else 1:.3f} ({len(alarms)} false alarms "
-          f"among {len(rows) - leaked}), recall {len(hits) / leaked:.3f}; {seconds:.1f} CPU s "
+          f"among {benign_rows}), recall {len(hits) / leaked:.3f}; {seconds:.1f} CPU s "
           "here and below")  # fmt: skip
+    print(
+        f"   benign, but a protected item asks for the same function: "
+        f"{sum(place in found for place in apart)} of {len(apart)} flagged, counted apart"
+    )
     for kind in dict.fromkeys(one.kind for one in rows if one.item is not None):
         places = [place for place, one in enumerate(rows) if one.kind == kind]
         seen = sum(place in found for place in places)

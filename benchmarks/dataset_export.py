@@ -1,6 +1,6 @@
 """Export of a large dataset: rows a second, and that memory does not grow with the rows.
 
-    python -m benchmarks.dataset_export --rows 1000000
+    python -m benchmarks.dataset_export --rows 1000000 [--ways bare,jsonl,parquet,folder,peer]
 
 Each way runs in a process of its own, whose peak memory is what the system says. The limit in the
 same run is a bare loop that reads the lines and writes each one's messages as JSON, with nothing
@@ -75,17 +75,21 @@ def timed(work: Any, source: Path, out: Path, answer: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--ways", default="bare,jsonl,parquet,folder,peer", help="by comma")
     given = parser.parse_args()
     context = get_context("spawn")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         sizes = (max(given.rows // 10, 1), given.rows)
         for rows in sizes:
             make(folder / f"{rows}.jsonl", rows)
-        ways = (("bare loop (limit)", bare, "jsonl"), ("JSON Lines", ours, "jsonl"),
-                ("Parquet", ours, "parquet"), ("folder", ours, "folder"),
-                ("datasets.to_json (peer)", peer, "jsonl"))  # fmt: skip
-        for label, work, kind in ways:
+        ways = {
+            "bare": ("bare loop (limit)", bare, "jsonl"), "jsonl": ("JSON Lines", ours, "jsonl"),
+            "parquet": ("Parquet", ours, "parquet"), "folder": ("folder", ours, "folder"),
+            "peer": ("datasets.to_json (peer)", peer, "jsonl"),
+        }  # fmt: skip
+        for name in given.ways.split(","):
+            label, work, kind = ways[name]
             for rows in sizes:
                 out = folder / (
                     f"{work.__name__}-{rows}" + ("" if kind == "folder" else f".{kind}")

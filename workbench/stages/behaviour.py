@@ -183,11 +183,17 @@ def _probed(subject: Subject, sandbox: Sandbox) -> str | None:
 
 
 def behaviour(
-    subject: Subject, inputs: Sequence[Args], sandbox: Sandbox, *, losses: int = 1
+    subject: Subject,
+    inputs: Sequence[Args],
+    sandbox: Sandbox,
+    *,
+    losses: int = 1,
+    changes: bool = True,
 ) -> list[str] | None:
     """Return what the subject does on each input, as text; None when some run did not end.
 
-    With more ``losses`` than one, a run that did not end is a text of its own instead.
+    With more ``losses`` than one, a run that did not end is a text of its own instead. Without
+    ``changes`` only what is returned counts, not what is done to the arguments.
     """
     from judge.plain import dumps
     from judge.sandbox import Limits
@@ -197,7 +203,8 @@ def behaviour(
     found: list[str] = []
     for outcome in run.outcomes:
         if outcome.kind == "returned":
-            changed = "" if outcome.args_after is None else f" {dumps(outcome.args_after)}"
+            after = outcome.args_after if changes else None
+            changed = "" if after is None else f" {dumps(after)}"
             found.append(f"returned {dumps(outcome.value)}{changed}")
         elif outcome.kind == "raised":
             found.append(f"raised {outcome.exception}")

@@ -19,14 +19,14 @@ from workbench.errors import InputError
 from workbench.stages.behaviour import (
     Args,
     Subject,
-    behaviour,
     constants_of,
-    differ,
     in_sandbox,
     probe_inputs,
     spread,
     subject_of,
 )
+from workbench.stages.behaviour import behaviour as _behaviour
+from workbench.stages.input_domain import ANYTHING, Domain, domain_of
 
 if TYPE_CHECKING:
     from distill.example import Example
@@ -38,6 +38,8 @@ __all__ = ["Meeting", "meetings", "read_protected", "reasons"]
 _SCREEN = 3
 """Inputs of a protected item on which a row is tried first."""
 _MOST = 40
+_DRAWN = 4 * _MOST
+"""Inputs drawn of which those are kept that look like the item's own."""
 _LEAST = 4
 """With fewer inputs, or fewer than two different results, behaviour says too little."""
 
@@ -69,6 +71,8 @@ class _Item:
     expected: tuple[str, ...]
     reference: Subject | None
     """The right answer as code, where the item has one that can be run."""
+    domain: Domain = ANYTHING
+    """What the item's own inputs look like; ours keep to it."""
 
 
 def read_protected(files: Sequence[str]) -> list[Task]:
@@ -157,14 +161,19 @@ def _from_reference(task: Task, right: Subject | None, sandbox: Sandbox) -> _Ite
         return None
     width = len(right.kinds)
     inputs = [args for args, _ in _written(task) if len(args) == width][:_MOST]
+    domain = domain_of(inputs)
     near = sorted(constants_of(right.code))
-    probes = probe_inputs(right.kinds, count=_MOST - len(inputs), near=near)
-    inputs += probes or [tuple(map(_varied, args)) for args in inputs]
-    seen = behaviour(right, inputs, sandbox, losses=6) if inputs else []
+    probes = probe_inputs(right.kinds, count=_DRAWN, near=near)
+    if probes is None:
+        probes = [tuple(map(_varied, args)) for args in inputs]
+    inputs += domain.of(probes, _MOST - len(inputs))
+    seen = _results(right, inputs, sandbox, losses=6) if inputs else []
     useful = [place for place, text in enumerate(seen or ()) if text.startswith("returned")]
     if not useful or seen is None:
         return None
-    return _Item(task.id, tuple(inputs[p] for p in useful), tuple(seen[p] for p in useful), right)
+    return _Item(
+        task.id, tuple(inputs[p] for p in useful), tuple(seen[p] for p in useful), right, domain
+    )
 
 
 def _from_asserts(task: Task, right: Subject | None) -> _Item | None:
@@ -246,7 +255,7 @@ def _met(subject: Subject, items: Mapping[int, Sequence[_Item]], sandbox: Sandbo
     if not rivals:
         return None
     inputs = [args for item in rivals for args in item.inputs[:_SCREEN]]
-    seen = behaviour(subject, inputs, sandbox, losses=6)
+    seen = _results(subject, inputs, sandbox, losses=6)
     if seen is None:
         return None
     place = 0
@@ -254,8 +263,8 @@ def _met(subject: Subject, items: Mapping[int, Sequence[_Item]], sandbox: Sandbo
         width = len(item.inputs[:_SCREEN])
         same = tuple(seen[place : place + width]) == item.expected[:width]
         place += width
-        same = same and behaviour(subject, item.inputs, sandbox) == list(item.expected)
-        if same and not _told_apart(subject, item.reference, sandbox):
+        same = same and _results(subject, item.inputs, sandbox) == list(item.expected)
+        if same and not _told_apart(subject, item, sandbox):
             return item
     return None
 
@@ -272,13 +281,29 @@ def _may_meet(subject: Subject, item: _Item) -> bool:
 _PLAIN = ("int", "bool", "str", "float", "list", "dict", "set", "tuple")
 
 
-def _told_apart(subject: Subject, right: Subject | None, sandbox: Sandbox) -> bool:
-    """Whether inputs near both codes' own numbers tell the row from the right answer."""
+def _told_apart(subject: Subject, item: _Item, sandbox: Sandbox) -> bool:
+    """Whether inputs near both codes' own numbers tell the row from the right answer.
+
+    Only inputs count to which the right answer says something: elsewhere nothing is asked.
+    """
+    right = item.reference
     if right is None:
         return False
     near = sorted(constants_of(subject.code) | constants_of(right.code))
-    inputs = probe_inputs(right.kinds, count=_MOST, near=near) or []
-    return differ(subject, right, inputs, sandbox)
+    inputs = item.domain.of(probe_inputs(right.kinds, count=_DRAWN, near=near), _MOST)
+    said = _results(right, inputs, sandbox, losses=6) if inputs else None
+    asked = [place for place, text in enumerate(said or ()) if text.startswith("returned")]
+    if said is None or not asked:
+        return False
+    seen = _results(subject, [inputs[place] for place in asked], sandbox, losses=6)
+    return seen is not None and seen != [said[place] for place in asked]
+
+
+def _results(
+    subject: Subject, inputs: Sequence[Args], sandbox: Sandbox, *, losses: int = 1
+) -> list[str] | None:
+    """Return what the subject returns; benchmarks do not look at what becomes of the arguments."""
+    return _behaviour(subject, inputs, sandbox, losses=losses, changes=False)
 
 
 def reasons(found: Sequence[Meeting]) -> dict[int, str]:

@@ -147,10 +147,8 @@ def _choice(task: Task) -> tuple[list[str], bool]:
 
 
 def _usual(task: Task) -> list[str]:
-    """Return, of those who answered: a teacher with a proof, another, first and newest student.
-
-    Teachers whose words differ say more than two of one mind.
-    """
+    """Return, of those who answered: a teacher with a proof, one that disagrees with it, the first
+    student and the newest."""
     answered = data.read(matrix.cells_of, task.id)
     every = [s for s in data.read(matrix.sources) if s.id in answered]
     teachers = sorted(
@@ -161,7 +159,7 @@ def _usual(task: Task) -> list[str]:
     students = [s.id for s in every if s.kind == "student"]
     newest = data.read(matrix.newest_student)
     last = [newest] if newest in students else students[-1:]
-    chosen = [*teachers[:1], *(other or teachers[1:])[:1], *students[:1], *last]
+    chosen = [*teachers[:1], *other[:1], *students[:1], *last]
     return [name for name in dict.fromkeys(chosen) if name is not None][:MOST]
 
 

@@ -6,10 +6,12 @@ certificate can only say what a stranger will read.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
+from workbench.certificate.bundle import Bundle
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.evidence import (
     AnswerRecord,
@@ -35,7 +37,14 @@ from workbench.certificate.strict import (
     settled,
 )
 
-__all__ = ["EVIDENCE_FILES", "Evidence", "evidence_files", "one_record", "read_evidence"]
+__all__ = [
+    "EVIDENCE_FILES",
+    "Evidence",
+    "SignedFiles",
+    "evidence_files",
+    "one_record",
+    "read_evidence",
+]
 
 _JSON_LIMIT = 64 * 1024 * 1024
 
@@ -59,20 +68,89 @@ EVIDENCE_FILES = (
 R = TypeVar("R", bound=Strict)
 
 
-@dataclass(frozen=True, slots=True)
 class Evidence:
-    """The evidence as whole records, for whoever needs more of them than a verification keeps."""
+    """The evidence as whole records, for whoever needs more of them than a verification keeps.
 
-    round: RoundRecord
-    tasks: dict[str, TaskRecord]
-    sources: dict[str, SourceRecord]
-    answers: dict[int, AnswerRecord]
-    verdicts: dict[tuple[str, str], VerdictRecord]
-    selection: SelectionPolicy
-    selected: dict[str, ChoiceRecord]
-    examples: list[int]
-    evaluation: dict[str, EvaluationRecord]
-    training: TrainingRecord | None
+    ``files`` gives the bytes of each file by name. A table is read strictly when it is first asked
+    for, with rows sorted by their key and unique; ``CertificateError`` where it is not so.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    @cached_property
+    def round(self) -> RoundRecord:
+        """The round itself."""
+        return one_record(self._files, ROUND, RoundRecord)
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskRecord]:
+        """Tasks by id."""
+        return _table(self._files, TASKS, TaskRecord, lambda t: t.id)
+
+    @cached_property
+    def sources(self) -> dict[str, SourceRecord]:
+        """Sources by id."""
+        return _table(self._files, SOURCES, SourceRecord, lambda s: s.id)
+
+    @cached_property
+    def answers(self) -> dict[int, AnswerRecord]:
+        """Answers by number."""
+        return _table(self._files, ANSWERS, AnswerRecord, lambda a: a.answer)
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, str], VerdictRecord]:
+        """Verdicts by task and candidate."""
+        return _table(self._files, VERDICTS, VerdictRecord, lambda v: (v.task, v.candidate))
+
+    @cached_property
+    def selection(self) -> SelectionPolicy:
+        """The rule and its policy."""
+        return one_record(self._files, POLICY, SelectionPolicy)
+
+    @cached_property
+    def selected(self) -> dict[str, ChoiceRecord]:
+        """What the rule read, by task."""
+        return _table(self._files, SELECTION, ChoiceRecord, lambda s: s.task)
+
+    @cached_property
+    def examples(self) -> list[int]:
+        """For each training row, the answer that it came from."""
+        origins, _ = read_rows(self._files[EXAMPLES], ExampleRecord, EXAMPLES)
+        return [origin.answer for origin in origins]
+
+    @cached_property
+    def evaluation(self) -> dict[str, EvaluationRecord]:
+        """Held-out pairs by task."""
+        return _table(self._files, EVALUATION, EvaluationRecord, lambda e: e.task)
+
+    @cached_property
+    def training(self) -> TrainingRecord | None:
+        """How the adapter was made, or None."""
+        if TRAINING not in self._files:
+            return None
+        return one_record(self._files, TRAINING, TrainingRecord)
+
+
+class SignedFiles(Mapping[str, bytes]):
+    """The files of a bundle that was verified, read once more and held to the signed digests."""
+
+    def __init__(self, bundle: Bundle, digests: Mapping[str, str]) -> None:
+        self._bundle = bundle
+        self._digests = digests
+
+    def __getitem__(self, name: str) -> bytes:
+        digest = self._digests[name]
+        data = self._bundle.read(name)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise CertificateError("changed-file", f"{name} changed after it was verified")
+        return data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._digests)
+
+    def __len__(self) -> int:
+        return len(self._digests)
 
 
 def evidence_files(evidence: RoundEvidence) -> Iterator[tuple[str, bytes]]:
@@ -106,23 +184,15 @@ def evidence_files(evidence: RoundEvidence) -> Iterator[tuple[str, bytes]]:
 
 
 def read_evidence(files: Mapping[str, bytes]) -> Evidence:
-    """Read the evidence files strictly; rows must be sorted by their key and unique."""
+    """Read all evidence files but the training rows, at once and strictly."""
     for name in EVIDENCE_FILES:
         if name not in files:
             raise CertificateError("missing-file", f"{name} is missing")
-    examples, _ = read_rows(files[EXAMPLES], ExampleRecord, EXAMPLES)
-    return Evidence(
-        round=one_record(files, ROUND, RoundRecord),
-        tasks=_table(files, TASKS, TaskRecord, lambda t: t.id),
-        sources=_table(files, SOURCES, SourceRecord, lambda s: s.id),
-        answers=_table(files, ANSWERS, AnswerRecord, lambda a: a.answer),
-        verdicts=_table(files, VERDICTS, VerdictRecord, lambda v: (v.task, v.candidate)),
-        selection=one_record(files, POLICY, SelectionPolicy),
-        selected=_table(files, SELECTION, ChoiceRecord, lambda s: s.task),
-        examples=[example.answer for example in examples],
-        evaluation=_table(files, EVALUATION, EvaluationRecord, lambda e: e.task),
-        training=one_record(files, TRAINING, TrainingRecord) if TRAINING in files else None,
-    )
+    found = Evidence(files)
+    for table, kind in vars(Evidence).items():
+        if isinstance(kind, cached_property):
+            getattr(found, table)
+    return found
 
 
 def _choice(record: SelectionRecord) -> ChoiceRecord:

@@ -34,7 +34,7 @@ from workbench.certificate.card import GENERATED, render_card
 from workbench.certificate.envelope import Envelope, open_envelope, signers
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.figures import predicate
-from workbench.certificate.files import EVIDENCE_FILES, TRAINING, Evidence, read_evidence
+from workbench.certificate.files import Evidence, SignedFiles
 from workbench.certificate.keys import PublicKey
 from workbench.certificate.layout import CARD, PAGE, check_layout
 from workbench.certificate.page import render_page
@@ -98,8 +98,9 @@ def verify_evidence(
 ) -> tuple[Report, Evidence | None]:
     """Do as ``verify``, and return the evidence too, as whole records.
 
-    They are read once more, and only what has the signed digests is returned. The evidence is None
-    unless it could be read; believe it only when nothing failed.
+    Each table is read once more when it is first asked for, and only what has the signed digest is
+    returned, so the folder must still be there. The evidence is None unless it could be read;
+    believe it only when nothing failed.
     """
     run = _run(folder, trusted, policy, recheck, revoked, progress, authorities)
     with many_objects():
@@ -309,15 +310,9 @@ class _Verification:
         return f"{len(self.survey.tasks)} tasks, {self.survey.rows} training rows"
 
     def tables(self) -> Evidence:
-        """Return the evidence as whole records, read again and held to the signed digests."""
+        """Return the evidence as whole records, each table read when it is first asked for."""
         assert self.bundle is not None
-        files: dict[str, bytes] = {}
-        for name in (*EVIDENCE_FILES, TRAINING):
-            if name in self.sums.files:
-                files[name] = self.bundle.read(name)
-                if hashlib.sha256(files[name]).hexdigest() != self.sums.files[name]:
-                    raise CertificateError("changed-file", f"{name} changed while it was verified")
-        return read_evidence(files)
+        return Evidence(SignedFiles(self.bundle, self.sums.files))
 
     def _consistency(self) -> None:
         found = self.survey

@@ -258,10 +258,10 @@ def ledger(
 
     with mistakes(), unpacked(bundle) as folder:
         report, evidence = verify_evidence(folder, trusted(key))
-    if report.failed or evidence is None:
-        _print(report)
-        raise typer.Exit(1)
-    records = example_credits(evidence) if examples else credits(evidence)
+        if report.failed or evidence is None:
+            _print(report)
+            raise typer.Exit(1)
+        records = example_credits(evidence) if examples else credits(evidence)
     rows = [record.model_dump(mode="json") for record in records]
     if json:
         emit_json(rows)

@@ -47,6 +47,7 @@ from workbench.certificate.strict import (
     model_of,
     read_rows,
 )
+from workbench.certificate.verify import verify_evidence
 
 Rows = list[dict[str, Any]]
 
@@ -202,6 +203,19 @@ def test_each_evidence_file_is_missed(tmp_path: Path, name: str) -> None:
     files = dict(evidence_files(round_evidence(tmp_path)))
     files.pop(name)
     assert code_of(lambda: read_evidence(files)) == "missing-file"
+
+
+def test_records_that_changed_after_the_verification_are_refused(
+    bundle: Path, key: SigningKey
+) -> None:
+    report, evidence = verify_evidence(bundle, [key.public])
+    assert report.exit_code == 0
+    assert evidence is not None
+    assert len(evidence.tasks) == 4
+    path = bundle / "evidence/candidates.jsonl"
+    path.write_bytes(path.read_bytes() + b" ")
+    assert code_of(lambda: evidence.answers) == "changed-file"
+    assert len(evidence.tasks) == 4
 
 
 def test_rows_that_are_no_objects_or_no_lines_are_malformed(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ LATE = (
 def adapter(base: Path, rows: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan = TrainingPlan(
         lora=LoraConfig(rank=8, alpha=16, embeddings=False),
-        training=TrainConfig(epochs=3, batch=8, rate=2e-2),
+        training=TrainConfig(epochs=8, batch=8, rate=2e-2),
     )
     return train(rows, base, plan, tmp_path_factory.mktemp("adapter")).adapter_dir
 

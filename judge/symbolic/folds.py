@@ -38,10 +38,20 @@ class Fold:
     low: Term
 
 
-def _define(kind: str, hole: Term, body: Term, keep: Term, low: Term) -> tuple[Fold, list[Term]]:
-    free = sorted((body.bound | keep.bound | low.bound) - {str(hole.args[0])})
-    actual = [T.bvar(name) for name in free]
-    outer = tuple(T.bvar(f"@{n}") for n in range(len(free)))
+def _define(
+    kind: str, hole: Term, body: Term, keep: Term, low: Term, places: bool = False
+) -> tuple[Fold, list[Term]]:
+    """The fold of that form, and what its outer arguments are here.
+
+    With ``places`` the indices of elements that the form speaks of are arguments too, so that the
+    sum of row ``i`` and the sum of every row are one function.
+    """
+    actual = _indices(hole, body) if places else []
+    shadows = {t.id: T.bvar(f"shadow {n}") for n, t in enumerate(actual)}
+    rest = T.substitute(body, shadows).bound | keep.bound | low.bound
+    own = {str(hole.args[0]), *(str(s.args[0]) for s in shadows.values())}
+    actual = [*actual, *(T.bvar(name) for name in sorted(rest - own))]
+    outer = tuple(T.bvar(f"@{n}") for n in range(len(actual)))
     mark = T.bvar("@")
     mapping = {hole.id: mark, **{a.id: o for a, o in zip(actual, outer, strict=True)}}
     parts = [T.substitute(t, mapping) for t in (body, keep, low)]
@@ -56,28 +66,39 @@ def _define(kind: str, hole: Term, body: Term, keep: Term, low: Term) -> tuple[F
 
 
 def _apply(fold: Fold, actual: Iterable[Term], index: Term) -> Term:
+def _indices(hole: Term, body: Term) -> list[Term]:
+    """The indices at which elements are read, but for those that change with the fold."""
+    found: dict[int, Term] = {}
+    for t in T.subterms([body]):
+        if t.op == "select":
+            index = t.kids[1]
+            if str(hole.args[0]) not in index.bound and index.op not in ("int", "bvar"):
+                found[index.id] = index
+    return list(found.values())
+
+
     return T.app(fold.name, [*actual, index], INT)
 
 
-def prefix_sum(hole: Term, body: Term, index: Term) -> Term:
+def prefix_sum(hole: Term, body: Term, index: Term, places: bool = True) -> Term:
     """The sum of ``body`` over ``0 <= hole < index`` (for a negative index: minus the rest)."""
     if T.literal(body) is not None:
         return T.mul(body, index)
-    fold, actual = _define("sum", hole, body, T.true(), T.num(0))
+    fold, actual = _define("sum", hole, body, T.true(), T.num(0), places)
     return _apply(fold, actual, index)
 
 
-def span_sum(lo: Term, hi: Term, summand: Callable[[Term], Term]) -> Term:
+def span_sum(lo: Term, hi: Term, summand: Callable[[Term], Term], places: bool = True) -> Term:
     """The sum of ``summand(j)`` over ``lo <= j < hi``, where ``lo <= hi``."""
     a, b = T.literal(lo), T.literal(hi)
     if a is not None and b is not None and b - a <= UNROLL:
         return T.add(T.num(0), *(summand(T.num(j)) for j in range(a, b)))
     if hi.op == "ite" and a is not None and any(k.op == "int" for k in hi.kids[1:]):
         c, x, y = hi.kids
-        return T.ite(c, span_sum(lo, x, summand), span_sum(lo, y, summand))
+        return T.ite(c, span_sum(lo, x, summand, places), span_sum(lo, y, summand, places))
     hole = T.fresh_bvar()
     body = summand(hole)
-    return T.sub(prefix_sum(hole, body, hi), prefix_sum(hole, body, lo))
+    return T.sub(prefix_sum(hole, body, hi, places), prefix_sum(hole, body, lo, places))
 
 
 def sum_of(seq: Seq, summand: Callable[[Value], Term]) -> Term:
@@ -100,9 +121,9 @@ def _piece_sum(piece: Single | View, summand: Callable[[Value], Term]) -> Term:
     return span_sum(piece.lo, piece.hi, lambda j: summand(piece.get(j)))
 
 
-def count(lo: Term, hi: Term, keep: Callable[[Term], Term]) -> Term:
+def count(lo: Term, hi: Term, keep: Callable[[Term], Term], places: bool = True) -> Term:
     """How many ``lo <= j < hi`` satisfy ``keep``."""
-    return span_sum(lo, hi, lambda j: T.ite(keep(j), T.num(1), T.num(0)))
+    return span_sum(lo, hi, lambda j: T.ite(keep(j), T.num(1), T.num(0)), places)
 
 
 def extreme(seq: Seq, kind: str, measure: Callable[[Value], Term]) -> tuple[Term, Term]:
@@ -151,7 +172,7 @@ def filtered(
     if actual:
         raise Unsupported("a filtered comprehension inside another comprehension")
     shape = shape_of(element)
-    length = count(start, stop, keep)
+    length = count(start, stop, keep, places=False)
     _ELEMENTS_OF(fold, value)
 
     def get(j: Term) -> Value:
@@ -415,7 +436,7 @@ def _alike(occurrences: list[Term]) -> list[Term]:
     result = []
     for n, (a, f) in enumerate(sums):
         for b, g in sums[n + 1 :]:
-            if f is g or a.kids[-1] is not b.kids[-1]:
+            if a.kids[-1] is not b.kids[-1]:
                 continue
             if (both := _constant_together(f.body, g.body)) is not None:
                 result.append(T.eq(T.add(a, b), T.mul(T.num(both), a.kids[-1])))

@@ -192,3 +192,22 @@ def test_what_holds_is_proved(name: str) -> None:
 def test_what_does_not_hold_is_not(name: str) -> None:
     code, ensures = FALSE[name]
     assert prove(code, "f", Contract(ensures=ensures), BUDGET).outcome != "proved"
+
+
+def test_the_sum_of_one_row_is_the_sum_of_every_row_at_its_place() -> None:
+    code = "def f(rows: list[list[int]], i: int) -> int:\n    return sum(rows[i])\n"
+    requires = ("0 <= i < len(rows)", "all(sum(row) >= 3 for row in rows)")
+    for ensures, proved in (("result >= 3", True), ("result >= 4", False)):
+        proof = prove(code, "f", Contract(requires, (ensures,)), BUDGET)
+        assert (proof.outcome == "proved") is proved
+
+
+def test_counts_at_two_places_are_two_counts() -> None:
+    code = (
+        "def f(xs: list[int], i: int, j: int) -> int:\n"
+        "    return xs.count(xs[i]) - xs.count(xs[j])\n"
+    )
+    requires = ("0 <= i < len(xs) and 0 <= j < len(xs)",)
+    assert prove(code, "f", Contract(requires, ("result == 0",)), BUDGET).outcome != "proved"
+    same = Contract((*requires, "xs[i] == xs[j]"), ("result == 0",))
+    assert prove(code, "f", same, BUDGET).outcome == "proved"

@@ -80,6 +80,9 @@ bench-judge: $(VENV)/.dev
 bench-distill: $(VENV)/.dev
 	@$(BIN)/python benchmarks/lora_throughput.py $(ARGS)
 	$(BIN)/python benchmarks/grpo_reward.py $(ARGS)
+	$(BIN)/python benchmarks/dataset_decontamination.py
+	$(BIN)/python benchmarks/dataset_semantic.py --rows 10000
+	$(BIN)/python benchmarks/dataset_export.py --rows 1000000
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.judge.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)

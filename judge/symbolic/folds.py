@@ -65,7 +65,6 @@ def _define(
     return found, actual
 
 
-def _apply(fold: Fold, actual: Iterable[Term], index: Term) -> Term:
 def _indices(hole: Term, body: Term) -> list[Term]:
     """The indices at which elements are read, but for those that change with the fold."""
     found: dict[int, Term] = {}
@@ -77,6 +76,7 @@ def _indices(hole: Term, body: Term) -> list[Term]:
     return list(found.values())
 
 
+def _apply(fold: Fold, actual: Iterable[Term], index: Term) -> Term:
     return T.app(fold.name, [*actual, index], INT)
 
 

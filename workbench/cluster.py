@@ -173,7 +173,8 @@ def check_address(address: str) -> None:
 def _silent(address: str, said: str) -> InputError:
     return InputError(
         f"The Ray cluster at {address!r} does not answer: {said}.",
-        f"Start one (ray start --head), or use {LOCAL!r}.",
+        f"Start one (ray start --head), or use {LOCAL!r}; where it asks for a token, set "
+        "RAY_AUTH_MODE=token here too (see: ray get-auth-token).",
     )
 
 

@@ -129,6 +129,7 @@ class _Hands:
     _hands: list[Any] = field(default_factory=list)
     _load: list[int] = field(default_factory=list)
     _ours: bool = False
+    _refused: InputError | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
 
     async def ask(self, name: str, prompt: Prompt, sampling: Sampling) -> Answer:
@@ -146,8 +147,15 @@ class _Hands:
         with self._starting:
             if self._hands:
                 return
+            if self._refused is not None:
+                raise self._refused
             ray = ray_module("Asking on a cluster")
-            self._ours = connect(ray, self.address, self.jobs)
+            try:
+                self._ours = connect(ray, self.address, self.jobs)
+            except InputError as error:
+                # Ray tries for half a minute: that is done once, not for every question.
+                self._refused = error
+                raise
             # They reserve nothing: a judge of the same command may wait for what they would hold.
             remote = ray.remote(
                 num_cpus=0, max_restarts=-1, max_task_retries=5, scheduling_strategy="SPREAD"
@@ -194,9 +202,12 @@ class ClusterTeacher:
 
         try:
             return await self.hands.ask(self.name, prompt, sampling)
-        except (RayError, InputError) as error:
+        except RayError as error:
             said = str(error).strip().splitlines()[-1]
             return failed(self.identity, Failure(FailureKind.SERVER, f"the cluster: {said}"))
+        except InputError as error:
+            # Asking again would not help.
+            return failed(self.identity, Failure(FailureKind.BAD_REQUEST, str(error)))
 
     async def close(self) -> None:
         """See ``Teacher``."""

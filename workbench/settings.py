@@ -59,7 +59,7 @@ class PartialSettings(BaseModel):
     database: str | None = Field(default=None, description="SQLAlchemy URL of the database")
     jobs: int | None = Field(default=None, ge=1, le=256, description="judge processes")
     cluster: str | None = Field(
-        default=None, description='where to judge: "local" or an address of a Ray cluster'
+        default=None, description='where to judge and answer: "local" or a Ray address'
     )
     base: str | None = Field(default=None, description="the student: a hub id or a folder")
     concurrency: int | None = Field(
@@ -120,7 +120,8 @@ class Settings(BaseModel):
     database: str
     jobs: int = 2
     cluster: str | None = None
-    """None judges in processes of this machine; else a Ray cluster does, with ``jobs`` workers."""
+    """None works in processes of this machine; else a Ray cluster judges, lets the student answer
+    and asks formal teachers, with ``jobs`` workers."""
     base: str | None = None
     """None means the small model that the project ships."""
     concurrency: int = 8

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -49,12 +50,10 @@ class SqliteCache:
     """A cache in one SQLite file (WAL), safe against kill -9 and shared by processes."""
 
     def __init__(self, path: Path | str) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute("PRAGMA busy_timeout=10000")
-        self._connection.execute(
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        # Two connections, so that who looks something up never waits for who writes.
+        self._writer, self._connection = _open(path), _open(path)
+        self._writer.execute(
             "CREATE TABLE IF NOT EXISTS answer (key TEXT PRIMARY KEY, answer TEXT NOT NULL) "
             "WITHOUT ROWID"
         )
@@ -69,11 +68,17 @@ class SqliteCache:
 
     def put(self, key: str, answer: Answer) -> None:
         """See ``AnswerCache``."""
-        with self._lock:
-            self._connection.execute(
+        self.put_all([(key, answer)])
+
+    def put_all(self, answers: Sequence[tuple[str, Answer]]) -> None:
+        """Store ``answers`` in one transaction; may be called from another thread."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany(
                 "INSERT OR IGNORE INTO answer (key, answer) VALUES (?, ?)",
-                (key, answer_to_json(answer)),
+                [(key, answer_to_json(answer)) for key, answer in answers],
             )
+            self._writer.execute("COMMIT")
 
     def __len__(self) -> int:
         with self._lock:
@@ -83,3 +88,12 @@ class SqliteCache:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+        self._writer.close()
+
+
+def _open(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA busy_timeout=10000")
+    return connection

@@ -20,15 +20,16 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 
 from teachers.breaker import PASSING, Breaker, Circuit
 from teachers.budget import Budget, Purse
-from teachers.cache import AnswerCache
+from teachers.cache import AnswerCache, SqliteCache
 from teachers.codec import request_key
 from teachers.images import no_pictures, text_only
-from teachers.ledger import Ledger, LedgerEntry
+from teachers.ledger import Ledger, LedgerEntry, SqliteLedger
 from teachers.limits import Gate, LimitBook, Limits
 from teachers.model import Answer, Failure, FailureKind, Finish, Identity, Prompt, Sampling, Usage
 from teachers.pricing import PriceBook, count_tokens, estimate_for
 from teachers.private import no_remote_sockets
 from teachers.protocol import Teacher
+from teachers.together import Together
 
 RETRIED = frozenset(
     {FailureKind.RATE, FailureKind.SERVER, FailureKind.TIMEOUT, FailureKind.NETWORK,
@@ -94,7 +95,7 @@ class Gateway:
         answered: Iterable[str] = (),
     ) -> None:
         self._cache = cache
-        self._keep = keep or self._keep_apart
+        self._keep = keep or _together(cache, ledger) or self._keep_apart
         self._ledger = ledger
         self._limits = LimitBook(limits) if isinstance(limits, Limits) else limits or LimitBook()
         self._retry = retry or Retry()
@@ -353,6 +354,21 @@ class Gateway:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._gates, self._flying = loop, {}, {}
+
+
+def _together(cache: AnswerCache, ledger: Ledger) -> Keep | None:
+    """Return what writes to our own files many at a time and beside the loop; None for others."""
+    if not isinstance(cache, SqliteCache) or not isinstance(ledger, SqliteLedger):
+        return None
+
+    def write(pairs: Sequence[tuple[LedgerEntry, Answer | None]]) -> Sequence[None]:
+        # The answers first: a crash between the two loses lines of the bill, and no answer.
+        cache.put_all([(entry.key, answer) for entry, answer in pairs if answer is not None])
+        ledger.record_all([entry for entry, _ in pairs])
+        return [None] * len(pairs)
+
+    group: Together[tuple[LedgerEntry, Answer | None], None] = Together(write)
+    return lambda entry, answer: group.put((entry, answer))
 
 
 def _failed(identity: Identity, kind: FailureKind, message: str) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -103,28 +104,19 @@ class SqliteLedger:
 
     def record(self, entry: LedgerEntry) -> None:
         """See ``Ledger``."""
-        usage = entry.usage
+        self.record_all([entry])
+
+    def record_all(self, entries: Sequence[LedgerEntry]) -> None:
+        """Store ``entries`` in one transaction; may be called from another thread."""
         with self._lock:
-            self._connection.execute(
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
                 "INSERT INTO ledger (run_id, provider, model, key, input_tokens, output_tokens, "
                 "cached_tokens, reasoning_tokens, cost, status, request_id, at, written_tokens) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.run_id,
-                    entry.provider,
-                    entry.model,
-                    entry.key,
-                    usage.input_tokens,
-                    usage.output_tokens,
-                    usage.cached_tokens,
-                    usage.reasoning_tokens,
-                    None if entry.cost is None else str(entry.cost),
-                    entry.status,
-                    entry.request_id,
-                    entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-                    usage.written_tokens,
-                ),
+                [_row(entry) for entry in entries],
             )
+            self._connection.execute("COMMIT")
 
     def spent(
         self,
@@ -151,3 +143,22 @@ class SqliteLedger:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _row(entry: LedgerEntry) -> tuple[object, ...]:
+    usage = entry.usage
+    return (
+        entry.run_id,
+        entry.provider,
+        entry.model,
+        entry.key,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        usage.reasoning_tokens,
+        None if entry.cost is None else str(entry.cost),
+        entry.status,
+        entry.request_id,
+        entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        usage.written_tokens,
+    )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from teachers.together import Together
 from workbench.cluster_answers import spread
 from workbench.errors import InputError, WorkbenchError
 from workbench.settings import Settings
@@ -25,7 +26,6 @@ from workbench.stages.prompts import teacher_prompt
 from workbench.stages.sources import register_teacher
 from workbench.store.canonical import canonical, digest
 from workbench.store.database import Store
-from workbench.store.together import Together
 from workbench.tasks import Task
 from workbench.told_limits import note_limits
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, text
 from sqlmodel import Session, col, select
 
+from teachers.together import Together
 from workbench.store.database import Store
 from workbench.store.tables import AlertRow, CachedAnswerRow, CircuitRow, LedgerRow, now
-from workbench.store.together import Together
 
 if TYPE_CHECKING:
     from teachers.breaker import Circuit

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from workbench.store.together import Together
+from teachers.together import Together
 
 
 def test_what_gathers_while_the_disk_is_busy_is_written_together() -> None:

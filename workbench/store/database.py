@@ -238,9 +238,8 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
-            # A reader counts: 64 MiB of pages stay at hand, the rest comes from the system's cache.
+            # A reader counts: 64 MiB of pages stay at hand.
             cursor.execute("PRAGMA cache_size=-65536")
-            cursor.execute("PRAGMA mmap_size=1073741824")
         else:
             cursor.execute("PRAGMA journal_mode=WAL")
             # FULL: an answer that was paid for survives a power cut, not only a kill.

@@ -205,6 +205,15 @@ def test_each_evidence_file_is_missed(tmp_path: Path, name: str) -> None:
     assert code_of(lambda: read_evidence(files)) == "missing-file"
 
 
+def test_records_that_are_not_sorted_or_not_whole_are_refused(tmp_path: Path) -> None:
+    files = dict(evidence_files(round_evidence(tmp_path)))
+    tasks = files["evidence/tasks.jsonl"]
+    files["evidence/tasks.jsonl"] = tasks + tasks
+    assert code_of(lambda: read_evidence(files)) == "not-sorted"
+    files["evidence/tasks.jsonl"] = tasks[:-1]
+    assert code_of(lambda: read_evidence(files)) == "malformed"
+
+
 def test_records_that_changed_after_the_verification_are_refused(
     bundle: Path, key: SigningKey
 ) -> None:

@@ -82,9 +82,6 @@ def survey(
 
 
 def _surveyed(bundle: Bundle, adapter: str | None, digests: dict[str, str], half: Half) -> Survey:
-    for name in EVIDENCE_FILES:
-        if name not in bundle.files:
-            raise CertificateError("missing-file", f"{name} is missing")
     raw = {name: bundle.read(name) for name in (ROUND, POLICY)}
     if TRAINING in bundle.files:
         raw[TRAINING] = bundle.read(TRAINING)

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.workbench.certificate.sample import sha, task
+from tests.workbench.certificate.sample import reseal, sha, task
 from workbench.certificate import CertificateError, SigningKey, TaskRecord, verify
 from workbench.certificate import stream as streams
 from workbench.certificate.bundle import Bundle, Sums, obligation_name, open_bundle, parse_sums
+from workbench.certificate.files import EVIDENCE_FILES
 from workbench.certificate.question import Marks, same_question
 from workbench.certificate.stream import Stream
 from workbench.certificate.strict import DOUBT, quick_line
@@ -226,3 +227,14 @@ def test_many_rows_are_verified_in_little_memory(
 
     monkeypatch.setattr(Bundle, "read", small)
     assert verify(bundle, [key.public]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", EVIDENCE_FILES)
+def test_a_signed_bundle_without_one_file_of_evidence_is_refused(
+    bundle: Path, key: SigningKey, name: str
+) -> None:
+    (bundle / name).unlink()
+    reseal(bundle, key)
+    failed = verify(bundle, [key.public]).failed
+    assert [(check.id, check.code) for check in failed] == [("evidence", "missing-file")]
+    assert name in failed[0].detail

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, sqrt
 from random import Random
 
 RESAMPLES = 10_000
@@ -123,5 +123,22 @@ def by_category(
 
 
 def regressions(categories: Mapping[str, Paired]) -> tuple[str, ...]:
-    """Return the categories that got worse beyond their interval."""
-    return tuple(name for name, figures in categories.items() if figures.high < 0)
+    """Return the categories that got worse beyond their interval.
+
+    A bootstrap over one task, or over tasks that all went one way, has no width; so the loss must
+    also lie beyond the interval of Agresti and Min (2005), which adds half a task to each outcome.
+    One broken task of one, or two of two, say too little; three of three do not.
+    """
+    return tuple(
+        name
+        for name, figures in categories.items()
+        if figures.high < 0 and _adjusted_high(figures) < 0
+    )
+
+
+def _adjusted_high(figures: Paired) -> float:
+    """Return the upper end of the adjusted 95 % interval of a paired difference of shares."""
+    n, fixed, broken = figures.n + 2, figures.fixed + 0.5, figures.broken + 0.5
+    gain = (fixed - broken) / n
+    spread = sqrt(fixed + broken - (fixed - broken) ** 2 / n) / n
+    return gain + 1.96 * spread

@@ -80,3 +80,16 @@ def test_the_gate_refuses_when_a_category_got_worse() -> None:
     decision = gate(paired(before, after, seed=0), categories, outputs_changed=100)
     assert not decision.promote
     assert "bad" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("broken", "kept", "worse"), [(1, 0, False), (2, 0, False), (3, 0, True), (8, 2, True)]
+)
+def test_a_handful_of_tasks_does_not_make_a_category_worse(
+    broken: int, kept: int, worse: bool
+) -> None:
+    before = [True] * (broken + kept)
+    after = [False] * broken + [True] * kept
+    figures = paired(before, after, seed=0)
+    assert figures.high < 0  # the bootstrap alone would call every one of them worse
+    assert regressions({"few": figures}) == (("few",) if worse else ())

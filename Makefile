@@ -72,17 +72,17 @@ types: $(VENV)/.dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	@for file in benchmarks/[a-z]*.py; do echo; echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+	@for file in benchmarks/[a-z]*.py; do echo; echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS); done
 
 bench-judge: $(VENV)/.dev
-	@$(BIN)/python benchmarks/judge_vs_crosshair.py $(ARGS)
+	@$(BIN)/python -m benchmarks.judge_vs_crosshair $(ARGS)
 
 bench-distill: $(VENV)/.dev
-	@$(BIN)/python benchmarks/lora_throughput.py $(ARGS)
-	$(BIN)/python benchmarks/grpo_reward.py $(ARGS)
-	$(BIN)/python benchmarks/dataset_decontamination.py
-	$(BIN)/python benchmarks/dataset_semantic.py --rows 10000
-	$(BIN)/python benchmarks/dataset_export.py --rows 1000000
+	@$(BIN)/python -m benchmarks.lora_throughput $(ARGS)
+	$(BIN)/python -m benchmarks.grpo_reward $(ARGS)
+	$(BIN)/python -m benchmarks.dataset_decontamination
+	$(BIN)/python -m benchmarks.dataset_semantic --rows 10000
+	$(BIN)/python -m benchmarks.dataset_export --rows 1000000
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.judge.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)

@@ -4,8 +4,9 @@
 
 The candidates are the loop-free references of the repository's own tasks and their mutants, half
 of each, every one judged as ``workbench judge`` does it: read, searched in the sandbox, proved,
-re-checked by cvc5. The limit in the same run is the sandbox's bare fork: one process for the same
-code and one input, with nothing looked at. Processor time is that of the workers with all that
+re-checked by cvc5. ``JUDGE_ANSWERS=off`` asks the solvers anew for what they answered before. The
+limit in the same run is the sandbox's bare fork: one process for the same code and one input, with
+nothing looked at. Processor time is that of the workers with all that
 they started; on a busy machine trust it and not the wall clock.
 """
 

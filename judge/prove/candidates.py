@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from judge.prove import exit_guesses
+from judge.prove import exit_guesses, nested_guesses
 from judge.prove.divisor_guesses import common_divisors
+from judge.prove.filtering import sensible
 from judge.prove.helper_guesses import guesses, helper_calls
-from judge.prove.order_guesses import in_order
+from judge.prove.order_guesses import growing, in_order
 from judge.prove.session import Session
 from judge.prove.syntax import Loops, accumulators, conjuncts, replace
-from judge.prove.traces import constants_of
+from judge.prove.traces import Snapshot, constants_of
 from judge.symbolic.function import parse_expression
 from judge.symbolic.plan import LoopInfo
 from judge.symbolic.shapes import ChoiceShape, ListShape, Scalar, Shape
@@ -31,8 +32,11 @@ _TWICE_CUT = re.compile(r"\[[^\[\]]*:[^\[\]]*\]\[[^\[\]]*:")
 class Guesses:
     """The guesses for one loop, in order, without repeats."""
 
-    def __init__(self, session: Session, info: LoopInfo, loops: Loops) -> None:
+    def __init__(
+        self, session: Session, info: LoopInfo, loops: Loops, snapshots: list[Snapshot]
+    ) -> None:
         self.session = session
+        self.snapshots = snapshots
         self.info = info
         self.loops = loops
         self.found: dict[str, None] = {}
@@ -107,7 +111,6 @@ class Guesses:
         self.first()
         self.add(self._pairs())
         self.add(self._elements())
-        self.add(self._order())
         self.add(self._flags())
         return list(self.found)
 
@@ -174,6 +177,7 @@ class Guesses:
             except SyntaxError:
                 continue
             for part in parts:
+                yield from self._nested(part)
                 for result in self._results():
                     node = replace(part, {"result": result})
                     yield from self._partial(node)
@@ -182,6 +186,12 @@ class Guesses:
                         if result in self.changed and other != result:
                             yield ast.unparse(replace(node, {f"{result} + 1": other}))
                             yield ast.unparse(replace(node, {f"{result} + 1": f"{other} + 1"}))
+
+    def _nested(self, part: ast.expr) -> Iterator[str]:
+        prefix = self._prefix()
+        outer = [n for n in self.fixed if re.fullmatch(r"_i\d+", n)]
+        if outer and prefix is not None and isinstance(self.node, ast.For):
+            yield from nested_guesses.guesses(part, self.node, prefix, outer, self.sequences)
 
     def _from_helpers(self) -> Iterator[str]:
         clauses = []
@@ -368,13 +378,19 @@ class Guesses:
             yield f"all({name}[k_] <= {name}[k_ + 1] for k_ in range(len({name}) - 1))"
             yield f"all(x_ >= 0 for x_ in {name})"
 
-    def _order(self) -> Iterator[str]:
-        """Order in lists of integers that the loop changes."""
-        shapes = self.info.shapes
-        lists = [s for s in self.sequences if shapes.get(s) == ListShape(Scalar("int"))]
+    def ordered(self) -> list[str]:
+        """Simple bounds, and order in the lists of integers that the function rearranges."""
+        # Few statements about all elements: each one makes every query harder.
+        self.found = {t: None for t in self.first() if "all(" not in t and ":" not in t}
+        written, steered = self.loops.written[self.info.key], self.loops.steered[self.info.key]
+        lists = [s for s in self.sequences if self.shapes.get(s) == ListShape(Scalar("int"))]
         moving = [*([self.info.index] if self.info.index else []), *self.changed]
-        resting = [n for n in self.fixed if n not in self.parameters]
-        yield from in_order(lists, moving, resting, resting)
+        resting = [n for n in self.fixed if n in steered]
+        found = [*in_order([x for x in lists if x in written], moving, resting)]
+        grown = [x for x in lists if x in self.loops.grown[self.info.key]]
+        found = [*found, *growing(grown, [x for x in lists if x not in grown], moving)]
+        self.add(sensible(found, self.snapshots))
+        return list(self.found)
 
     def _flags(self) -> Iterator[str]:
         plain = [t for t in self.found if len(t) < 120]

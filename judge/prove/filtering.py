@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from judge.prove.traces import Snapshot
@@ -148,6 +148,23 @@ def survivors(
     for text in texts:
         code = _compile(text, known)
         if code is None or all(_holds(code, s.env, known) for s in chosen):
+            kept.append(text)
+    return kept
+
+
+def sensible(texts: Iterable[str], snapshots: list[Snapshot]) -> list[str]:
+    """Of statements ``all(... for ...)`` those that hold in every snapshot, and not of nothing."""
+    chosen = _spread(snapshots)
+    kept = []
+    for text in dict.fromkeys(texts):
+        body = ast.parse(text, mode="eval").body
+        assert isinstance(body, ast.Call)
+        met = ast.GeneratorExp(ast.Constant(True), body.args[0].generators)  # type: ignore[attr-defined]
+        some = ast.Call(ast.Name("any", ast.Load()), [met], [])
+        codes = _compile(text, {}), _compile(ast.unparse(some), {})
+        if None in codes or not all(_holds(codes[0], s.env, {}) for s in chosen):
+            continue
+        if any(_holds(codes[1], s.env, {}) for s in chosen):
             kept.append(text)
     return kept
 

@@ -76,14 +76,13 @@ def _plain(text: str, known: set[str]) -> bool:
     )
 
 
-def refuted_by_bitwuzla(text: str) -> bool:
-    """Whether Bitwuzla shows the script unsatisfiable; False says nothing."""
-    if not installed():
-        return False
-    part = floating(text)
+def refuted_by_bitwuzla(text: str, seconds: float = CPU_SECONDS) -> bool | None:
+    """Whether Bitwuzla shows the script unsatisfiable; False says nothing, None that it was not
+    asked. ``seconds`` is its fuse in processor time."""
+    part = floating(text) if installed() else None
     if part is None:
-        return False
+        return None
     from judge.solve import shared_solvers
 
-    answer = shared_solvers().solve("bitwuzla", part, rlimit=0, cpu_seconds=CPU_SECONDS)
+    answer = shared_solvers().solve("bitwuzla", part, rlimit=0, cpu_seconds=seconds)
     return answer.result == "unsat"

@@ -44,8 +44,10 @@ class Group:
 class Houdini:
     """The search over one derivation's goals."""
 
-    def __init__(self, z3: Z3, goals: list[Goal], tags: dict[Tag, str]) -> None:
+    def __init__(self, z3: Z3, goals: list[Goal], tags: dict[Tag, str], patience: int = 1) -> None:
         self.z3 = z3
+        self.patience = patience
+        """By how much the limits of its questions are raised."""
         self.active: dict[Tag, str] = dict(tags)
         self.switches = {tag: z3.boolean(symbol(str(indicator(*tag).args[0]))) for tag in tags}
         groups: dict[tuple[int, ...], Group] = {}
@@ -113,7 +115,7 @@ class Houdini:
         # may overrun its limit by far.
         solver = self.z3.solver(group.text)
         solver.add(z.Or([z.Not(group.flags[tag]) for tag in alive]))
-        answer = self.z3.check(solver, GROUP_LIMIT, self._assumptions())
+        answer = self.z3.check(solver, self.patience * GROUP_LIMIT, self._assumptions())
         model = self.z3.model
         if answer == "unsat":
             return False
@@ -147,7 +149,7 @@ class Houdini:
             answer: Answer = "unknown"
             for assumed in (self._assumptions(), self._few(tag)):
                 solver = self.z3.solver(group.alone[goal.claim.id])
-                answer = self.z3.check(solver, SINGLE_LIMIT, assumed)
+                answer = self.z3.check(solver, self.patience * SINGLE_LIMIT, assumed)
                 if answer != "unknown":
                     break
             if answer == "sat" and len(assumed) == len(self._assumptions()):

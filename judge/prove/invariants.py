@@ -17,6 +17,11 @@ from judge.symbolic.function import Derivation
 from judge.symbolic.plan import LoopPlan, Mode, Plan
 from judge.symbolic.values import Unsupported
 
+ORDERED, POLYNOMIAL = 1, 4
+"""The tiers that are for lists that are rearranged, and for laws between numbers."""
+PATIENCE = 4
+"""What is said of pairs of elements is hard to decide, and little else is said in that tier."""
+
 
 def prove(session: Session, first: Derivation) -> Proof | None:
     """Search for invariants, tier by tier."""
@@ -28,11 +33,13 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
     loops = Loops(session.candidate)
     traces = collect(session, first.shapes)
     reason = "no invariant was found"
-    for tier in (0, 1, 2, 3):
+    for tier in range(5):
         guesses = _guesses(session, first, loops, traces, tier)
+        if tier == ORDERED and not any(map(_orders, guesses.values())):
+            continue
         plan = Plan(base.strategy, guesses, base.measure, base.guarantees)
         with T.fresh_table():
-            found = attempt(session, plan)
+            found = attempt(session, plan, PATIENCE if tier == ORDERED else 1)
         if isinstance(found, Proof):
             return found
         reason = found
@@ -48,17 +55,24 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
     )
 
 
+def _orders(loop: LoopPlan) -> bool:
+    """Whether something is said of all elements: in that tier it is about their order."""
+    return any("all(" in text for text in loop.invariants)
+
+
 def _guesses(
     session: Session, first: Derivation, loops: Loops, traces: Traces, tier: int
 ) -> dict[str, LoopPlan]:
     result = {}
     helpers = helper_functions(session)
     for key, info in first.loops.items():
-        guesser = Guesses(session, info, loops)
-        texts = (guesser.lean, guesser.first, guesser.second, guesser.second)[tier]()
-        if tier == 3:
-            texts = [*polynomials(info, traces.heads.get(key, [])), *texts]
-        kept = survivors(texts, traces.heads.get(key, []), helpers)
+        snapshots = traces.heads.get(key, [])
+        guesser = Guesses(session, info, loops, snapshots)
+        second = guesser.second
+        texts = (guesser.lean, guesser.ordered, guesser.first, second, second)[tier]()
+        if tier == POLYNOMIAL:
+            texts = [*polynomials(info, snapshots), *texts]
+        kept = survivors(texts, snapshots, helpers)
         result[key] = LoopPlan(tuple(translatable(session, first, key, kept)))
     return result
 
@@ -79,13 +93,13 @@ def translatable(session: Session, first: Derivation, key: str, texts: list[str]
     return list(kept.values())
 
 
-def attempt(session: Session, plan: Plan) -> Proof | str:
+def attempt(session: Session, plan: Plan, patience: int = 1) -> Proof | str:
     """Houdini over one set of guesses; a proof, or the reason why not."""
     derived = session.derive(plan, Mode(search=True))
     tags: dict[Tag, str] = {
         (key, n): text for key, loop in plan.loops.items() for n, text in enumerate(loop.invariants)
     }
-    search = Houdini(session.z3, derived.goals, tags)
+    search = Houdini(session.z3, derived.goals, tags, patience)
     if not search.run():
         return "the budget ran out while searching for invariants"
     failed, used = search.settle(lambda g: g.kind != "termination")

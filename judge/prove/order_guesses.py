@@ -6,31 +6,38 @@ what is not true of the loop falls to the traces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterator
+from itertools import permutations
 
 MAX_PLACES = 4
 MAX_LISTS = 2
 
 
-def in_order(
-    lists: Iterable[str], moving: list[str], resting: list[str], keys: list[str]
-) -> Iterator[str]:
-    """Guesses from list names, indices that move in this loop, those that rest, and values."""
+def in_order(lists: list[str], moving: list[str], resting: list[str]) -> Iterator[str]:
+    """Guesses from list names, integers that change in this loop, and those of a loop around it."""
     places = [*moving, *resting][:MAX_PLACES]
-    for xs in list(lists)[:MAX_LISTS]:
+    for xs in lists[:MAX_LISTS]:
         for c in places:
             yield from _parts(xs, c)
-        for a, b in [*combinations(places, 2), *((b, a) for a, b in combinations(places, 2))]:
+        for a, b in permutations(places, 2):
             yield f"all({xs}[{a}] <= {xs}[k_] for k_ in range({b}))"
             yield f"all({xs}[{a}] >= {xs}[k_] for k_ in range({b}))"
-            for c in places:
-                if c not in (a, b):
-                    yield f"all({xs}[{a}] <= {xs}[k_] for k_ in range({b}, {c}))"
-                    yield f"all({xs}[{a}] >= {xs}[k_] for k_ in range({b}, {c}))"
+            for c in [c for c in places if c not in (a, b)]:
+                yield f"all({xs}[{a}] <= {xs}[k_] for k_ in range({b}, {c}))"
+                yield f"all({xs}[{a}] >= {xs}[k_] for k_ in range({b}, {c}))"
         for j in moving:
             for i in resting:
-                yield from _hole(xs, j, i, keys)
+                yield from _hole(xs, j, i, [k for k in resting if k != i])
+
+
+def growing(grown: list[str], read: list[str], moving: list[str]) -> Iterator[str]:
+    """A list that is appended to in order, from lists of which some is left."""
+    for xs in grown[:MAX_LISTS]:
+        yield f"all({xs}[p_] <= {xs}[q_] for q_ in range(len({xs})) for p_ in range(q_))"
+        for other in read[:MAX_PLACES]:
+            for c in moving[:MAX_PLACES]:
+                rest = f"range({c}, len({other}))"
+                yield f"all(x_ <= {other}[k_] for x_ in {xs} for k_ in {rest})"
 
 
 def _parts(xs: str, c: str) -> Iterator[str]:

@@ -13,9 +13,9 @@ from typing import Any
 from judge.answers import shared_answers
 from judge.contract import Budget, Contract
 from judge.obligation import companion, of_goal
-from judge.prove.floats import refuted_by_bitwuzla
+from judge.prove.floats import CPU_SECONDS, refuted_by_bitwuzla
 from judge.prove.result import Proof
-from judge.prove.solver import Z3, Answer
+from judge.prove.solver import A_SECOND, Z3, Answer
 from judge.prove.witness import arguments
 from judge.prove.wording import tidy
 from judge.subset import Candidate
@@ -137,8 +137,13 @@ REFUTED_ELSEWHERE = object()
 def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
     """Decide one script: first the incremental core, then the full tactic for what it leaves."""
     answer = z3.check(z3.solver(text), min(limit, 400_000))
-    if answer == "unknown" and refuted_by_bitwuzla(text):
-        return "unsat", REFUTED_ELSEWHERE
+    if answer == "unknown" and z3.left:
+        seconds = min(CPU_SECONDS, 1.0 + z3.left / A_SECOND)
+        shown = refuted_by_bitwuzla(text, seconds)
+        if shown:
+            return "unsat", REFUTED_ELSEWHERE
+        if shown is False:
+            z3.spent += int(seconds * A_SECOND)  # it counts no resources: its time is charged
     if answer == "unknown":
         answer = z3.check(z3.solver(text, simple=False), limit)
     return answer, z3.model if answer == "sat" else None

@@ -96,7 +96,7 @@ class Z3:
 
     def _seconds(self) -> float:
         """The fuse of the next call: what is left of the budget, in time, and a little more."""
-        return min(SECONDS, 1.0 + self.left / A_SECOND)
+        return min(SECONDS, 3.0 + self.left / A_SECOND)
 
     def _burnt(self) -> int:
         """What a call that ran past its fuse is charged: the worth of its time."""

@@ -15,12 +15,20 @@ class Loops:
     def __init__(self, candidate: Candidate) -> None:
         self.nodes: dict[str, ast.For | ast.While] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
+        self.written: dict[str, set[str]] = {}
+        """Names whose items the function assigns, and names that some loop of it assigns."""
+        self.steered: dict[str, set[str]] = {}
+        self.grown: dict[str, set[str]] = {}
+        """Names of lists that the function appends to."""
         for name, function in candidate.program.functions.items():
             for node in ast.walk(function):
                 if isinstance(node, ast.For | ast.While):
                     key = f"{name}:{node.lineno}:{node.col_offset}"
                     self.nodes[key] = node
                     self.functions[key] = function
+                    self.written[key] = _written(function)
+                    self.steered[key] = _steered(function)
+                    self.grown[key] = _grown(function)
         self.returned = _returned(candidate.function)
         self.bounds = list(dict.fromkeys(_bounds(candidate.function)))[:6]
 
@@ -40,6 +48,24 @@ class Loops:
             entry = {p: f"old({p})" for p in parameters & {*changed, name}}
             return ast.unparse(replace(ast.parse(best[1], mode="eval").body, entry))
         return f"old({name})" if name in parameters else None
+
+
+def _written(function: ast.FunctionDef) -> set[str]:
+    places = [n for n in ast.walk(function) if isinstance(n, ast.Subscript)]
+    stored = [p.value for p in places if isinstance(p.ctx, ast.Store)]
+    return {name.id for name in stored if isinstance(name, ast.Name)}
+
+
+def _grown(function: ast.FunctionDef) -> set[str]:
+    methods = [n for n in ast.walk(function) if isinstance(n, ast.Attribute)]
+    owners = [m.value for m in methods if m.attr == "append"]
+    return {name.id for name in owners if isinstance(name, ast.Name)}
+
+
+def _steered(function: ast.FunctionDef) -> set[str]:
+    loops = [n for n in ast.walk(function) if isinstance(n, ast.For | ast.While)]
+    inner = [n for loop in loops for n in ast.walk(loop)]
+    return {n.id for n in inner if isinstance(n, ast.Name) and _stored(n)}
 
 
 def _stored(name: ast.Name) -> bool:

@@ -102,15 +102,23 @@ def _guesses(info: LoopInfo, candidate: Candidate) -> Iterator[str]:
 
 
 def _from_guard(text: str) -> Iterator[str]:
-    """``a < b`` suggests ``b - a``; ``a != b`` both ways."""
+    """``a < b`` suggests ``b - a``; ``a != b`` both ways; of several tests also their sum."""
+    apart = []
     for node in ast.walk(ast.parse(text, mode="eval")):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             a, b = ast.unparse(node.left), ast.unparse(node.comparators[0])
             op = node.ops[0]
             if isinstance(op, ast.Lt | ast.LtE | ast.NotEq):
-                yield f"({b}) - ({a})" if not isinstance(op, ast.LtE) else f"({b}) - ({a}) + 1"
+                apart.append(
+                    f"({b}) - ({a})" if not isinstance(op, ast.LtE) else f"({b}) - ({a}) + 1"
+                )
             if isinstance(op, ast.Gt | ast.GtE | ast.NotEq):
-                yield f"({a}) - ({b})" if not isinstance(op, ast.GtE) else f"({a}) - ({b}) + 1"
+                apart.append(
+                    f"({a}) - ({b})" if not isinstance(op, ast.GtE) else f"({a}) - ({b}) + 1"
+                )
+    if 1 < len(apart) < 4:
+        yield " + ".join(apart)
+    yield from apart
 
 
 def never_rises(before: list[Term], after: list[Term]) -> Term:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from judge.symbolic import decimals, quotients, recursive
 from judge.symbolic import term as T
+from judge.symbolic.fold_families import instances_that_agree
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
 from judge.symbolic.values import Filtered, Seq, Single, Unsupported, Value, View
@@ -243,7 +244,9 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     for f in _parities([*roots, *result.values()]):
         result[f.id] = f
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
+    known = {n: f for n, f in T.definitions().items() if isinstance(f, Fold) and n == f.name}
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
+    lemmas += instances_that_agree(applied, known)
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
     lemmas += _alike([t for t in applied if t.id in asked])
     for f in [*_pair_lemmas(applied, asked), *lemmas]:

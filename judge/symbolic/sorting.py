@@ -116,8 +116,14 @@ def _facts(name: str, array: Term, seq: Seq) -> list[Term]:
     goes = T.and_(
         inside(forth), T.eq(source(i), result(forth)), T.eq(T.app(f"{name}.from", [forth], INT), i)
     )
+    after = T.add(i, T.num(1))
+    rises = T.implies(T.and_(inside(i), inside(after)), T.le(source(i), source(after)))
+    stays = T.implies(inside(j), T.eq(result(j), source(j)))
+    # What is in order already stays as it is (by induction over the places).
+    kept = T.implies(T.quantify("forall", [i], rises), T.quantify("forall", [j], stays))
     return [
         T.quantify("forall", [i, j], ordered),
+        kept,
         T.quantify("forall", [i], T.implies(inside(i), comes)),
         T.quantify("forall", [i], T.implies(inside(i), goes)),
     ]

@@ -237,6 +237,28 @@ LOOPS = [
         ("n % 10", "n % 100"),
         ("n >= 0",),
     ),
+    Sample(
+        "insertion sort",
+        "def f(xs: list[int]) -> list[int]:\n    a = xs[:]\n    for i in range(1, len(a)):\n"
+        "        key = a[i]\n        j = i - 1\n        while j >= 0 and a[j] > key:\n"
+        "            a[j + 1] = a[j]\n            j -= 1\n        a[j + 1] = key\n    return a\n",
+        ("all(result[k] <= result[k + 1] for k in range(len(result) - 1))",),
+        ("j >= 0", "j > 0"),
+    ),
+    Sample(
+        "the sum of a table",
+        "def f(m: list[list[int]]) -> int:\n    t = 0\n    for row in m:\n"
+        "        for x in row:\n            t += x\n    return t\n",
+        ("result == sum(sum(row) for row in m)",),
+        ("t += x", "t += x + 1"),
+    ),
+    Sample(
+        "in order already",
+        "def f(xs: list[int]) -> bool:\n    for i in range(len(xs) - 1):\n"
+        "        if xs[i] > xs[i + 1]:\n            return False\n    return True\n",
+        ("result == (xs == sorted(xs))",),
+        ("> xs[i + 1]", ">= xs[i + 1]"),
+    ),
 ]
 
 RECURSION = [

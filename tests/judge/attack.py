@@ -177,6 +177,8 @@ class Target:
             except (RecursionError, MemoryError, TimeUpError) as error:
                 return Ruling("resource", type(error).__name__)
             except Exception as error:  # noqa: BLE001 (what cannot be evaluated is not true)
+                if isinstance(error, OverflowError) and MACHINE.search(str(error)):
+                    return Ruling("resource", str(error))
                 return Ruling("broken", f"`{text}` raised {type(error).__name__}: {error}")
             if not true:
                 return Ruling("broken", text)

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from distill import lean
+from distill.tickets import Ticket
 from tests.workbench.server.conftest import Running, Start
 from workbench.certificate.errors import CertificateError
 from workbench.certificate.keys import load_signing_key, new_key
@@ -19,6 +22,11 @@ from workbench.certificate.receipt import read_receipt
 from workbench.errors import InputError
 from workbench.server.fleet import Spec
 from workbench.stages.train import shipped_base
+
+if TYPE_CHECKING:
+    import torch
+
+    from distill.sampling import Sequence
 
 TURN = [{"role": "user", "content": "Write def add(a: int, b: int) -> int. It returns a plus b."}]
 ADD = {
@@ -130,8 +138,25 @@ def test_an_adapter_that_does_not_load_leaves_the_old_one_and_shows_in_health(
         assert server.get("/health").status_code == 200
 
 
-def test_a_client_that_goes_away_frees_its_place(running: Running) -> None:
+def test_a_client_that_goes_away_frees_its_place(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = running.service.fleet.get(None).engine
+    cancelled: list[Ticket] = []
+    draw, heard = lean.draw, Ticket.heard
+
+    def slowly(logits: torch.Tensor, rows: list[Sequence]) -> torch.Tensor:
+        time.sleep(0.01)  # 400 tokens would take four seconds
+        return draw(logits, rows)
+
+    def watched(ticket: Ticket) -> bool:
+        over = heard(ticket)
+        if over and ticket.cancelled:
+            cancelled.append(ticket)
+        return over
+
+    monkeypatch.setattr(lean, "draw", slowly)
+    monkeypatch.setattr(Ticket, "heard", watched)
     with (
         httpx.Client(base_url=running.url, timeout=30) as client,
         client.stream("POST", "/v1/completions", json={**LONG, "stream": True}) as answer,
@@ -139,9 +164,11 @@ def test_a_client_that_goes_away_frees_its_place(running: Running) -> None:
         next(answer.iter_lines())
         until(lambda: engine.running >= 1)
     until(lambda: engine.running == 0)
+    assert len(cancelled) == 1
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{running.url}/v1/completions", json={**LONG, "n": 64}, timeout=0.4)
-    until(lambda: engine.running == 0)
+        httpx.post(f"{running.url}/v1/completions", json={**LONG, "n": 16}, timeout=0.4)
+    until(lambda: engine.running == 0 and engine.waiting == 0)
+    assert len(cancelled) > 1
 
 
 def test_a_full_queue_is_a_429_that_says_when(start: Start) -> None:

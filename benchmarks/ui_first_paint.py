@@ -157,7 +157,7 @@ def _turn(page: Page) -> None:
 
 def _search(words: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
-        box = page.get_by_role("textbox", name="Search", exact=True)
+        box = page.locator("input[aria-label=Search]").first
         box.fill(words)
         page.evaluate("window.wbSeen.began = 0")
         box.press("Enter")

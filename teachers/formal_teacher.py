@@ -19,28 +19,18 @@ from teachers.model import (
     Specification,
     Usage,
 )
+from teachers.protocol import Named
 
 
-class FormalTeacher:
+class FormalTeacher(Named):
     """A teacher that computes its answer here: deterministic, keyless, offline, at no cost.
 
     ``answer`` ends with CANNOT and the reason as its text when the task is outside its language.
     """
 
     def __init__(self, name: str, model: str, version: str) -> None:
-        self._name = name
-        self._identity = Identity(provider=name, model=model, local=True, version=version)
+        super().__init__(name, Identity(provider=name, model=model, local=True, version=version))
         self._child = Child()
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
 
     async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         """See ``Teacher``. Prose is read for numbers only; the specification decides."""

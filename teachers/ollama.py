@@ -29,7 +29,7 @@ from teachers.model import (
 )
 from teachers.openai import host_is_local
 from teachers.pricing import count_tokens
-from teachers.protocol import Teacher
+from teachers.protocol import Named, Teacher
 from teachers.providers import Provider, TeacherStatus
 from teachers.wire import count, failed, http_failure, tls
 
@@ -38,14 +38,13 @@ _STEP = 1024
 _NANO = 1e9
 
 
-class OllamaTeacher:
+class OllamaTeacher(Named):
     """A model of an Ollama server. ``context`` caps ``num_ctx``; None asks the model once."""
 
     def __init__(
         self, name: str, identity: Identity, *, context: int | None = None, timeout: float = 600.0
     ) -> None:
-        self._name = name
-        self._identity = identity
+        super().__init__(name, identity)
         self._context = context
         self._sees: bool | None = None
         """Whether the model takes pictures; None before the server was asked."""
@@ -55,16 +54,6 @@ class OllamaTeacher:
 
         self._sdk: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
 
     async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         """See ``Teacher``."""

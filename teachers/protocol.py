@@ -42,3 +42,21 @@ class StreamingTeacher(Teacher, Protocol):
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncIterator[str | Answer]:
         """Yield text pieces as they come, and last the whole ``Answer``."""
         ...
+
+
+class Named:
+    """Who a teacher is, told once for every teacher of the package. Not part of the seam."""
+
+    def __init__(self, name: str, identity: Identity) -> None:
+        self._name = name
+        self._identity = identity
+
+    @property
+    def name(self) -> str:
+        """See ``Teacher``."""
+        return self._name
+
+    @property
+    def identity(self) -> Identity:
+        """See ``Teacher``."""
+        return self._identity

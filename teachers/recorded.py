@@ -16,14 +16,13 @@ from pathlib import Path
 from teachers.codec import answer_from_json, answer_to_json, canonical, prompt_digest, request_key
 from teachers.errors import TeacherError
 from teachers.model import Answer, Finish, Identity, Prompt, Sampling
-from teachers.protocol import Teacher
+from teachers.protocol import Named, Teacher
 
 
-class RecordedTeacher:
+class RecordedTeacher(Named):
     """Answers from one file of recorded answers; its identity names the file's digest."""
 
     def __init__(self, path: Path) -> None:
-        self._name = f"recorded:{path}"
         self._answers: dict[tuple[str, int], Answer] = {}
         try:
             data = path.read_bytes()
@@ -46,20 +45,11 @@ class RecordedTeacher:
         import hashlib
 
         version = hashlib.sha256(data).hexdigest()[:16]
-        self._identity = Identity("recorded", path.name, local=True, version=version)
+        identity = Identity("recorded", path.name, local=True, version=version)
+        super().__init__(f"recorded:{path}", identity)
 
     def __len__(self) -> int:
         return len(self._answers)
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
 
     async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         """See ``Teacher``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from importlib import import_module
 from inspect import isawaitable
@@ -16,10 +17,11 @@ from typing import Any
 
 from teachers.keys import Secret
 from teachers.model import Answer, Failure, FailureKind, Identity, Prompt, Sampling
+from teachers.protocol import Named
 from teachers.wire import failed, http_failure, limits_in
 
 
-class SdkTeacher:
+class SdkTeacher(Named, ABC):
     """A model behind ``SDK``, a module with OpenAI's form of clients and errors."""
 
     SDK: str
@@ -32,8 +34,7 @@ class SdkTeacher:
     def __init__(
         self, name: str, identity: Identity, key: Secret | None, base_url: str, timeout: float
     ) -> None:
-        self._name = name
-        self._identity = identity
+        super().__init__(name, identity)
         self._key = key
         self._base_url = base_url
         self._timeout = timeout
@@ -43,16 +44,6 @@ class SdkTeacher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.limits_told = ""
         """The limits that the server named with its last answer or refusal, in words."""
-
-    @property
-    def name(self) -> str:
-        """See ``Teacher``."""
-        return self._name
-
-    @property
-    def identity(self) -> Identity:
-        """See ``Teacher``."""
-        return self._identity
 
     async def answer(self, prompt: Prompt, sampling: Sampling) -> Answer:
         """See ``Teacher``."""
@@ -97,13 +88,15 @@ class SdkTeacher:
         """Return why this interface cannot draw so, or None; nothing is then sent."""
         return None
 
+    @abstractmethod
     async def _once(self, prompt: Prompt, sampling: Sampling, started: float) -> Answer:
-        raise NotImplementedError
+        """Ask once and read the whole answer; the SDK's errors are the caller's."""
 
+    @abstractmethod
     def _pieces(
         self, prompt: Prompt, sampling: Sampling, started: float
     ) -> AsyncIterator[str | Answer]:
-        raise NotImplementedError
+        """Ask once; yield pieces of text and, last, the answer they make."""
 
     def _client(self) -> Any:
         loop = asyncio.get_running_loop()

@@ -427,7 +427,10 @@ MAX_ALIKE = 6
 
 
 def _alike(occurrences: list[Term]) -> list[Term]:
-    """Two sums over as many elements are equal, or some summands differ (by induction)."""
+    """Two sums over as many elements are equal, or some summands differ (by induction).
+
+    Of a negative index it says nothing: a prefix sum there is minus the sum of what lies between.
+    """
     sums = [
         (t, fold)
         for t in occurrences
@@ -448,7 +451,8 @@ def _alike(occurrences: list[Term]) -> list[Term]:
             inside = T.and_(T.le(T.num(0), k), T.lt(k, a.kids[-1]))
             one, other = (_at(h, t.kids[:-1], k, h.body) for h, t in ((f, a), (g, b)))
             differ = T.and_(inside, T.not_(T.eq(one, other)))
-            result.append(T.or_(T.eq(a, b), T.quantify("exists", [k], differ)))
+            some = T.quantify("exists", [k], differ)
+            result.append(T.or_(T.lt(a.kids[-1], T.num(0)), T.eq(a, b), some))
     return result[:MAX_ALIKE]
 
 

@@ -57,8 +57,6 @@ def check_adapter(bundle: Bundle) -> str:
         short = name.removeprefix(ADAPTER)
         if "/" in short or not may_be_in_adapter(short):
             raise CertificateError("adapter-file", f"{name} may not be in an adapter")
-    if _CONFIG not in names:
-        raise CertificateError("missing-file", f"{_CONFIG} is missing")
     config = load_json(bundle.read(_CONFIG, limit=_HEADER_LIMIT), _CONFIG, limit=_HEADER_LIMIT)
     if not isinstance(config, dict):
         raise CertificateError("malformed", f"{_CONFIG} is not a JSON object")

@@ -120,8 +120,6 @@ def model_of(model: type[M], value: Any, what: str) -> M:
         return model.model_validate_json(canonical(value))
     except ValidationError as error:
         raise CertificateError("malformed", f"{what}: {_first(error)}") from None
-    except UnicodeEncodeError:
-        raise CertificateError("malformed", f"{what} holds text that is no Unicode") from None
 
 
 def read_rows(data: bytes, model: type[M], what: str) -> tuple[list[M], list[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,7 @@ from workbench.certificate import (
 from workbench.certificate import archive as archives
 from workbench.certificate import bundle as bundles
 from workbench.certificate.bundle import Bundle, open_bundle, parse_sums
+from workbench.certificate.carry import write_verifier
 from workbench.certificate.evidence import ExampleRecord
 from workbench.certificate.files import EVIDENCE_FILES, evidence_files, read_evidence
 from workbench.certificate.keys import export_key, new_key, revoked_keyids
@@ -46,6 +48,7 @@ from workbench.certificate.strict import (
     load_json,
     model_of,
     read_rows,
+    split_lines,
 )
 from workbench.certificate.verify import verify_evidence
 
@@ -342,3 +345,41 @@ def test_a_private_key_object_signs_for_its_own_public_half() -> None:
     key = SigningKey(Ed25519PrivateKey.generate(), "x")
     assert key.public.verifies(key.sign(b"m"), b"m")
     assert not key.public.verifies(key.sign(b"m"), b"n")
+
+
+def test_weights_with_a_header_longer_than_any_are_refused_unread(
+    bundle: Path, key: SigningKey
+) -> None:
+    weights = bundle / "adapter/adapter_model.safetensors"
+    weights.write_bytes((2**62).to_bytes(8, "little") + b"{}")
+    assert ("adapter", "adapter-file") in codes(bundle, key)
+
+
+def test_a_pipe_in_the_folder_is_no_file_of_the_bundle(bundle: Path) -> None:
+    os.mkfifo(bundle / "evidence/pipe")
+    assert code_of(lambda: open_bundle(bundle)) == "odd-file"
+
+
+def test_an_answer_of_nobody_is_refused(bundle: Path, key: SigningKey) -> None:
+    def of_nobody(rows: Rows) -> Rows:
+        rows[0]["source"] = "nobody"
+        return rows
+
+    edit_lines(bundle / "evidence/candidates.jsonl", of_nobody)
+    assert ("identities", "dangling") in codes(bundle, key)
+
+
+def test_lines_without_their_end_are_named() -> None:
+    with pytest.raises(CertificateError, match="does not end with a newline"):
+        split_lines(b"{}", "rows.jsonl")
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    with pytest.raises(CertificateError, match="a row: "):
+        model_of(ExampleRecord, {"answer": "\ud800"}, "a row")
+
+
+def test_a_verifier_is_not_written_over_a_file_or_into_nothing(tmp_path: Path) -> None:
+    write_verifier(tmp_path / "verifier.pyz")
+    assert code_of(lambda: write_verifier(tmp_path / "verifier.pyz")) == "exists"
+    assert code_of(lambda: write_verifier(tmp_path / "no" / "verifier.pyz")) == "no-file"

@@ -234,3 +234,8 @@ def test_the_command_asks_an_authority_or_carries_by_hand(
 def test_an_authority_that_is_not_there_is_a_sentence() -> None:
     with pytest.raises(CertificateError, match="gave no time stamp"):
         ask_authority("http://127.0.0.1:9/", b"{}")
+
+
+def test_an_address_of_another_kind_is_not_asked() -> None:
+    with pytest.raises(CertificateError, match="is not the address of an authority"):
+        ask_authority("ftp://127.0.0.1/", b"{}")

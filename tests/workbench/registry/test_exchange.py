@@ -150,6 +150,7 @@ def test_other_bytes_other_sizes_and_other_bundles_are_refused(
     with pytest.raises(CertificateError) as caught:
         pull_bundle(shelf, entry.certificate, tmp_path / "out", trust)
     assert caught.value.code == "registry-entry"
+    assert "gave another certificate" in str(caught.value)
     lie(str(location), entry.certificate, certificate=second.certificate)
     assert [type(e).__name__ for e in list_entries(shelf)] == ["CertificateError", "Entry"]
     assert not (tmp_path / "out").exists()

@@ -57,8 +57,8 @@ def call(m: Machine, node: ast.Call) -> Value:
         return _computed(m, node)
     if isinstance(alias, ast.Name):
         name = alias.id
-    if name == "old" and name not in m.program.functions:
-        return _old(m, node)
+    if name == "old" and m.pure:
+        return _old(m, node)  # in a clause or an invariant; code has no such function
     if name in m.program.functions:
         return m.call_function(name, node)
     if name in m.program.imports:

@@ -25,21 +25,27 @@ from judge.symbolic.shapes import Shape, facts_of, join, precise_shape, unknown
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BuiltinV,
     Choice,
     DictV,
     Forgotten,
+    ImportedV,
     IntV,
+    LambdaV,
     ListV,
     RangeV,
     Ref,
     Seq,
     SetV,
     StrV,
+    TypeV,
     Unbound,
     Unsupported,
     Value,
 )
 
+FUNCTIONS = (LambdaV, BuiltinV, ImportedV, TypeV)
+"""Functions and types: nothing is guessed about names that stand for them."""
 MAX_TRIALS = 8
 MAX_EXACT = 16
 """A loop with this many rounds at most, by its text, is run round by round instead of cut."""
@@ -449,7 +455,7 @@ class _Cut:
         if isinstance(loop.node, ast.While):
             info.guard_text = ast.unparse(loop.node.test)
         for name, value in self.entry.env.items():
-            if not _bound(value) or name == loop.index:
+            if not _bound(value) or name == loop.index or isinstance(value, FUNCTIONS):
                 continue
             shape = self.names.get(name)
             changed = shape is not None

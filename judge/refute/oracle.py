@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from judge.contract import Submission
+from judge.refute.purity import leaves_nothing
 from judge.refute.subject import parse
 from judge.sandbox import Call, Limits, Outcome, Sandbox, Session
 from judge.sandbox.shelf import Shelf
 
 _REQUIRES, _ENSURES = "contract_requires", "contract_ensures"
 _OLD = "old__"
+_FORMULAS = "formulas"
+"""The key of processes that serve every contract which is a mere formula."""
 
 
 class ContractFaultError(ValueError):
@@ -49,7 +52,8 @@ class Oracle:
     """Answers whether inputs meet the precondition and results the postcondition.
 
     Its process is used again for the same contract (``judge.sandbox.shelf``), unless it is asked to
-    be ``fresh`` or takes definitions from the candidate's code.
+    be ``fresh`` or takes definitions from the candidate's code; and for any contract by those that
+    are mere formulas (``judge.refute.purity``), which leave nothing behind.
     """
 
     def __init__(
@@ -65,12 +69,15 @@ class Oracle:
         self._session: Session | None = None
         self._shelf: Shelf | None = None
         if self.contract.requires or self.contract.ensures:
-            text, own = program(submission, names)
-            self._key = (text, limits)
-            if own and not fresh:
+            made = program(submission, names)
+            self._key: object = (_FORMULAS if made.formulas else made.text, limits)
+            if made.formulas or (made.own and not fresh):
                 self._shelf = sandbox.shelf
                 self._session = sandbox.shelf.take(self._key)
-            self._session = self._session or sandbox.session(text, limits)
+            if self._session is None:
+                self._session = sandbox.session(made.text, limits)
+            elif made.formulas:
+                self._session.reload(made.text)
 
     def __enter__(self) -> Oracle:
         return self
@@ -122,11 +129,21 @@ def _ruling(outcome: Outcome, clauses: tuple[str, ...]) -> Ruling:
     return Ruling(fault=f"`{clause}` raised {said}", exception=exception)
 
 
-def program(submission: Submission, names: Sequence[str]) -> tuple[str, bool]:
-    """Return the source of the contract's program, and whether it is all the contract's own.
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The contract as a program.
 
-    Raises ``ContractFaultError``.
+    ``own``: no definition is taken from the candidate's code. ``formulas``: nothing that it does
+    can be felt by a program that runs in the same process afterwards.
     """
+
+    text: str
+    own: bool
+    formulas: bool
+
+
+def program(submission: Submission, names: Sequence[str]) -> Program:
+    """Return the contract's program; raises ``ContractFaultError``."""
     contract = submission.contract
     helpers = parse(contract.helpers)
     if helpers is None:
@@ -144,7 +161,8 @@ def program(submission: Submission, names: Sequence[str]) -> tuple[str, bool]:
         _function(_REQUIRES, list(names), requires),
         _function(_ENSURES, [*names, *olds, "result"], ensures),
     )
-    return "\n".join(parts) + "\n", not beside
+    formulas = not beside and leaves_nothing(body, [*requires, *ensures], [*names, *olds])
+    return Program("\n".join(parts) + "\n", not beside, formulas)
 
 
 def _function(name: str, parameters: list[str], clauses: Sequence[ast.expr]) -> str:

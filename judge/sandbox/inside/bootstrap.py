@@ -7,6 +7,7 @@ not need, and serves. It is not imported by anything.
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 
@@ -29,9 +30,18 @@ def main() -> None:
         ("judge.sandbox.inside", inside),
     ):
         _graft(name, folder)
+    # Before anything is imported: ``random`` and ``threading`` register hooks that run after every
+    # fork. No thread, no lock and no log is in use when the fork server forks, each child seeds
+    # its own numbers, and the hooks would touch 180 pages in every one of them.
+    register = os.register_at_fork
+    os.register_at_fork = lambda **_: None
+    from judge.sandbox.inside.preload import preload, warm
     from judge.sandbox.inside.serve import serve
 
-    serve(int(sys.argv[1]), frozenset(filter(None, sys.argv[2].split(","))))
+    missing = preload()
+    os.register_at_fork = register
+    warm()
+    serve(int(sys.argv[1]), frozenset(filter(None, sys.argv[2].split(","))), missing)
 
 
 if __name__ == "__main__":

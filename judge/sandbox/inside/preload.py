@@ -7,7 +7,6 @@ Modules that need a network, a display or a compiler are left out. A module that
 from __future__ import annotations
 
 import importlib
-import os
 
 MODULES = """
     __future__ abc argparse array ast asyncio base64 binascii bisect builtins bz2 calendar cmath
@@ -29,22 +28,13 @@ MODULES = """
 
 
 def preload() -> tuple[str, ...]:
-    """Import the modules that exist here; returns the names of those that do not.
-
-    Their hooks that run after a fork are not registered: no thread, no lock and no log is in use
-    when the fork server forks, and the hooks would cost every child a third of its start.
-    """
+    """Import the modules that exist here; returns the names of those that do not."""
     missing = []
-    register = os.register_at_fork
-    os.register_at_fork = lambda **_: None
-    try:
-        for name in MODULES:
-            try:
-                importlib.import_module(name)
-            except ImportError:
-                missing.append(name)
-    finally:
-        os.register_at_fork = register
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
     return tuple(missing)
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from judge.sandbox import frames
-from judge.sandbox.inside import execute, guard, kernel, preload, seccomp
+from judge.sandbox.inside import execute, guard, kernel, seccomp
 
 
 @dataclass
@@ -47,14 +47,12 @@ class Armour:
             self.layers.append(name)
 
 
-def serve(descriptor: int, off: frozenset[str]) -> None:
-    """Set up, report the layers over the control socket, and serve until it closes."""
+def serve(descriptor: int, off: frozenset[str], missing: tuple[str, ...]) -> None:
+    """Set up, report the layers and what could not be imported, and serve until it closes."""
     control = socket.socket(fileno=descriptor)
     warnings.simplefilter("ignore")
     os.environ.clear()
     os.umask(0o777)
-    missing = preload.preload()
-    preload.warm()
     armour = Armour(base_bytes=_address_space())
     _disarm(armour, off)
     execute.quiet()

@@ -82,12 +82,25 @@ def _read(file: Path, answer: Path | None) -> tuple[bytes, str | None]:
     held = value.get("workbench")
     if not isinstance(held, dict) or not isinstance(held.get("receipt"), dict):
         raise InputError(f"{file} holds no receipt.", 'Ask for one: "receipt": true')
-    if text is None:
+    return json.dumps(held["receipt"]).encode(), text if text is not None else _said(value)
+
+
+def _said(response: Any) -> str | None:
+    """Return the answer in a response of OpenAI's, Anthropic's or Ollama's form, or None."""
+    places: tuple[tuple[str | int, ...], ...] = (
+        ("choices", 0, "message", "content"), ("content", 0, "text"),
+        ("message", "content"), ("response",),
+    )  # fmt: skip
+    for place in places:
+        value = response
         try:
-            text = str(value["choices"][0]["message"]["content"])
+            for step in place:
+                value = value[step]
         except (KeyError, IndexError, TypeError):
-            text = None
-    return json.dumps(held["receipt"]).encode(), text
+            continue
+        if isinstance(value, str):
+            return value
+    return None
 
 
 def _trusted(files: list[Path] | None) -> list[Any]:

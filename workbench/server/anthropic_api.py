@@ -15,9 +15,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from workbench.server.extras import Extras
 from workbench.server.openai_api import TextPart
 from workbench.server.problems import PROBLEMS, Problem, RequestProblem, problem
 from workbench.server.service import Service, Wanted, begin
+from workbench.server.verified import Verifier
 
 if TYPE_CHECKING:
     from distill.continuous import Piece
@@ -33,8 +35,8 @@ class Turn(BaseModel):
     content: str | list[TextPart]
 
 
-class MessagesRequest(BaseModel):
-    """``/v1/messages``."""
+class MessagesRequest(Extras):
+    """``/v1/messages``, with the fields that are ours."""
 
     model_config = ConfigDict(extra="allow")
     model: str | None = Field(default=None, max_length=200)
@@ -44,7 +46,7 @@ class MessagesRequest(BaseModel):
     temperature: float = Field(default=1.0, ge=0, le=1)
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int | None = None
-    stop_sequences: Annotated[list[str], Field(max_length=16)] = []
+    stop_sequences: Annotated[list[str], Field(default_factory=list, max_length=16)]
     stream: bool = False
 
     def wanted(self) -> Wanted:
@@ -65,23 +67,25 @@ class MessagesRequest(BaseModel):
         return Wanted(tuple(turns), ask, self.model, "anthropic")
 
 
-def anthropic_router(service: Service) -> APIRouter:
+def anthropic_router(service: Service, verifier: Verifier) -> APIRouter:
     """Return the routes of this protocol."""
     routes = APIRouter(prefix="/v1", tags=["Anthropic"])
 
     @routes.post("/messages")
     async def messages(body: MessagesRequest, request: Request) -> Response:
-        wanted = body.wanted()
+        settled = await body.settle(verifier, body.wanted(), stream=body.stream)
+        wanted, found = settled.wanted, settled.found
         head = {
             "id": f"msg_{uuid.uuid4().hex}",
             "type": "message",
             "role": "assistant",
-            "model": service.fleet.get(body.model).version.spec.name,
+            "model": found.model if found else service.fleet.get(body.model).version.spec.name,
+            **settled.beside,
         }
         if body.stream:
             begun = await begin(service.pieces(wanted))
             return StreamingResponse(_events(begun, head), media_type="text/event-stream")
-        (done,) = await service.unless_gone(request, wanted)
+        done = found.done if found else (await service.unless_gone(request, wanted))[0]
         return JSONResponse(
             {
                 **head,

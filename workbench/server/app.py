@@ -46,8 +46,8 @@ def create_app(
     )
     app.include_router(admin_router(service, service.metrics, library))
     app.include_router(openai_api.openai_router(service, verifier))
-    app.include_router(anthropic_api.anthropic_router(service))
-    app.include_router(ollama_api.ollama_router(service))
+    app.include_router(anthropic_api.anthropic_router(service, verifier))
+    app.include_router(ollama_api.ollama_router(service, verifier))
     app.add_middleware(Gate, guard=guard or Guard(), tell=partial(_told, metrics=service.metrics))
     _tell_errors(app, service.metrics)
     return app

@@ -16,9 +16,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from workbench.server.extras import Extras, Settled
 from workbench.server.fleet import Served
 from workbench.server.problems import PROBLEMS, Problem, RequestProblem, problem
 from workbench.server.service import Done, Service, Wanted, begin
+from workbench.server.verified import Verifier
 
 if TYPE_CHECKING:
     from distill.continuous import Piece
@@ -40,7 +42,7 @@ class Options(BaseModel):
     num_ctx: int | None = None
 
 
-class _Common(BaseModel):
+class _Common(Extras):
     model_config = ConfigDict(extra="allow")
     model: str = Field(max_length=200)
     stream: bool = True
@@ -101,7 +103,7 @@ def plain_name(name: str) -> str:
     return name.removesuffix(":latest")
 
 
-def ollama_router(service: Service) -> APIRouter:
+def ollama_router(service: Service, verifier: Verifier) -> APIRouter:
     """Return the routes of this protocol."""
     routes = APIRouter(prefix="/api", tags=["Ollama"])
 
@@ -140,8 +142,9 @@ def ollama_router(service: Service) -> APIRouter:
     @routes.post("/chat")
     async def chat(body: ChatBody, request: Request) -> Response:
         turns = tuple((message.role, message.content) for message in body.messages)
+        settled = await body.settle(verifier, body.wanted(turns), stream=body.stream)
         return await _answer(
-            service, body, body.wanted(turns), request,
+            service, body, settled, request,
             lambda text: {"message": {"role": "assistant", "content": text}},
         )  # fmt: skip
 
@@ -151,8 +154,8 @@ def ollama_router(service: Service) -> APIRouter:
         if not body.raw:
             system = () if body.system is None else (("system", body.system),)
             prompt = (*system, ("user", body.prompt))
-        wanted = body.wanted(prompt)
-        return await _answer(service, body, wanted, request, lambda text: {"response": text})
+        settled = await body.settle(verifier, body.wanted(prompt), stream=body.stream)
+        return await _answer(service, body, settled, request, lambda text: {"response": text})
 
     @routes.api_route("/{name}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
     async def other(name: str) -> Response:
@@ -175,20 +178,24 @@ def error_body(found: Problem) -> dict[str, Any]:
 async def _answer(
     service: Service,
     body: _Common,
-    wanted: Wanted,
+    settled: Settled,
     request: Request,
     words: Callable[[str], dict[str, Any]],
 ) -> Response:
-    name = body.model
+    name, wanted, found = body.model, settled.wanted, settled.found
     if body.stream:
         begun = await begin(service.pieces(wanted))
-        return StreamingResponse(_lines(begun, name, words), media_type="application/x-ndjson")
-    (done,) = await service.unless_gone(request, wanted)
-    return JSONResponse(_last(name, words(done.text), done))
+        lines = _lines(begun, name, words, settled.beside)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+    done = found.done if found else (await service.unless_gone(request, wanted))[0]
+    return JSONResponse({**_last(name, words(done.text), done), **settled.beside})
 
 
 async def _lines(
-    pieces: AsyncGenerator[Piece, None], name: str, words: Callable[[str], dict[str, Any]]
+    pieces: AsyncGenerator[Piece, None],
+    name: str,
+    words: Callable[[str], dict[str, Any]],
+    beside: dict[str, Any],
 ) -> AsyncGenerator[str, None]:
     try:
         async with aclosing(pieces) as heard:
@@ -201,7 +208,7 @@ async def _lines(
         return
     done = Done("", piece.finish or "stop", piece.input_tokens, piece.output_tokens,
                 piece.waited, piece.seconds)  # fmt: skip
-    yield json.dumps(_last(name, words(""), done)) + "\n"
+    yield json.dumps({**_last(name, words(""), done), **beside}) + "\n"
 
 
 def _last(name: str, said: dict[str, Any], done: Done) -> dict[str, Any]:

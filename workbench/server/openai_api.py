@@ -19,9 +19,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from workbench.server.extras import Extras
 from workbench.server.problems import PROBLEMS, Problem, RequestProblem, problem
 from workbench.server.service import Done, Service, Wanted, begin, nth
-from workbench.server.verified import Demand, Verifier
+from workbench.server.verified import Verifier
 
 if TYPE_CHECKING:
     from distill.continuous import Piece
@@ -108,18 +109,11 @@ class _Common(BaseModel):
         return bool((self.stream_options or {}).get("include_usage"))
 
 
-class ChatRequest(_Common):
-    """``/v1/chat/completions``, with our ``verify``, ``contract``, ``repairs`` and ``receipt``."""
+class ChatRequest(Extras, _Common):
+    """``/v1/chat/completions``, with the fields that are ours."""
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=10_000)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
-    verify: bool = False
-    contract: dict[str, Any] | None = None
-    repairs: int = Field(default=1, ge=0, le=8)
-    fallback: bool = True
-    receipt: bool = False
-    examples: int = Field(default=0, ge=0, le=8)
-    """Proved examples to show the model first, chosen by likeness to the last question."""
 
 
 class CompletionRequest(_Common):
@@ -148,19 +142,13 @@ def openai_router(service: Service, verifier: Verifier) -> APIRouter:
         most = body.max_completion_tokens or body.max_tokens
         agreed = (body.model_extra or {}).get("store") is not False
         wanted = Wanted(conversation, body.ask(most), body.model, "openai", agreed)
-        beside: dict[str, Any] = {}
-        if body.examples:
-            wanted, cited = await asyncio.to_thread(verifier.with_examples, wanted, body.examples)
-            beside = {"workbench": {"examples": cited}}
-        if body.verify or body.receipt:
-            return await _verified(verifier, body, wanted, beside)
-        if body.contract is not None:
-            raise RequestProblem('a contract is given, but nobody asked: set "verify": true')
-        name = service.fleet.get(body.model).version.spec.name
-        head = {**_head("chatcmpl", "chat.completion", name), **beside}
+        settled = await body.settle(verifier, wanted, stream=body.stream, n=body.n)
+        wanted, found = settled.wanted, settled.found
+        name = found.model if found else service.fleet.get(body.model).version.spec.name
+        head = {**_head("chatcmpl", "chat.completion", name), **settled.beside}
         if body.stream:
             return await _stream(service, wanted, body, _Chat(head))
-        done = await service.unless_gone(request, wanted, body.n)
+        done = [found.done] if found else await service.unless_gone(request, wanted, body.n)
         choices = [
             {
                 "index": index,
@@ -191,28 +179,6 @@ def openai_router(service: Service, verifier: Verifier) -> APIRouter:
         return JSONResponse({**head, "choices": choices, "usage": usage(done)})
 
     return routes
-
-
-async def _verified(
-    verifier: Verifier, body: ChatRequest, wanted: Wanted, beside: dict[str, Any]
-) -> Response:
-    if body.stream:
-        raise RequestProblem("a verdict needs the whole answer; send stream: false with verify")
-    if body.n != 1:
-        raise RequestProblem("verify answers one question with one answer; send n: 1")
-    demand = Demand.read(body.contract, body.verify, body.repairs, body.fallback, body.receipt)
-    found = await verifier.answer(wanted, demand)
-    head = _head("chatcmpl", "chat.completion", found.model)
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": found.done.text, "refusal": None},
-        "logprobs": None,
-        "finish_reason": found.done.finish,
-    }
-    record = {**found.record, **beside.get("workbench", {})}
-    return JSONResponse(
-        {**head, "choices": [choice], "usage": usage([found.done]), "workbench": record}
-    )
 
 
 def usage(done: list[Done]) -> dict[str, int]:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ from distill import lean
 from distill.tickets import Ticket
 from tests.workbench.server.conftest import Running, Start
 from workbench.certificate.errors import CertificateError
-from workbench.certificate.keys import load_signing_key, new_key
+from workbench.certificate.keys import export_key, load_signing_key, new_key
 from workbench.certificate.receipt import read_receipt
 from workbench.errors import InputError
 from workbench.server.fleet import Spec
@@ -236,6 +236,43 @@ def test_a_verified_answer_carries_its_verdict_and_who_answered(start: Start) ->
         alone = server.post("/v1/chat/completions", {**body, "fallback": False}).json()["workbench"]
         assert alone["answered_by"] == "student"
         assert alone["verdict"]["verdict"] != "proved"
+
+
+ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/v1/messages", {"max_tokens": 60, "messages": TURN, "temperature": 0}),
+    ("/api/chat", {"model": "student", "messages": TURN, "stream": False}),
+    ("/api/generate", {"model": "student", "prompt": TURN[0]["content"], "stream": False}),
+)
+
+
+def test_every_protocol_gives_verdict_and_receipt_and_the_command_reads_them(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from workbench.cli import app
+
+    monkeypatch.setenv("WORKBENCH_CONFIG", str(tmp_path / "config"))
+    new_key("server")
+    pem = tmp_path / "server.pub"
+    pem.write_bytes(export_key("server").pem)
+    extra = {"verify": True, "contract": ADD, "receipt": True}
+    with start(key=load_signing_key("server"), teachers=("synthesis",)) as server:
+        answers = [server.post(path, {**body, **extra}).json() for path, body in ROUTES]
+        streams = [
+            server.post(path, {**body, **extra, "stream": True}).status_code
+            for path, body in ROUTES
+        ]
+    assert streams == [400, 400, 400]
+    for answer in answers:
+        assert answer["workbench"]["answered_by"] == "synthesis"
+        assert answer["workbench"]["verdict"]["verdict"] == "proved"
+        response = tmp_path / "response.json"
+        response.write_text(json.dumps(answer))
+        done = CliRunner().invoke(app, ["receipt", "verify", str(response), "--key", str(pem),
+                                        "--json"])  # fmt: skip
+        checks = {check["name"]: check["holds"] for check in json.loads(done.stdout)["checks"]}
+        assert checks == {"signature": True, "answer": True}
 
 
 def test_an_unusable_contract_is_refused_before_anything_is_asked(running: Running) -> None:

@@ -86,7 +86,7 @@ def measure(
         for way, choose in ways:
             texts, mean = answers(student, tasks, choose, tokens)
             after = proved(settings, tasks, texts)
-            found = paired(before, after, seed=0)
+            found = paired(before, after)
             print(
                 f"  {count} {way:13} {found.after_rate:6.1%}   {mean:5.0f} tokens a prompt   "
                 f"gain {found.gain * 100:+.1f}, {found.low * 100:+.1f} to {found.high * 100:+.1f}, "

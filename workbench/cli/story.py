@@ -150,7 +150,7 @@ def evaluated(store: Store, round_id: str) -> list[str]:
     from workbench.stages.rounds import config_of
 
     config = config_of(store, round_id)
-    found = figures(store, round_id, counts=config.counts, seed=config.seed).overall
+    found = figures(store, round_id, counts=config.counts).overall
     certain = "excludes" if found.low > 0 else "does not exclude"
     with store.read() as session:
         shown = _example(session, round_id, "student", "proved")

@@ -131,8 +131,8 @@ def run_ablation(
         found.append(
             Arm(
                 name, len(chosen), once, total / once, sat,
-                paired(right[""], right[name], seed=config.seed),
-                paired(first, right[name], seed=config.seed),
+                paired(right[""], right[name]),
+                paired(first, right[name]),
             )
         )  # fmt: skip
     result = Ablation(round_id, len(tasks), total, base, tuple(found), left_out)

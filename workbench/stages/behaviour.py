@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ __all__ = [
     "differ",
     "in_sandbox",
     "probe_all",
+    "probe_apart",
     "probe_inputs",
     "same_all",
     "spread",
@@ -171,8 +173,10 @@ def _probe_chunk(subjects: Sequence[Subject | None]) -> list[str | None]:
         return [None if one is None else _probed(one, sandbox) for one in subjects]
 
 
-def _probed(subject: Subject, sandbox: Sandbox) -> str | None:
-    inputs = probe_inputs(subject.kinds)
+def _probed(
+    subject: Subject, sandbox: Sandbox, *, count: int = PROBES, near: Sequence[int] = ()
+) -> str | None:
+    inputs = probe_inputs(subject.kinds, count=count, near=near)
     if not inputs:
         return None
     seen = behaviour(subject, inputs, sandbox)
@@ -180,6 +184,58 @@ def _probed(subject: Subject, sandbox: Sandbox) -> str | None:
         return None
     text = "\n".join((",".join(subject.kinds), *seen))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def probe_apart(subjects: Sequence[Subject | None], *, jobs: int = 1) -> list[str | None]:
+    """Return digests as ``probe_all`` does, finer: who agrees with somebody is run again.
+
+    The further inputs lie near the numbers of everybody in the group, until no group falls apart;
+    so ``x > 3`` and ``x > 4`` part here, and no proof is tried of what is not so. Digests can be
+    compared with those of the same call only.
+    """
+    found = probe_all(subjects, jobs=jobs)
+    groups = _alike(found, range(len(subjects)))
+    while groups:
+        work = [
+            (subject, near)
+            for places in groups
+            for near in [_numbers(subjects, places)]
+            for place in places
+            if (subject := subjects[place]) is not None
+        ]
+        closer = iter(spread(_near_chunk, work, jobs))
+        split: list[list[int]] = []
+        for places in groups:
+            for place in places:
+                found[place] = f"{found[place]}/{next(closer)}"
+            parts = _alike(found, places)
+            if [places] != parts:
+                split += parts
+        groups = split
+    return found
+
+
+def _alike(digests: Sequence[str | None], places: Sequence[int]) -> list[list[int]]:
+    """Return the groups of two and more among ``places`` whose digests agree."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for place in places:
+        seen = digests[place]
+        if seen is not None:
+            groups[seen].append(place)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _numbers(subjects: Sequence[Subject | None], places: Sequence[int]) -> tuple[int, ...]:
+    codes = {one.code for place in places if (one := subjects[place]) is not None}
+    return tuple(sorted({number for code in codes for number in constants_of(code)}))
+
+
+def _near_chunk(work: Sequence[tuple[Subject, tuple[int, ...]]]) -> list[str | None]:
+    with in_sandbox() as sandbox:
+        return [
+            _probed(subject, sandbox, count=min(8, 2 + len(near) // 8) * PROBES, near=near)
+            for subject, near in work
+        ]
 
 
 def behaviour(

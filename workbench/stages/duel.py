@@ -53,7 +53,6 @@ def run_duel(
     base: str,
     budget: Budget | None = None,
     counts: Sequence[str] = ("proved",),
-    seed: int = 0,
     on_event: Listener | None = None,
 ) -> Duel:
     """Let both sources sit ``tasks`` within the same budget; ``counts`` say what is right.
@@ -76,34 +75,28 @@ def run_duel(
     found = Duel(
         first,
         second,
-        paired(before, after, seed=seed),
-        by_category([task.category for task in tasks], before, after, seed=seed),
+        paired(before, after),
+        by_category([task.category for task in tasks], before, after),
         tuple(
             (task.id, first.verdicts[task.id][0], second.verdicts[task.id][0])
             for task, a, b in zip(tasks, before, after, strict=True)
             if a != b
         ),
-        {
-            sat.source: pass_rates(sat, tasks, counts, given.samples, seed)
-            for sat in (first, second)
-        },
+        {sat.source: pass_rates(sat, tasks, counts, given.samples) for sat in (first, second)},
     )
     reporter.done("duel", found.sentence, {"overall": asdict(found.overall)})
     return found
 
 
 def pass_rates(
-    sat: Sat, tasks: Sequence[Task], counts: Sequence[str], samples: int, seed: int
+    sat: Sat, tasks: Sequence[Task], counts: Sequence[str], samples: int
 ) -> dict[int, tuple[float, float, float]]:
     """Return k -> (unbiased pass@k, low, high) for k in 1, 4, 16 ... samples.
 
-    The interval is a 95 % bootstrap over tasks.
+    The interval is Wilson's over tasks, 95 %.
     """
     from distill.evaluate import mean_interval, pass_at_k
 
     right = [sat.right(task.id, counts) for task in tasks]
     sizes = sorted({k for k in (1, 4, 16, 64) if k <= samples} | {samples})
-    return {
-        k: mean_interval([pass_at_k(samples, correct, k) for correct in right], seed=seed)
-        for k in sizes
-    }
+    return {k: mean_interval([pass_at_k(samples, correct, k) for correct in right]) for k in sizes}

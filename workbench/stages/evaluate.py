@@ -87,7 +87,6 @@ def evaluate_round(
     before: Mapping[str, int],
     after: Mapping[str, int],
     counts: Sequence[str] = ("proved",),
-    seed: int = 0,
     reporter: Reporter | None = None,
 ) -> Figures:
     """Pair the judged answers of base (``before``) and student (``after``), task by task."""
@@ -108,14 +107,12 @@ def evaluate_round(
     with store.write() as session:
         session.exec(delete(EvaluationRow).where(col(EvaluationRow.round_id) == round_id))
         session.add_all(rows)
-    found = figures(store, round_id, counts=counts, seed=seed)
+    found = figures(store, round_id, counts=counts)
     reporter.done("evaluate", found.overall.sentence + ".", {"gain": found.overall.gain})
     return found
 
 
-def figures(
-    store: Store, round_id: str, *, counts: Sequence[str] = ("proved",), seed: int = 0
-) -> Figures:
+def figures(store: Store, round_id: str, *, counts: Sequence[str] = ("proved",)) -> Figures:
     """Compute the paired figures from the rows of an evaluated round."""
     from distill.evaluate import by_category, paired
 
@@ -138,8 +135,8 @@ def figures(
     before = [row.base_verdict in counts for row in rows]
     after = [row.student_verdict in counts for row in rows]
     return Figures(
-        paired(before, after, seed=seed),
-        by_category([row.category for row in rows], before, after, seed=seed),
+        paired(before, after),
+        by_category([row.category for row in rows], before, after),
         changed,
     )
 

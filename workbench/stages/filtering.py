@@ -133,10 +133,10 @@ def semantic_duplicates(
 ) -> list[Duplicate]:
     """Find rows that teach a function which an earlier row already teaches."""
     from distill.semantic import semantic
-    from workbench.stages.behaviour import probe_all, same_all
+    from workbench.stages.behaviour import probe_apart, same_all
 
     def probe(rows: Sequence[Example]) -> list[str | None]:
-        return probe_all([_subject(row, tasks) for row in rows], jobs=jobs)
+        return probe_apart([_subject(row, tasks) for row in rows], jobs=jobs)
 
     def same(pairs: Sequence[tuple[Example, Example]]) -> list[bool | None]:
         return same_all([(_subject(a, tasks), _subject(b, tasks)) for a, b in pairs], jobs=jobs)

@@ -71,7 +71,7 @@ def forgetting(
     return run_duel(
         store, settings, (before.adapter_id or "base", adapter), tasks,
         base=config.base, budget=Budget(max_tokens=config.student_tokens),
-        counts=right_words(tasks), seed=config.seed, on_event=on_event,
+        counts=right_words(tasks), on_event=on_event,
     )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ class RoundConfig(_Frozen):
     """Verdicts that count as right in the evaluation."""
     lift: float = Field(default=0.05, ge=0.0, le=1.0)
     seed: int = Field(default=0, ge=0)
+    """Of sampled answers: sent to teachers that take a seed. 0 sends none."""
 
     @model_validator(mode="after")
     def _something_to_ask(self) -> RoundConfig:

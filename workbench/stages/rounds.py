@@ -137,7 +137,7 @@ def result_of(store: Store, round_id: str) -> RoundResult:
     config = config_of(store, round_id)
     found = None
     if STAGES.index(row.stage) >= STAGES.index("evaluated"):
-        found = figures(store, round_id, counts=config.counts, seed=config.seed)
+        found = figures(store, round_id, counts=config.counts)
     with store.read() as session:
         certificate = session.exec(
             select(CertificateRow.id)
@@ -203,7 +203,11 @@ class _Machine:
         """The teachers answer the training tasks."""
         from teachers.model import Sampling
 
-        sampling = Sampling(temperature=self.config.temperature, max_tokens=self.config.max_tokens)
+        sampling = Sampling(
+            temperature=self.config.temperature,
+            max_tokens=self.config.max_tokens,
+            seed=(self.config.seed or None) if self.config.temperature else None,
+        )
         report = ask(
             self.store,
             self.settings,
@@ -286,7 +290,6 @@ class _Machine:
             before=before,
             after=after,
             counts=self.config.counts,
-            seed=self.config.seed,
             reporter=self.reporter,
         )
 
@@ -296,7 +299,7 @@ class _Machine:
 
     def decision(self) -> Decision:
         """Return what the gate says to the round's figures."""
-        found = figures(self.store, self.round_id, counts=self.config.counts, seed=self.config.seed)
+        found = figures(self.store, self.round_id, counts=self.config.counts)
         return decide(found, lift=self.config.lift)
 
     def certify(self) -> None:

@@ -15,7 +15,7 @@ from tests.workbench.stages.test_ask_judge_repair import BIGGER, CLAMP, RIGHT, T
 from workbench.errors import InputError, StageError
 from workbench.settings import Settings
 from workbench.stages.ask import ask
-from workbench.stages.behaviour import probe_all, probe_inputs, same_all, subject_of
+from workbench.stages.behaviour import probe_all, probe_apart, probe_inputs, same_all, subject_of
 from workbench.stages.check_snapshot import check_snapshot
 from workbench.stages.contamination import meetings
 from workbench.stages.filtering import (
@@ -154,6 +154,19 @@ def test_two_hands_of_one_function_are_proved_equal_and_a_near_miss_is_not() -> 
     rows = [row("a", SUM), row("b", LOOP), row("c", OFF), row("d", "def g(q):\n    return q")]
     found = semantic_duplicates(rows, {}, jobs=1)
     assert [(one.index, one.kept, one.basis) for one in found] == [(1, 0, "proved")]
+
+
+def test_what_inputs_near_its_numbers_tell_apart_is_never_tried_to_prove() -> None:
+    codes = [f"def f{n}(xs: list[int]) -> list[int]:\n    return [x for x in xs if x > {n}]"
+             for n in (83, 84, 97, 200, 201)]  # fmt: skip
+    twin = "def g(ys: list[int]) -> list[int]:\n    return [y for y in ys if not y <= 97]"
+    subjects = [subject_of(code) for code in (*codes, twin)]
+    subjects.insert(3, None)
+    assert len(set(probe_all(subjects))) < 6
+    seen = probe_apart(subjects)
+    assert seen[3] is None
+    assert seen[2] == seen[6]
+    assert len(set(seen)) == 6
 
 
 def test_a_difference_far_from_the_probes_is_found_by_proof() -> None:

@@ -46,13 +46,9 @@ class Standing:
 
 def wilson(right: int, total: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share (E. B. Wilson, JASA 22, 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    share = right / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from distill.interval import share_interval
+
+    return share_interval(right / total if total else 0.0, total)
 
 
 def standings(connection: Connection) -> tuple[Standing, ...]:

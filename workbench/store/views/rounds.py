@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection
 
 from workbench.store.views.reading import count, maybe_moment, moment, one, rows, stored
-
-if TYPE_CHECKING:
-    from distill.evaluate import Paired
 
 STAGES = (
     "planned",
@@ -142,10 +138,11 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
     """Return the paired figures of a round, or None while nothing is evaluated.
 
     The figures are those of ``distill.evaluate.paired`` over the tasks in the order of their ids,
-    with the round's own seed: the same that the gate read.
+    the same that the gate read.
     """
-    config = _config(connection, round_id)
-    counts = _counts(config)
+    from distill.evaluate import paired
+
+    counts = _counts(_config(connection, round_id))
     before: list[bool] = []
     after: list[bool] = []
     last = ""
@@ -161,7 +158,7 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
         last = batch[-1]["task_id"]
     if not before:
         return None
-    found = _paired(tuple(before), tuple(after), int(config.get("seed", 0)))
+    found = paired(before, after)
     return Outcome(
         found.n,
         found.before_rate,
@@ -174,14 +171,6 @@ def outcome(connection: Connection, round_id: str) -> Outcome | None:
         found.mcnemar_p,
         tuple(counts),
     )
-
-
-@lru_cache(maxsize=64)
-def _paired(before: tuple[bool, ...], after: tuple[bool, ...], seed: int) -> Paired:
-    """Return the paired figures; kept, since resampling thousands of tasks takes seconds."""
-    from distill.evaluate import paired
-
-    return paired(before, after, seed=seed)
 
 
 def _config(connection: Connection, round_id: str) -> Mapping[str, Any]:

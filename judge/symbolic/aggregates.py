@@ -104,7 +104,8 @@ def total(m: Machine, node: ast.Call) -> Value:
             start := m.plain(evaluate(m, node.args[1])), IntV
         ):
             return _concatenated(m, node, start, line)
-        _, seq = comprehension.iterate(m, evaluate(m, node.args[0]), line, any_order=True)
+        given = evaluate(m, node.args[0])
+        _, seq = comprehension.iterate(m, given, line, any_order=True, eager=True)
         if any(isinstance(p, Single) and isinstance(m.plain(p.value), FloatV) for p in seq.pieces):
             start = evaluate(m, node.args[1]) if len(node.args) == 2 else IntV(T.num(0))
             return _float_sum(m, start, seq, line)
@@ -150,7 +151,7 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
             raise m.type_error(line)
         if len(values) == 1:
             source, seq = comprehension.iterate(
-                m, values[0], line, any_order=key is None, repeats=key is None
+                m, values[0], line, key is None, repeats=key is None, eager=key is None
             )
             if default is not None and T.is_true(T.eq(seq.length, T.num(0))):
                 return evaluate(m, default)
@@ -232,7 +233,7 @@ def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) ->
 
         rising = sorted_members(m, plain, line)
         return seqs.reverse(rising) if reverse else rising
-    source, seq = comprehension.iterate(m, value, line, any_order=key is None)
+    source, seq = comprehension.iterate(m, value, line, any_order=key is None, eager=True)
     seq = Seq(tuple(_char(source, p) for p in seq.pieces))
     parts = [p.value for p in seq.pieces if isinstance(p, Single)]
     if len(parts) == len(seq.pieces) and (m.forks is not None or _plain_order(parts, key)):

@@ -7,7 +7,16 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from judge.symbolic import aggregates, comprehension, dicts, numbers, ordering, seqs, sets
+from judge.symbolic import (
+    aggregates,
+    comprehension,
+    dicts,
+    iterators,
+    numbers,
+    ordering,
+    seqs,
+    sets,
+)
 from judge.symbolic import term as T
 from judge.symbolic.closures import call_value
 from judge.symbolic.machine import Dead, Machine
@@ -356,13 +365,15 @@ def _pow(m: Machine, args: list[Value], line: int) -> Value:
 
 def _list(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 0, 1, line)
-    seq = _elements(m, args[0], line) if args else Seq()
+    seq = _elements(m, args[0], line, eager=True) if args else Seq()
     return ListV(Seq(tuple(_stored_piece(m, p) for p in seq.pieces)), fresh=True)
 
 
-def _elements(m: Machine, value: Value, line: int, any_order: bool = False) -> Seq:
+def _elements(
+    m: Machine, value: Value, line: int, any_order: bool = False, eager: bool = False
+) -> Seq:
     """The elements as the program sees them (the characters of a string as strings)."""
-    source, seq = comprehension.iterate(m, value, line, any_order)
+    source, seq = comprehension.iterate(m, value, line, any_order, eager=eager)
     if not isinstance(source, StrV):
         return seq
     return Seq(tuple(_as_chars(p) for p in seq.pieces))
@@ -385,7 +396,7 @@ def _tuple(m: Machine, args: list[Value], line: int) -> Value:
         return TupleV(())
     items = seqs.tuple_items(m.plain(args[0]))
     if items is None:
-        items = tuple(ordering.singles(_elements(m, args[0], line), "a tuple", line))
+        items = tuple(ordering.singles(_elements(m, args[0], line, eager=True), "a tuple", line))
     return TupleV(tuple(m.stored(v) for v in items))
 
 
@@ -393,7 +404,7 @@ def _set(m: Machine, args: list[Value], line: int) -> Value:
     _arity(m, args, 0, 1, line)
     if args and isinstance(plain := m.plain(args[0]), SetV):
         return replace(plain, fresh=True)
-    return sets.of_seq(m, _elements(m, args[0], line) if args else Seq(), line)
+    return sets.of_seq(m, _elements(m, args[0], line, eager=True) if args else Seq(), line)
 
 
 def _dict(m: Machine, args: list[Value], line: int) -> Value:
@@ -404,7 +415,7 @@ def _dict(m: Machine, args: list[Value], line: int) -> Value:
     if isinstance(plain, DictV):
         return replace(plain, fresh=True, default=None)
     pairs = []
-    for item in ordering.singles(_elements(m, plain, line), "dict() of pairs", line):
+    for item in ordering.singles(_elements(m, plain, line, eager=True), "dict() of pairs", line):
         both = seqs.tuple_items(m.plain(item))
         if both is None or len(both) != 2:
             raise Unsupported("dict() of anything but pairs", line)
@@ -417,16 +428,18 @@ def _map(m: Machine, args: list[Value], line: int) -> Value:
     if len(args) < 2:
         raise m.type_error(line)
     sources = [_elements(m, a, line) for a in args[1:]]
-    if len(sources) == 1 and not _few(sources[0]):
-        call = args[0]
-        mapped = comprehension.transformed(
-            m, sources[0], None, lambda v: call_value(m, call, [v], line)
-        )
-        return IterV(mapped, _walks(m, args[1:]))
-    columns = [ordering.singles(s, "map()", line) for s in sources]
-    rows = zip(*columns, strict=False)
-    values = [m.stored(call_value(m, args[0], list(row), line)) for row in rows]
-    return IterV(Seq(ordering.as_pieces(values)))
+    walks, call = _walks(m, args[1:]) | iterators.held_by(args[0]), args[0]
+    with iterators.elements(m) as raised, iterators.unchanged(m, walks, line):
+        if len(sources) == 1 and not _few(sources[0]):
+            mapped = comprehension.transformed(
+                m, sources[0], None, lambda v: call_value(m, call, [v], line)
+            )
+        else:
+            columns = [ordering.singles(s, "map()", line) for s in sources]
+            rows = zip(*columns, strict=False)
+            values = [m.stored(call_value(m, call, list(row), line)) for row in rows]
+            mapped = Seq(ordering.as_pieces(values))
+    return IterV(mapped, walks, iterators.names_of(args), tuple(raised))
 
 
 def _filter(m: Machine, args: list[Value], line: int) -> Value:
@@ -437,14 +450,18 @@ def _filter(m: Machine, args: list[Value], line: int) -> Value:
         return _truth(m, value if plain else call_value(m, args[0], [value], line))
 
     source = _elements(m, args[1], line)
-    if not _few(source):
-        return IterV(comprehension.transformed(m, source, passes, None), _walks(m, args[1:]))
-    kept = [
-        m.held(item)
-        for item in ordering.singles(source, "filter()", line)
-        if m.sure(passes(item), "filter() by an unknown condition", line)
-    ]
-    return IterV(Seq(ordering.as_pieces(kept)))
+    walks = _walks(m, args[1:]) | iterators.held_by(args[0])
+    with iterators.elements(m) as raised, iterators.unchanged(m, walks, line):
+        if not _few(source):
+            kept = comprehension.transformed(m, source, passes, None)
+        else:
+            values = [
+                m.held(item)
+                for item in ordering.singles(source, "filter()", line)
+                if m.sure(passes(item), "filter() by an unknown condition", line)
+            ]
+            kept = Seq(ordering.as_pieces(values))
+    return IterV(kept, walks, iterators.names_of(args), tuple(raised))
 
 
 def _few(seq: Seq) -> bool:
@@ -462,7 +479,9 @@ def _enumerate(m: Machine, args: list[Value], line: int) -> Value:
     seq = _elements(m, args[0], line)
     start = seqs.index_term(m, m.plain(args[1]), line) if len(args) == 2 else T.num(0)
     pairs = _pairs([_counting(start), lambda j: at(seq, j)], seq.length)
-    return IterV(comprehension.whole(m, Seq((pairs,)), line), _walks(m, args[:1]))
+    whole = comprehension.whole(m, Seq((pairs,)), line)
+    raised = args[0].raised if isinstance(args[0], IterV) else ()
+    return IterV(whole, _walks(m, args[:1]), iterators.names_of(args), raised)
 
 
 def _counting(start: Term) -> Callable[[Term], Value]:
@@ -477,7 +496,9 @@ def _zip(m: Machine, args: list[Value], line: int) -> Value:
     for other in sequences[1:]:
         length = seqs.choose(m, T.le(length, other.length), length, other.length)
     pairs = _pairs([_element_of(s) for s in sequences], length)
-    return IterV(comprehension.whole(m, Seq((pairs,)), line), _walks(m, args))
+    # Where it ends, what its longer parts would have raised is never met: that stays vague.
+    whole = comprehension.whole(m, Seq((pairs,)), line)
+    return IterV(whole, _walks(m, args), iterators.names_of(args))
 
 
 def _element_of(seq: Seq) -> Callable[[Term], Value]:

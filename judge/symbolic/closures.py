@@ -54,22 +54,23 @@ def free_names(node: ast.Lambda | ast.FunctionDef) -> set[str]:
     read: set[str] = set()
     for part in body:
         own |= set(bound_names(part))
-        read |= _read(part)
+        read |= names_read(part)
     return read - own
 
 
-def _read(node: ast.AST) -> set[str]:
+def names_read(node: ast.AST) -> set[str]:
+    """Names of the scope around that the code reads."""
     if isinstance(node, ast.Name):
         return {node.id} if isinstance(node.ctx, ast.Load) else set()
     if isinstance(node, ast.Lambda | ast.FunctionDef):
         inner = free_names(node)
         for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d)]:
-            inner |= _read(default)
+            inner |= names_read(default)
         return inner
     if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
         inside: set[str] = set()
         for child in ast.iter_child_nodes(node):
-            inside |= _read(child)
+            inside |= names_read(child)
         targets = {
             n.id
             for g in node.generators
@@ -77,10 +78,10 @@ def _read(node: ast.AST) -> set[str]:
             if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         }
         # The first iterable belongs to the scope outside.
-        return (inside - targets) | _read(node.generators[0].iter)
+        return (inside - targets) | names_read(node.generators[0].iter)
     names: set[str] = set()
     for child in ast.iter_child_nodes(node):
-        names |= _read(child)
+        names |= names_read(child)
     return names
 
 
@@ -197,4 +198,4 @@ def named(m: Machine, name: str) -> Value | None:
     return None
 
 
-__all__ = ["bound_names", "bound_once", "call_value", "free_names", "make", "named"]
+__all__ = ["bound_names", "bound_once", "call_value", "free_names", "make", "named", "names_read"]

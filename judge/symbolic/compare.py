@@ -263,7 +263,9 @@ def _less_tuple(a: tuple[Value, ...], b: tuple[Value, ...], strict: bool) -> Ter
     if first is None or rest is None:
         # Equal elements are passed over and later ones perhaps not met: no error is certain.
         raise Unsupported("an order of tuples whose elements may have none")
-    return T.or_(first, T.and_(equal(a[0], b[0]), rest))
+    if T.is_false(rest):
+        return first
+    return T.or_(first, T.and_(element_equal(a[0], b[0]), rest))
 
 
 def _less_seq(a: Seq, b: Seq, strict: bool) -> Term | None:
@@ -279,7 +281,7 @@ def _less_seq(a: Seq, b: Seq, strict: bool) -> Term | None:
 
     def alike_before(limit: Term) -> Term:
         inside = T.and_(T.le(T.num(0), j), T.lt(j, limit))
-        return T.quantify("forall", [j], T.implies(inside, equal(at(a, j), at(b, j))))
+        return T.quantify("forall", [j], T.implies(inside, element_equal(at(a, j), at(b, j))))
 
     smaller = less(at(a, k), at(b, k), True)
     if smaller is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from judge.symbolic import dicts, folds, sets
+from judge.symbolic import dicts, folds, iterators, sets
 from judge.symbolic import term as T
 from judge.symbolic.compare import as_seq, bounds_of
 from judge.symbolic.forks import concrete
@@ -21,7 +21,6 @@ from judge.symbolic.seqs import element, tuple_items
 from judge.symbolic.shapes import INT_SHAPE
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
-    INSIDE,
     BoolV,
     Choice,
     DictV,
@@ -41,20 +40,29 @@ from judge.symbolic.values import (
     Unsupported,
     Value,
     View,
+    origin,
 )
 
 MAX_SINGLES = 200
 
 
 def iterate(
-    m: Machine, value: Value, line: int, any_order: bool = False, repeats: bool = False
+    m: Machine,
+    value: Value,
+    line: int,
+    any_order: bool = False,
+    repeats: bool = False,
+    eager: bool = False,
 ) -> tuple[Value, Seq]:
     """The sequence that iterating over a value goes through.
 
     ``any_order`` is for what does not depend on the order; only that may go through a set.
-    ``repeats`` is for what may meet a member of a set several times, such as ``any``.
+    ``repeats`` is for what may meet a member of a set several times, such as ``any``. ``eager`` is
+    for what takes all elements before it does anything else, such as ``list``.
     """
     plain = m.plain(value)
+    if eager:
+        iterators.taken_whole(plain)
     if isinstance(plain, Choice) and m.forks is not None:
         plain = m.each(plain, lambda v: v, line)
     seq = as_seq(plain)
@@ -74,16 +82,17 @@ def iterate(
 
 
 def walked(source: Value, plain: Value) -> frozenset[int]:
-    """The heap places that going through a value reads as it goes."""
+    """The heap places that going through a value reads as it goes.
+
+    ``INSIDE`` is among them where the value may be an object inside another one.
+    """
     if isinstance(plain, IterV):
         return plain.walks
     if isinstance(plain, DictViewV):
-        return frozenset((plain.of.address,)) if isinstance(plain.of, Ref) else frozenset()
+        return walked(plain.of, plain.of)
     if isinstance(source, Ref):
         return frozenset((source.address,))
-    if isinstance(plain, ListV | DictV | SetV):
-        return plain.homes - {INSIDE}
-    return frozenset()
+    return origin(plain)
 
 
 def whole(m: Machine, seq: Seq, line: int) -> Seq:
@@ -154,6 +163,25 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
     line = first.iter.lineno
     source, seq = iterate(m, around, line, any_order=True, repeats=kind != "sum")
     before = _raised(m)
+    with iterators.unchanged(m, walked(around, source), line):
+        parts = _fold_parts(m, first, rest, leaf, kind, source, seq)
+    if isinstance(source, SetV) and _raised(m) != before:
+        raise Unsupported("an exception while a set is gone through", first.target.lineno)
+    if kind == "sum":
+        return T.add(T.num(0), *parts)
+    return T.or_(*parts) if kind == "any" else T.and_(*parts)
+
+
+def _fold_parts(
+    m: Machine,
+    first: ast.comprehension,
+    rest: list[ast.comprehension],
+    leaf: Leaf,
+    kind: str,
+    source: Value,
+    seq: Seq,
+) -> list[Term]:
+    """What each piece of the sequence gives."""
     parts: list[Term] = []
     for piece in seq.pieces:
         go_on = {"sum": T.true(), "any": T.not_(T.or_(*parts)), "all": T.and_(*parts)}[kind]
@@ -166,11 +194,7 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
                     parts.append(_leaf_under(m, first.ifs, rest, leaf, kind))
             else:
                 parts.append(_fold_view(m, first, rest, leaf, kind, source, piece))
-    if isinstance(source, SetV) and _raised(m) != before:
-        raise Unsupported("an exception while a set is gone through", first.target.lineno)
-    if kind == "sum":
-        return T.add(T.num(0), *parts)
-    return T.or_(*parts) if kind == "any" else T.and_(*parts)
+    return parts
 
 
 def _integers_only(value: DictV | SetV) -> bool:
@@ -303,7 +327,10 @@ def list_comp(m: Machine, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -
 
 def generator(m: Machine, node: ast.GeneratorExp) -> IterV:
     """A generator expression, to be consumed where it stands."""
-    return IterV(_build(m, node.generators, node.elt))
+    with iterators.elements(m) as raised:
+        seq = _build(m, node.generators, node.elt)
+    walks, late = iterators.of_code(m, node)
+    return IterV(seq, walks, late, tuple(raised))
 
 
 def set_comp(m: Machine, node: ast.SetComp) -> SetV:
@@ -369,18 +396,20 @@ def _build(
     first, rest = generators[0], generators[1:]
     if first.is_async:
         raise Unsupported("an asynchronous comprehension", first.target.lineno)
-    source, seq = iterate(m, evaluate(m, first.iter), first.iter.lineno, any_order)
+    around = evaluate(m, first.iter)
+    source, seq = iterate(m, around, first.iter.lineno, any_order)
     if len(seq.pieces) > MAX_SINGLES:
         raise Unsupported("a comprehension over a very long literal", elt.lineno)
     before = _raised(m)
     pieces: list[Piece] = []
-    for piece in seq.pieces:
-        if isinstance(piece, Single):
-            pieces += _build_single(m, first, rest, elt, element(source, piece.value))
-        elif rest:
-            raise Unsupported("a comprehension with two 'for's that makes a list", elt.lineno)
-        else:
-            pieces.append(_build_view(m, first, elt, source, piece))
+    with iterators.unchanged(m, walked(around, source), elt.lineno):
+        for piece in seq.pieces:
+            if isinstance(piece, Single):
+                pieces += _build_single(m, first, rest, elt, element(source, piece.value))
+            elif rest:
+                raise Unsupported("a comprehension with two 'for's that makes a list", elt.lineno)
+            else:
+                pieces.append(_build_view(m, first, elt, source, piece))
     if isinstance(source, SetV) and _raised(m) != before:
         raise Unsupported("an exception while a set is gone through", elt.lineno)
     return Seq(tuple(pieces))

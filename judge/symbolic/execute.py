@@ -12,8 +12,9 @@ import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from judge.symbolic import closures, modules, recursive, seqs
+from judge.symbolic import closures, iterators, modules, recursive, seqs
 from judge.symbolic import term as T
+from judge.symbolic.calls import as_text
 from judge.symbolic.expr import condition, evaluate, operate
 from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
 from judge.symbolic.merge import same
@@ -469,8 +470,10 @@ def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
                 raise Unsupported("an augmented assignment to a list other than +=", line)
             from judge.symbolic.calls import _elements
 
-            added = _elements(x, evaluate(x, node.value), line)
+            given = evaluate(x, node.value)
+            added = _elements(x, given, line)
             place = writable(x, old, line)
+            iterators.not_itself(x, given, place, line)
             now = x.plain(old)  # the right side may have changed it
             assert isinstance(now, ListV)
             x.copied(added)
@@ -491,6 +494,7 @@ def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
         if spot is None:
             raise Unsupported("changing a list that is part of another value", line)
         added_to = evaluate(x, node.value)
+        iterators.not_itself(x, added_to, spot.root, line)
         new = _added(x, node.op, x.plain(old), added_to, line)
         write(x, spot, new, line)
         return x.normal()
@@ -587,9 +591,10 @@ def _continue(x: Executor, node: ast.Continue) -> list[Outcome]:
 
 
 def _assert(x: Executor, node: ast.Assert) -> list[Outcome]:
-    if node.msg is not None and not harmless(node.msg):
-        raise Unsupported("a message that is computed", node.lineno)
     test = condition(x, node.test)
+    if node.msg is not None and not T.is_true(test):
+        with x.guarded(T.not_(test)):
+            _message(x, node.msg, "AssertionError")
     x.raise_if(T.not_(test), "AssertionError", node.lineno)
     return x.normal()
 
@@ -598,13 +603,28 @@ def _raise(x: Executor, node: ast.Raise) -> list[Outcome]:
     target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
     if not isinstance(target, ast.Name) or exception_class(target.id) is None:
         raise Unsupported("raising anything but a builtin exception", node.lineno)
-    if isinstance(node.exc, ast.Call) and not all(map(harmless, node.exc.args)):
+    if isinstance(node.exc, ast.Call):
+        if node.exc.keywords:
+            raise Unsupported("keyword arguments of an exception", node.lineno)
+        for part in node.exc.args:
+            _message(x, part, target.id)
+    return [*x.take_pending(), Outcome("raise", x.state, None, target.id, node.lineno)]
+
+
+def _message(x: Executor, node: ast.expr, raised: str) -> None:
+    """The message of an exception is evaluated first, and may raise one of its own."""
+    if not harmless(node):
         raise Unsupported("a message that is computed", node.lineno)
-    return [Outcome("raise", x.state, None, target.id, node.lineno)]
+    formatted = [n.value for n in ast.walk(node) if isinstance(n, ast.FormattedValue)]
+    for name in [n for n in ast.walk(node) if isinstance(n, ast.Name)]:
+        value = x.each(evaluate(x, name), lambda v: v, node.lineno)
+        # Beyond 4,300 digits the text of a number is a ValueError, here in place of another one.
+        if any(name is f for f in formatted) and raised != "ValueError":
+            as_text(x, value, node.lineno)
 
 
 def harmless(node: ast.expr) -> bool:
-    """Whether evaluating a message cannot raise: literals, names and what is made of them."""
+    """Whether a message is made of nothing but literals and names."""
     if isinstance(node, ast.Constant | ast.Name):
         return True
     if isinstance(node, ast.UnaryOp):

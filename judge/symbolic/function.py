@@ -308,7 +308,8 @@ class _Run:
     def broken(self, outcome: Outcome) -> bool | None:
         """Whether a literal outcome breaks the contract."""
         if outcome.kind == "raise":
-            return None if self._allowed(outcome.exception or "") else True
+            unclear = (outcome.exception or "").startswith(VAGUE)
+            return None if unclear or self._allowed(outcome.exception or "") else True
         state = outcome.state.copy()
         value = outcome.value if outcome.value is not None else NoneV()
         state.env = {**self.entry, "result": value}

@@ -11,9 +11,9 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from judge.symbolic import dicts, seqs
+from judge.symbolic import dicts, iterators, seqs
 from judge.symbolic import term as T
-from judge.symbolic.closures import bound_names
+from judge.symbolic.closures import bound_names, names_read
 from judge.symbolic.compare import range_length
 from judge.symbolic.comprehension import iterate, walked
 from judge.symbolic.execute import Executor, assign
@@ -118,7 +118,10 @@ def for_loop(x: Executor, node: ast.For) -> list[Outcome]:
     if isinstance(plain, RangeV) and abs(plain.step) == 1:
         loop = _range_loop(x, node, key, f"_i{number}", plain)
     else:
-        watched = walked(source, plain)
+        near = iterators.reads(x, names_read(node.iter))
+        watched = iterators.places(x, walked(source, plain), near)
+        if iterators.names_of([plain]) & set(bound_names(node)):
+            raise Unsupported(iterators.CHANGED, node.lineno)
         keys_only = isinstance(plain, DictV)
         plain, seq = iterate(x, source, node.iter.lineno)
         loop = _sequence_loop(x, node, key, number, plain, seq, watched)

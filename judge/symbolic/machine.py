@@ -94,6 +94,8 @@ class Machine:
         """What the bound leaves out beside long loops, in words."""
         self.scopes = 0
         """How many scopes of comprehensions or lambdas are open."""
+        self.changing: list[int] = []
+        """The places of the objects whose inner ones are being changed."""
         self.pure = False
         """In a contract or an invariant: nothing may be assigned or changed."""
 
@@ -272,29 +274,35 @@ class Machine:
     def each(self, value: Value, operation: Callable[[Value], Value], line: int) -> Value:
         """Apply an operation to every alternative of a value, under its condition."""
         value = self.plain(value)
-        if isinstance(value, Forgotten):
-            raise Unsupported("a variable that may be unbound after a loop", line)
-        if isinstance(value, Unbound):
-            self.raise_if(T.true(), "UnboundLocalError", line)
-            raise Dead
         if not isinstance(value, Choice):
-            return operation(value)
+            return self._bound(value, operation, line)
         if self.forks is not None and not self.binding:
             for condition, option in value.options[:-1]:
                 if self.settle(condition):
-                    return operation(option)
-            return operation(value.options[-1][1])
+                    return self._bound(option, operation, line)
+            return self._bound(value.options[-1][1], operation, line)
         result: Value | None = None
         for condition, option in value.options:
             try:
                 with self.guarded(condition):
-                    out = self.plain(operation(option))
+                    out = self.plain(self._bound(option, operation, line))
             except Dead:
                 continue
             result = out if result is None else merge(condition, out, result)
         if result is None:
             raise Dead
         return result
+
+    def _bound(self, value: Value, operation: Callable[[Value], Value], line: int) -> Value:
+        """Apply an operation to what a name holds, if it holds anything."""
+        if isinstance(value, Forgotten):
+            raise Unsupported("a variable that may be unbound after a loop", line)
+        if isinstance(value, Unbound):
+            # Inside a comprehension it is a NameError before Python 3.12.
+            kind = f"{VAGUE}NameError" if self.scopes else "UnboundLocalError"
+            self.raise_if(T.true(), kind, line)
+            raise Dead
+        return operation(value)
 
     def of_one_kind(
         self, args: list[Value], operation: Callable[[list[Value]], Value], line: int

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from judge.symbolic import dicts, folds, seqs
+from judge.symbolic import dicts, folds, iterators, seqs
 from judge.symbolic import term as T
-from judge.symbolic.closures import call_value
+from judge.symbolic.closures import call_value, names_read
 from judge.symbolic.compare import element_equal
 from judge.symbolic.forks import concrete
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import at
 from judge.symbolic.ordering import singles
 from judge.symbolic.places import changed_in_place, locate
-from judge.symbolic.tables import dict_method, set_method, writable
+from judge.symbolic.tables import dict_method, put_back, set_method, writable
 from judge.symbolic.texts import text_method
 from judge.symbolic.values import (
     BuiltinV,
@@ -119,8 +119,10 @@ def _change(m: Machine, target: Value, change: Change, args: list[Value], line: 
     place = writable(m, target, line)
     value = m.plain(place)
     assert isinstance(value, ListV)
+    for arg in args:
+        iterators.not_itself(m, arg, place, line)
     seq, result = change(m, value.seq, args, line)
-    m.state.heap[place.address].value = ListV(seq)
+    put_back(m, place, ListV(seq), line)
     return result
 
 
@@ -177,6 +179,10 @@ def _sort(m: Machine, target: Value, node: ast.Call, line: int) -> Value:
     if node.args:
         raise m.type_error(line)
     place = writable(m, target, line)
+    for word in node.keywords:
+        # While it is sorted a list looks empty.
+        if {place.address, *m.changing} & iterators.reads(m, names_read(word.value)):
+            raise Unsupported("a sort key that reads the list that is sorted", line)
     done = sort_by(m, m.plain(target), node.keywords, line)
     m.state.heap[place.address].value = ListV(done)
     return NoneV()
@@ -295,14 +301,12 @@ def set_subscript(m: Machine, target: Value, index: Value, value: Value, line: i
         raise m.type_error(line)
     place = writable(m, target, line)
     stored = m.stored(value)
-    cell = m.state.heap[place.address]
     if isinstance(plain, DictV):
-        cell.value = dicts.with_item(m, plain, m.plain(index), stored, line)
+        put_back(m, place, dicts.with_item(m, plain, m.plain(index), stored, line), line)
         return
     number = seqs.index_term(m, m.plain(index), line)
     changed = seqs.set_item(m, plain.seq, number, stored, line)
-    # raise_if may have moved on to a state of its own; the cell is looked up again.
-    m.state.heap[place.address].value = ListV(changed)
+    put_back(m, place, ListV(changed), line)
 
 
 __all__ = ["delete", "method", "set_subscript", "writable"]

@@ -202,7 +202,7 @@ def _counter(m: Machine, args: list[Value], line: int) -> Value:
     result = dicts.of_entries((), default=IntV(T.num(0)))
     if args and isinstance(args[0], DictV):
         raise Unsupported("Counter() of a dict", line)
-    items = singles(_elements(m, args[0], line), "Counter()", line) if args else []
+    items = singles(_elements(m, args[0], line, eager=True), "Counter()", line) if args else []
     for item in items:
         before = as_int(dicts.get_or(m, result, item, IntV(T.num(0)), line))
         assert before is not None

@@ -114,7 +114,11 @@ def changed_in_place(
     writable(m, place.root, line)
     refuse_shared(m, line)
     own = m.state.allocate(m.held(value))
-    result = change(own)
+    m.changing.append(place.root.address)
+    try:
+        result = change(own)
+    finally:
+        m.changing.pop()
     after = m.state.heap.pop(own.address).value
     write(m, place, after, line)
     return result

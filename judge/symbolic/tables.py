@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from judge.symbolic import dicts, sets
+from judge.symbolic import dicts, iterators, sets
 from judge.symbolic import term as T
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.numbers import as_int
@@ -37,6 +37,14 @@ def writable(m: Machine, target: Value, line: int) -> Ref:
     if m.state.heap[target.address].frozen:
         raise Unsupported("changing a list that has a second holder", line)
     return target
+
+
+def put_back(m: Machine, place: Ref, value: Value, line: int) -> None:
+    """Change the object there, unless the change has just given it a second holder: itself."""
+    cell = m.state.heap[place.address]
+    if cell.frozen:
+        raise Unsupported("putting an object into itself", line)
+    cell.value = value
 
 
 def _arity(m: Machine, args: list[Value], low: int, high: int, line: int) -> None:
@@ -80,7 +88,7 @@ def dict_method(
         changed, result = _update(m, value, args[0], line), NoneV()
     else:
         raise Unsupported(f"dict.{name}()", line)
-    m.state.heap[place.address].value = replace(changed, fresh=False)
+    put_back(m, place, replace(changed, fresh=False), line)
     return result
 
 
@@ -187,6 +195,8 @@ def set_method(
         if not name.endswith("update"):
             return replace(changed, fresh=True)
         place = writable(m, target, line)
+        for arg in args:
+            iterators.not_itself(m, arg, place, line)
         m.state.heap[place.address].value = replace(changed, fresh=False)
         return NoneV()
     place = writable(m, target, line)
@@ -220,4 +230,4 @@ def _as_set(m: Machine, other: Value, line: int) -> SetV:
     return sets.of_seq(m, _elements(m, plain, line), line)
 
 
-__all__ = ["dict_method", "set_method", "writable"]
+__all__ = ["dict_method", "put_back", "set_method", "writable"]

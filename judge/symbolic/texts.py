@@ -402,7 +402,7 @@ def _join(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     if len(args) != 1:
         raise m.type_error(line)
     out = Seq()
-    elements = _elements(m, args[0], line)
+    elements = _elements(m, args[0], line, eager=True)
     if not value.seq.pieces and (letters := _joined_letters(elements)) is not None:
         return letters
     parts = ordering.singles(elements, "str.join()", line)

@@ -157,11 +157,14 @@ class IterV(Value):
     """What a generator expression, ``map``, ``zip`` and their like make: gone through once.
 
     It may be consumed where it is made; keeping one is refused. ``walks`` are the heap places that
-    it reads while it is gone through.
+    it reads while it is gone through, ``late`` the names, and ``raised`` what its elements may
+    raise (see ``iterators``).
     """
 
     items: Seq
     walks: frozenset[int] = frozenset()
+    late: frozenset[str] = frozenset()
+    raised: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

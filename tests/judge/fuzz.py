@@ -30,6 +30,7 @@ from judge.recheck import check
 from judge.subset import read
 from judge.symbolic import term as T
 from judge.symbolic.function import derivation
+from judge.symbolic.machine import VAGUE
 from judge.symbolic.plan import Mode, Plan
 from judge.symbolic.values import Unsupported
 from judge.verdict import Recheck
@@ -145,7 +146,8 @@ def _machine_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | N
             return None
         end = alive[0]
         if end.kind == "raise":
-            return "raises", (end.exception or "").removeprefix("perhaps ")
+            name = end.exception or ""
+            return None if name.startswith(VAGUE) else ("raises", name)
         if end.value is None:
             return None
         try:

@@ -69,6 +69,8 @@ EXPRESSIONS = {
         ({list} == sorted({list})) | isinstance({opt0}, int) | ({str} == {str0}[::-1]) | ({bool} == {int0})
         all({list}) | any({list}) | ({set}.isdisjoint({set})) | ({int0} == {float0}) | ({bool} ^ {bool})
         all(any(x_ == y_ for y_ in {list0}) for x_ in {list0}) | ({float0} in [{float0}, 1.0])
+        any(map(lambda x_: 3 // x_ > 0, {list})) | ({int0} in (6 // x_ for x_ in {list})) | all(map(bool, {list}))
+        (({float}, 1) < ({float}, 2)) | ({int0} in map(lambda x_: {list0}[x_], {list}))
     """,
     "str": """
         ({str} + {str}) | {str}[{int0}:{int0}] | {str}[:{int0}] | {str}[{int0}:] | {str}[::-1]
@@ -90,6 +92,8 @@ EXPRESSIONS = {
         list({dict}) | list({dict}.values()) | [x_ if x_ > 0 else -x_ for x_ in {list}] | list({pair})
         [sum(r_) for r_ in {rows}] | [i_ for i_ in range(len({list0})) if {list0}[i_] > 0]
         [x_ * 2 for x_ in {list} if x_ not in {list0}] | sorted(set({list}))
+        [a_ for a_, b_ in zip({list0}, (6 // y_ for y_ in {list}))] | list(6 // y_ for y_ in {list})
+        list(map(lambda x_: x_ % {int0}, {list})) | [x_ for x_ in map(lambda y_: 6 // y_, {list}) if x_ > {int0}]
     """,
     "float": """
         ({float} + {float}) | ({float} - {float}) | ({float} * {float}) | ({float} / {float}) | (-{float})
@@ -146,6 +150,10 @@ STATEMENTS = """
     {=rows} = [[{int0}] * 2 for _ in range(2)] | {=rows}[1][0], {=rows}[0][0] = {=rows}[0][0], {=rows}[1][0]
     {=rows} = [r_ for r_ in {=rows}] | {=rows} = {=rows} + [{=list}] | {=list}.append({=list}.pop())
     {=list} += [{=list}.pop()] | {=dict}.update(«{int0}: {=dict}.pop({int0})») | {=set} = {=set} or {=set}
+    {=list}.extend(len({=list}) for _ in range(2)) | {=list} += (x_ + len({=list}) for x_ in {list0})
+    {=list}.sort(key=lambda x_: -x_ * len({=list})) | {=rows}[0].extend(len({=rows}[0]) for _ in (1, 2))
+    {=list} = [{=list}.pop() for _ in {=list}] | {=int} = sum(1 for _ in {=list} if {=list}.pop())
+    assert {bool}, f'«{int0}»' | assert {bool}, {=int} | raise KeyError({=int})
     {=set}.add({=set}.pop()) | {=list}[{int0}] += {=list}.pop() | {=list}[{=list}.pop()] = {int0} | {=dict} = {=dict} or «»
 """
 
@@ -156,7 +164,9 @@ LOOPS = """
     for {+int} in range(len({list0}) - 1, -1, -1): | for {+int}, {+int} in {dict}.items(): | for {+int} in {dict}:
     for {+int} in sorted({set}): | for {+int} in {list}[1:]: | for {+int} in range(1, len({list0})):
     for {+int} in (1, 2, 3): | while {=int} > 0: | while {=list}: | while {=int} < {int0}: | while True:
-    for {+int} in {pair}:
+    for {+int} in {pair}: | for {+int} in (6 // x_ for x_ in {list}): | for {+int} in {rows}[0]:
+    for {+int} in map(lambda x_: x_ // {int0}, {list}): | for {+int} in (x_ + len({=list}) for x_ in {list}):
+    for {+int} in (x_ + {=int} for x_ in {list}): | for {+int}, {+int} in enumerate({rows}[-1]):
 """
 _SHRINK = {"while {=int} > 0:": "{0} -= 1", "while {=list}:": "{0}.pop()",
            "while {=int} < {int0}:": "{0} += 1"}  # fmt: skip
@@ -237,10 +247,11 @@ class Grammar:
         return f"v{self.made}"
 
     def block(self, indent: str, depth: int) -> list[str]:
-        """One to three statements; what they bind is unknown afterwards."""
+        """One to three statements; what they bind is mostly forgotten afterwards."""
         saved = {kind: list(names) for kind, names in self.names.items()}
         lines = [x for _ in range(self.rng.randint(1, 2)) for x in self.statement(indent, depth)]
-        self.names = saved
+        if self.rng.random() < 0.93:  # else they are read later, bound or not
+            self.names = saved
         return lines
 
     def statement(self, indent: str, depth: int) -> list[str]:

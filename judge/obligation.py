@@ -18,7 +18,7 @@ from judge.symbolic.term import Term
 from judge.symbolic.values import Unsupported
 from judge.verdict import Obligation
 
-ENCODER_VERSION = "3"
+ENCODER_VERSION = "4"
 """Part of every verdict's identity; changes whenever the same input gives other bytes."""
 
 MAX_TEXT = 2_000_000

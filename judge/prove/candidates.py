@@ -8,6 +8,7 @@ its part so far), the loop's own body (accumulators as folds over the prefix), a
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
@@ -17,6 +18,7 @@ from judge.prove.divisor_guesses import common_divisors
 from judge.prove.filtering import sensible
 from judge.prove.helper_guesses import guesses, helper_calls
 from judge.prove.order_guesses import growing, in_order
+from judge.prove.rest_guesses import from_rest, read_so_far
 from judge.prove.session import Session
 from judge.prove.syntax import Loops, accumulators, conjuncts, replace
 from judge.prove.traces import Snapshot, constants_of
@@ -154,12 +156,24 @@ class Guesses:
         node, prefix = self.node, self._prefix()
         if isinstance(node, ast.For) and prefix is not None:
             yield from exit_guesses.from_for(node, prefix)
+        if self.info.index is not None:
+            texts = [n for n in self.sequences if self.shapes.get(n) == Scalar("str")]
+            yield from read_so_far(self._clauses(), self.changed, texts, self.info.index)
         if isinstance(node, ast.While):
             found = {n: self.loops.initial(self.info.key, n) for n in self.changed}
             starts = {n: text for n, text in found.items() if text is not None}
             yield from exit_guesses.from_while(node, starts)
             yield from exit_guesses.geometric(node, starts)
             yield from common_divisors(node, starts)
+            yield from from_rest(node, self._clauses(), self.changed, found, self.parameters)
+
+    def _clauses(self) -> list[ast.expr]:
+        """The postconditions, taken apart."""
+        found = []
+        for text in self.session.contract.ensures:
+            with contextlib.suppress(SyntaxError):
+                found += conjuncts(parse_expression(text))
+        return found
 
     def _results(self) -> list[str]:
         """What may stand for the result: returned expressions, and what the loop changes."""

@@ -98,14 +98,21 @@ _BUILTINS = {
     "bool": bool,
     "list": list,
     "ord": ord,
+    "str": str,
+    "bin": bin,
 }
+_METHODS = {
+    "count", "endswith", "find", "isalnum", "isalpha", "isdecimal", "isdigit", "islower",
+    "isspace", "isupper", "lower", "startswith", "upper",
+}  # fmt: skip
+"""Of strings and lists: they change nothing and make nothing long."""
 _NODES = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd,
     ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.LShift, ast.FloorDiv,
     ast.Mod, ast.Compare, ast.Eq, ast.NotEq,
     ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Call, ast.Name,
     ast.Load, ast.Store, ast.Constant, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.IfExp,
-    ast.ListComp, ast.GeneratorExp, ast.comprehension,
+    ast.ListComp, ast.GeneratorExp, ast.comprehension, ast.Attribute, ast.BitAnd,
 )  # fmt: skip
 MAX_SNAPSHOTS = 160
 MAX_BITS = 256
@@ -187,9 +194,14 @@ def _compile(text: str, helpers: Functions) -> Any:
         if not isinstance(node, _NODES):
             return None
         if isinstance(node, ast.Call) and not (
-            isinstance(node.func, ast.Name)
-            and (node.func.id in _BUILTINS or node.func.id in helpers)
+            (
+                isinstance(node.func, ast.Name)
+                and (node.func.id in _BUILTINS or node.func.id in helpers)
+            )
+            or isinstance(node.func, ast.Attribute)
         ):
+            return None
+        if isinstance(node, ast.Attribute) and node.attr not in _METHODS:
             return None
     tree = ast.fix_missing_locations(_Guard().visit(tree))
     try:
@@ -210,5 +222,13 @@ def _holds(code: Any, env: dict[str, object], helpers: Functions) -> bool:
         return bool(eval(code, scope))
     except (NameError, TooBig, RecursionError, MemoryError):
         return True
-    except (TypeError, ValueError, IndexError, ZeroDivisionError, KeyError, OverflowError):
+    except (
+        TypeError,
+        ValueError,
+        IndexError,
+        ZeroDivisionError,
+        KeyError,
+        OverflowError,
+        AttributeError,
+    ):
         return False

@@ -116,6 +116,8 @@ class _Replacer(ast.NodeTransformer):
                 if isinstance(node.func, ast.Name) and node.func.id == "old":
                     return node
                 node.args = [self.visit(a) for a in node.args]  # type: ignore[misc]
+                if isinstance(node.func, ast.Attribute):
+                    node.func.value = self.visit(node.func.value)  # type: ignore[assignment]
                 return node
         return self.generic_visit(node)
 

@@ -45,6 +45,8 @@ _LAZY = frozenset(
 )
 _NO_ANSWER = ("crashed", "not_run", "unplain", "RecursionError", "MemoryError")
 """Ends of a clause that say nothing about it: a recursive helper has a depth, as code has."""
+_TOO_LONG = "Exceeds the limit ("
+"""How CPython begins when it will not write out, or read, a number of so many digits."""
 LIMITS = Limits(cpu_seconds=0.5, wall_seconds=3.0, total_seconds=30.0, losses=5)
 """What a candidate may use while inputs are tried."""
 
@@ -149,7 +151,7 @@ class Trial:
         if promised is not None and not conforms(outcome.value, promised):
             return self._violation(args, outcome, f"the signature promises {promised.text}")
         call = plain.call_text(self.submission.entry_point, args)
-        if ruling.exception in RESOURCES or ruling.exception in _NO_ANSWER:
+        if ruling.exception in RESOURCES or ruling.exception in _NO_ANSWER or _too_long(ruling):
             return Try("finding", f"after {call}, {ruling.fault}")
         if outcome.value is None and ruling.exception in ("TypeError", "AttributeError"):
             # a function that falls off its end fulfils no clause that computes with the result
@@ -202,3 +204,8 @@ class Trial:
             violates=clause,
         )
         return Try("violation", violation=found)
+
+
+def _too_long(ruling: Ruling) -> bool:
+    """Whether a clause met the interpreter's limit on digits, which says nothing about the code."""
+    return ruling.exception == "ValueError" and _TOO_LONG in (ruling.fault or "")

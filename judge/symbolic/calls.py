@@ -326,14 +326,12 @@ def _float(m: Machine, args: list[Value], line: int) -> Value:
     return m.each(args[0], convert, line)
 
 
-def _base(prefix: str, code: str) -> Callable[[Machine, list[Value], int], Value]:
+def _base(name: str) -> Callable[[Machine, list[Value], int], Value]:
     def run(m: Machine, args: list[Value], line: int) -> Value:
+        from judge.symbolic.numerals import in_base
+
         _arity(m, args, 1, 1, line)
-        number = seqs.index_term(m, m.plain(args[0]), line)
-        known = T.literal(number)
-        if known is None:
-            raise Unsupported(f"{prefix}() of an unknown integer", line)
-        return seqs.text(format(int(known), f"#{code}"))
+        return in_base(m, seqs.index_term(m, m.plain(args[0]), line), name, line)
 
     return run
 
@@ -570,7 +568,7 @@ def as_text(m: Machine, value: Value, line: int) -> StrV:
 
 _BUILTINS: dict[str, Callable[[Machine, list[Value], int], Value]] = {
     "abs": _abs,
-    "bin": _base("bin", "b"),
+    "bin": _base("bin"),
     "bool": _bool,
     "callable": _callable,
     "chr": _chr,
@@ -579,12 +577,12 @@ _BUILTINS: dict[str, Callable[[Machine, list[Value], int], Value]] = {
     "enumerate": _enumerate,
     "filter": _filter,
     "float": _float,
-    "hex": _base("hex", "x"),
+    "hex": _base("hex"),
     "int": _int,
     "len": _len,
     "list": _list,
     "map": _map,
-    "oct": _base("oct", "o"),
+    "oct": _base("oct"),
     "ord": _ord,
     "pow": _pow,
     "range": _range,

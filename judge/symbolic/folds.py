@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import permutations
 
-from judge.symbolic import decimals, quotients, recursive
+from judge.symbolic import decimals, powers, quotients, readings, recursive
 from judge.symbolic import term as T
 from judge.symbolic.fold_families import instances_that_agree
 from judge.symbolic.sortedness import sorted_lemmas
@@ -67,11 +68,15 @@ def _define(
 
 
 def _indices(hole: Term, body: Term) -> list[Term]:
-    """The indices at which elements are read, but for those that change with the fold."""
+    """The indices at which elements are read, but for those that change with the fold.
+
+    And the numbers whose digits are read.
+    """
     found: dict[int, Term] = {}
     for t in T.subterms([body]):
-        if t.op == "select":
-            index = t.kids[1]
+        digits = t.op == "app" and t.args[0] in decimals.DIGITS
+        if t.op == "select" or digits:
+            index = t.kids[0 if digits else 1]
             if str(hole.args[0]) not in index.bound and index.op not in ("int", "bvar"):
                 found[index.id] = index
     return list(found.values())
@@ -208,20 +213,6 @@ def _token(value: Value, hole: Term) -> Term:
     raise Unsupported("a filtered comprehension over such elements")
 
 
-def power(base: Term, exponent: Term) -> Term:
-    """``base ** exponent`` for a non-negative exponent."""
-    known = T.literal(exponent)
-    if known is not None and 0 <= known <= 32:
-        result = T.num(1)
-        for _ in range(known):
-            result = T.mul(result, base)
-        return result
-    if exponent.op == "ite":
-        test, a, b = exponent.kids
-        return T.ite(test, power(base, a), power(base, b))
-    return T.app("fold.power", [base, exponent], INT)
-
-
 # ---------------------------------------------------------------- what is known of them
 
 
@@ -247,6 +238,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     known = {n: f for n, f in T.definitions().items() if isinstance(f, Fold) and n == f.name}
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
     lemmas += instances_that_agree(applied, known)
+    lemmas += [*_bits_taken(applied), *powers.squares(applied, [*roots, *result.values()])]
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
     lemmas += _alike([t for t in applied if t.id in asked])
     for f in [*_pair_lemmas(applied, asked), *lemmas]:
@@ -257,13 +249,15 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
 def _instances(t: Term) -> list[Term]:
     name = str(t.args[0])
     if name == "fold.power":
-        return _power_facts(t) if not t.bound else []
+        return powers.facts(t) if not t.bound else []
     if name == "bit.and":
         return _bit_facts(t) if not t.bound else []
     if name == "math.isqrt":
         return _root_facts(t) if not t.bound else []
-    if name in (decimals.LENGTH, decimals.DIGIT):
+    if name in decimals.LENGTHS or name in decimals.DIGITS:
         return decimals.facts(t)
+    if name == readings.ONTO:
+        return readings.onto_facts(t)
     if name == "floor.div":
         return quotients.quotient_facts(t)
     fold = T.definitions().get(name)
@@ -276,7 +270,10 @@ def _instances(t: Term) -> list[Term]:
         # Under a quantifier: state the defining equation for every index instead.
         return [_general(fold)] if fold.kind == "sum" else []
     if fold.kind == "sum":
-        return [_sum_step(fold, actual, index), *_filter_steps(fold, actual, index)]
+        steps = [_sum_step(fold, actual, index), *_filter_steps(fold, actual, index)]
+        return [*steps, *_over_digits(fold, actual, index)]
+    if fold.kind == readings.VALUE:
+        return [_value_step(fold, actual, index)]
     return _extreme_facts(fold, actual, index)
 
 
@@ -297,6 +294,34 @@ def _sum_step(fold: Fold, actual: list[Term], index: Term) -> Term:
         T.add(_apply(fold, actual, before), _at(fold, actual, before, fold.body)),
     )
     return T.and_(zero, step)
+
+
+def prefix_value(hole: Term, body: Term, index: Term) -> Term:
+    """The number that the digits ``body`` for ``0 <= hole < index`` stand for."""
+    fold, actual = _define(readings.VALUE, hole, body, T.true(), T.num(0), places=True)
+    return _apply(fold, actual, index)
+
+
+def _value_step(fold: Fold, actual: list[Term], index: Term) -> Term:
+    """V(0) = 0; V(k) = 10*V(k-1) + body(k-1) for k > 0."""
+    before = T.sub(index, T.num(1))
+    zero = T.eq(_apply(fold, actual, T.num(0)), T.num(0))
+    shorter = T.mul(T.num(10), _apply(fold, actual, before))
+    longer = T.add(shorter, _at(fold, actual, before, fold.body))
+    step = T.eq(_apply(fold, actual, index), longer)
+    return T.and_(zero, T.implies(T.lt(T.num(0), index), step))
+
+
+def _over_digits(fold: Fold, actual: list[Term], index: Term) -> list[Term]:
+    """A sum over all digits of a number follows the number's recursion, see ``decimals``."""
+    hole = T.fresh_bvar()
+    body = _at(fold, actual, hole, fold.body)
+    found = decimals.folded(body, hole, index, lambda inner, at: prefix_sum(hole, inner, at))
+    if found is None:
+        return []
+    small, one, more = found
+    equation = T.eq(_apply(fold, actual, index), T.ite(small, one, more))
+    return [T.implies(T.le(T.num(0), index.kids[0]), equation)]
 
 
 def _general(fold: Fold) -> Term:
@@ -562,20 +587,32 @@ def _bit_facts(t: Term) -> list[Term]:
     ]
 
 
+def _bits_taken(occurrences: list[Term]) -> list[Term]:
+    """``a & (a - 1)`` has one binary digit 1 less than ``a``, for a positive ``a``.
+
+    Said where binary digits are spoken of.
+    """
+    if not any(t.args[0] == "bin.length" for t in occurrences):
+        return []
+
+    def ones(number: Term) -> Term:
+        def one(j: Term) -> Term:
+            return T.eq(decimals.digit(number, j, "bin"), T.num(decimals.ZERO + 1))
+
+        return count(T.num(0), decimals.length(number, "bin"), one)
+
+    result = []
+    for t in [t for t in occurrences if t.args[0] == "bit.and" and not t.bound]:
+        for a, b in permutations(t.kids, 2):
+            if T.literal(T.sub(a, b)) == 1:
+                taken = T.eq(ones(t), T.sub(ones(a), T.num(1)))
+                result.append(T.implies(T.lt(T.num(0), a), taken))
+    return result
+
+
 def _root_facts(t: Term) -> list[Term]:
     """The whole square root: its square fits, the next one's does not."""
     (number,) = t.kids
     after = T.add(t, T.num(1))
     fits = T.and_(T.le(T.num(0), t), T.le(T.mul(t, t), number), T.lt(number, T.mul(after, after)))
     return [T.implies(T.le(T.num(0), number), fits)]
-
-
-def _power_facts(t: Term) -> list[Term]:
-    base, exponent = t.kids
-    before = T.sub(exponent, T.num(1))
-    step = T.eq(t, T.mul(base, T.app("fold.power", [base, before], INT)))
-    return [
-        T.implies(T.le(T.num(1), exponent), step),
-        T.implies(T.eq(exponent, T.num(0)), T.eq(t, T.num(1))),
-        T.implies(T.and_(T.le(T.num(0), exponent), T.le(T.num(1), base)), T.le(T.num(1), t)),
-    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from judge.symbolic import floats
+from judge.symbolic import floats, powers
 from judge.symbolic import term as T
 from judge.symbolic.machine import Machine
 from judge.symbolic.term import Term
@@ -88,23 +88,19 @@ def _power(m: Machine, a: Term, b: Term, line: int) -> Value:
 
 
 def _unknown_power(m: Machine, base: Term, exponent: Term, line: int) -> Value:
-    from judge.symbolic import folds
-
     negative = T.lt(exponent, T.num(0))
     if m.pure or T.is_false(negative):
         m.raise_if(negative, "float result", line)
     else:
         m.raise_if(negative, "a float result of ** (not modelled)", line)
-    return IntV(folds.power(base, exponent))
+    return IntV(powers.power(base, exponent))
 
 
 def _shift(m: Machine, op: ast.operator, a: Term, b: Term, line: int) -> Value:
     amount = T.literal(b)
     if amount is None:
-        from judge.symbolic import folds
-
         m.raise_if(T.lt(b, T.num(0)), "ValueError", line)
-        power = folds.power(T.num(2), b)
+        power = powers.power(T.num(2), b)
         return IntV(T.mul(a, power) if isinstance(op, ast.LShift) else T.floordiv(a, power))
     m.raise_if(T.boolean(amount < 0), "ValueError", line)
     if amount < 0 or amount > MAX_BITS:

@@ -1,13 +1,17 @@
-"""Integers written out and read back: ``str(n)`` and ``int(text)``.
+"""Integers written out and read back: ``str(n)``, ``bin(n)`` and ``int(text)``.
 
-Exact on literals. A number of any size has the digits that ``decimals`` knows by their recursion. A
-run of paths decides sign, digits and blanks one by one; longer numbers, and digits beyond ASCII, it
-leaves out of its bound. What it is not: floats, or other bases.
+Exact on literals. A number of any size has the digits that ``decimals`` knows by their recursion,
+and the value of a text of any length follows its prefixes (``readings``). A run of paths decides
+sign, digits and blanks one by one; longer numbers, and digits beyond ASCII, it leaves out of its
+bound. From 4,300 digits on CPython refuses to convert, unless it is told otherwise: in code that is
+an exception like any other, so a proof must show that the number is far smaller; a clause that
+cannot be evaluated for that reason says nothing, as one that runs out of memory. What it is not:
+floats.
 """
 
 from __future__ import annotations
 
-from judge.symbolic import characters, decimals, seqs
+from judge.symbolic import characters, decimals, readings, seqs
 from judge.symbolic import term as T
 from judge.symbolic.machine import VAGUE, Dead, Machine
 from judge.symbolic.merge import at
@@ -17,7 +21,9 @@ from judge.symbolic.texts import codes_of, from_codes
 from judge.symbolic.values import IntV, StrV, Unsupported, Value
 
 SURE_DIGITS = 300
-"""Numbers of up to so many digits are written out under every setting of CPython's limit."""
+"""Numbers of up to so many digits are written out in a proof; every setting of CPython's limit
+allows 640, so those of one number and some more may be read back."""
+SURE_READING = 340
 
 DIGITS = 4
 """How many digits a number may have where a run of paths writes it out."""
@@ -50,14 +56,23 @@ def digits_of(m: Machine, number: Term, line: int) -> StrV:
 
 
 def _any_digits(m: Machine, number: Term, line: int) -> StrV:
-    """The text of a number that must be shown to be nowhere near 4,300 digits.
-
-    From there on CPython refuses with ValueError, unless it is told otherwise.
-    """
+    """The text of a number; in code it must be shown to be nowhere near 4,300 digits."""
     most = T.num(10**SURE_DIGITS)
-    for beyond in (T.le(most, number), T.le(number, T.neg(most))):
-        m.raise_if(seqs.decide(m, beyond), f"{VAGUE}ValueError", line)
+    if not m.pure:
+        for beyond in (T.le(most, number), T.le(number, T.neg(most))):
+            m.raise_if(seqs.decide(m, beyond), f"{VAGUE}ValueError", line)
     return StrV(decimals.text_of(number, seqs.decide(m, T.lt(number, T.num(0)))))
+
+
+def in_base(m: Machine, number: Term, name: str, line: int) -> StrV:
+    """``bin``, ``oct`` or ``hex`` of an integer; these have no limit on digits."""
+    known = T.literal(number)
+    if known is not None:
+        return seqs.text({"bin": bin, "oct": oct, "hex": hex}[name](int(known)))
+    if m.forks is not None:
+        raise Unsupported(f"{name}() of an unknown integer", line)
+    negative = seqs.decide(m, T.lt(number, T.num(0)))
+    return StrV(decimals.text_of(number, negative, name, f"0{name[0] if name != 'hex' else 'x'}"))
 
 
 def _blank_of_number(code: Term) -> Term:
@@ -77,6 +92,21 @@ def _digit_of(m: Machine, value: StrV, line: int) -> Value:
     return IntV(T.sub(code, T.num(48)))
 
 
+def _reading(m: Machine, value: StrV, line: int) -> Value:
+    """``int`` of a text of any length: ASCII digits; blanks, signs and underscores are refused."""
+    if (known := readings.written_back(value.seq)) is not None:
+        return IntV(known)
+    sign, seq = readings.signed(value.seq)
+    m.raise_if(T.le(seq.length, T.num(0)), "ValueError", line)
+    if not seq.pieces:
+        raise Dead
+    if not m.pure:
+        many = T.lt(T.num(SURE_READING), readings.unknown_length(seq))
+        m.raise_if(seqs.decide(m, many), f"{VAGUE}ValueError", line)
+    m.raise_if(seqs.decide(m, readings.strange(seq)), f"{VAGUE}ValueError", line)
+    return IntV(T.mul(T.num(sign), readings.value_of(seq)))
+
+
 def number_of(m: Machine, value: StrV, line: int) -> Value:
     """``int(text)``: blanks around, a sign, decimal digits with single underscores between."""
     word = seqs.literal_text(value)
@@ -88,6 +118,8 @@ def number_of(m: Machine, value: StrV, line: int) -> Value:
             raise Dead from None
     if m.forks is None and T.literal(value.seq.length) == 1:
         return _digit_of(m, value, line)
+    if m.forks is None:
+        return _reading(m, value, line)
     codes = codes_of(m, value, "int()", line)
     what = "int() of an unknown string"
     while codes and m.sure(_blank_of_number(codes[0]), what, line):
@@ -119,4 +151,4 @@ def number_of(m: Machine, value: StrV, line: int) -> Value:
     return IntV(total if sign > 0 else T.neg(total))
 
 
-__all__ = ["digits_of", "number_of"]
+__all__ = ["digits_of", "in_base", "number_of"]

@@ -69,6 +69,7 @@ FLOATS = (
 LETTERS = "ab  ABz09Z()_-.,\n" + "\u00b2\u0130\u00df\u00e9\u0301\u2003\U0001f600"
 
 
+DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\)")
 MACHINE = re.compile(r"index-sized integer|C ssize_t|repeated \w+ is too long|too many items")
 
 
@@ -177,6 +178,8 @@ class Target:
             except (RecursionError, MemoryError, TimeUpError) as error:
                 return Ruling("resource", type(error).__name__)
             except Exception as error:  # noqa: BLE001 (what cannot be evaluated is not true)
+                if isinstance(error, ValueError) and DIGITS.search(str(error)):
+                    return Ruling("resource", str(error))  # the clause is not to be evaluated here
                 if isinstance(error, OverflowError) and MACHINE.search(str(error)):
                     return Ruling("resource", str(error))
                 return Ruling("broken", f"`{text}` raised {type(error).__name__}: {error}")

@@ -122,6 +122,17 @@ def test_an_exception_that_is_not_allowed_refutes_and_one_that_is_does_not(
     assert searched(sandbox, code, raises=("ValueError",)).counterexample is not None
 
 
+def test_the_limit_on_digits_in_a_clause_says_nothing_about_the_code(sandbox: Sandbox) -> None:
+    huge = (10**5000,)
+    in_clause = submission("def f(n: int) -> int:\n    return n", "len(str(result)) >= 1")
+    seen = replay(sandbox, in_clause, huge)
+    assert seen.violation is None
+    assert seen.finding is not None
+    assert "digits" in seen.finding
+    in_code = submission("def f(n: int) -> int:\n    return len(str(n))", "result >= 1")
+    assert replay(sandbox, in_code, huge).violation is not None
+
+
 def test_running_out_of_resources_is_a_finding(sandbox: Sandbox) -> None:
     code = "def f(n: int) -> int:\n    return 0 if n == 0 else f(n - 1)"
     report = searched(sandbox, code, "result == 0")

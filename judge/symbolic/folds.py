@@ -218,6 +218,9 @@ def _token(value: Value, hole: Term) -> Term:
 
 def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     """Instances of the folds' defining equations and lemmas for the terms in ``roots``."""
+    everything = T.subterms(roots)
+    if not any(t.op in ("app", "forall") for t in everything):
+        return [f for f in _parities(everything) if not T.is_true(f)]
     result: dict[int, Term] = {}
     todo, seen = roots, set[int]()
     for _ in range(depth):
@@ -232,7 +235,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
             break
     for f in sorted_lemmas([*roots, *result.values()]):
         result[f.id] = f
-    for f in _parities([*roots, *result.values()]):
+    for f in _parities(T.subterms([*roots, *result.values()])):
         result[f.id] = f
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
     known = {n: f for n, f in T.definitions().items() if isinstance(f, Fold) and n == f.name}
@@ -557,9 +560,8 @@ def _range_of(body: Term) -> tuple[int | None, int | None]:
     return None, None
 
 
-def _parities(roots: list[Term]) -> list[Term]:
+def _parities(everything: list[Term]) -> list[Term]:
     """``x*x - x`` is even: said of every square, where something is halved."""
-    everything = T.subterms(roots)
     halves = any(t.op in ("div", "mod") and T.literal(t.kids[1]) == 2 for t in everything)
     if not halves:
         return []

@@ -28,9 +28,12 @@ MAX_BITS = 14_000
 
 
 class Term:
-    """One node: ``args`` are terms, or data for leaves; ``bound`` its free bound variables."""
+    """One node: ``args`` are terms, or data for leaves; ``bound`` its free bound variables.
 
-    __slots__ = ("args", "bound", "id", "op", "sort")
+    ``kids`` are the arguments that are terms: kept, since everything that walks asks for them.
+    """
+
+    __slots__ = ("args", "bound", "id", "kids", "op", "sort")
 
     def __init__(
         self, op: str, args: tuple[object, ...], sort: str, bound: frozenset[str], ident: int
@@ -40,11 +43,7 @@ class Term:
         self.sort = sort
         self.bound = bound
         self.id = ident
-
-    @property
-    def kids(self) -> tuple[Term, ...]:
-        """The arguments that are terms."""
-        return tuple(a for a in self.args if isinstance(a, Term))
+        self.kids: tuple[Term, ...] = tuple([a for a in args if isinstance(a, Term)])
 
     def __repr__(self) -> str:
         if self.op in ("int", "var", "bvar"):
@@ -95,7 +94,7 @@ def fresh_name(base: str) -> str:
 
 
 def node(op: str, args: tuple[object, ...], sort: str) -> Term:
-    key = (op, sort, *(a.id if isinstance(a, Term) else (type(a), a) for a in args))
+    key = (op, sort, *[a.id if isinstance(a, Term) else (type(a), a) for a in args])
     found = _table.nodes.get(key)
     if found is not None:
         return found
@@ -627,15 +626,17 @@ def subterms(roots: Iterable[Term]) -> list[Term]:
     """Every distinct node below ``roots``, children first."""
     seen: set[int] = set()
     order: list[Term] = []
-    stack: list[tuple[Term, bool]] = [(r, False) for r in list(roots)[::-1]]
+    stack: list[Term | None] = [*roots][::-1]
     while stack:
-        term, done = stack.pop()
-        if done:
+        term = stack.pop()
+        if term is None:  # all below the next one are written down
+            term = stack.pop()
+            assert term is not None
             order.append(term)
-            continue
-        if term.id in seen:
-            continue
-        seen.add(term.id)
-        stack.append((term, True))
-        stack.extend((k, False) for k in term.kids[::-1])
+        elif term.id not in seen:
+            seen.add(term.id)
+            if term.kids:
+                stack += (term, None, *term.kids[::-1])
+            else:
+                order.append(term)
     return order

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import re
 import selectors
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from judge.sexpr import SmtError
-from judge.smtlib import Script, read
+from judge.smtlib import Node, Script, read
 
 __all__ = ["Answer", "SolverName", "Solvers", "shared_solvers"]
 
@@ -199,8 +198,9 @@ class Solvers:
         None stands for what was not decided there: it deserves a solver of its own.
         """
         found: list[Answer | None] = [None] * len(scripts)
+        logics = [_logic(script) for script in scripts]
         for logic in ("QF_LIA", "ALL"):
-            places = [n for n, script in enumerate(scripts) if _logic(script) == logic]
+            places = [n for n, word in enumerate(logics) if word == logic]
             if not places:
                 continue
             request: dict[str, object] = {
@@ -214,14 +214,14 @@ class Solvers:
                 got = child.ask(request, self.fuse_seconds) if child.alive else None
             if got is None:
                 continue
-            results = got["results"]
+            results, seconds, used = got["results"], got["seconds"], got["rlimit"]
             assert isinstance(results, list)
-            seconds = got["seconds"]
             assert isinstance(seconds, float)
-            for n, (word, used) in zip(places, results, strict=False):
+            assert isinstance(used, int)
+            share = -(-used // len(places)), seconds / len(places)
+            for n, word in zip(places, results, strict=False):
                 if word in ("sat", "unsat"):
-                    share = seconds / len(places)
-                    found[n] = Answer("cvc5", child.version, word, "", int(used), share)
+                    found[n] = Answer("cvc5", child.version, word, "", *share)
         return found
 
     def close(self) -> None:
@@ -240,10 +240,6 @@ class Solvers:
         return child
 
 
-_LINEAR = re.compile(r"\(\* (?![0-9]+ [^() ]+\)|[0-9]+ \()|\((?:div|mod) ")
-"""A product of unknowns as our printer writes it, or a division, which linear logic may refuse."""
-
-
 def _logic(script: Script) -> str:
     """The logic to name in a batch: a narrow one spares cvc5 half of its set-up."""
     if script.quantified or script.constant_arrays:
@@ -253,7 +249,28 @@ def _logic(script: Script) -> str:
             -1 if form[0] == "declare-const" else 3
         ] not in ("Int", "Bool"):
             return "ALL"
-    return "ALL" if _LINEAR.search(script.text()) else "QF_LIA"
+    return "QF_LIA" if all(map(_linear, script.commands)) else "ALL"
+
+
+def _linear(form: Node) -> bool:
+    """Whether there is no product of unknowns, nor a division but by a literal, below."""
+    pending: list[Node] = [form]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, str):
+            continue
+        if node[:1] == ("*",) and sum(not _number(factor) for factor in node[1:]) > 1:
+            return False
+        if node[:1] in (("div",), ("mod",)) and not (len(node) == 3 and _number(node[2])):
+            return False
+        pending += node
+    return True
+
+
+def _number(node: Node) -> bool:
+    if isinstance(node, str):
+        return node.isdigit()
+    return len(node) == 2 and node[0] == "-" and isinstance(node[1], str) and node[1].isdigit()
 
 
 def _answer(solver: SolverName, version: str, got: dict[str, object]) -> Answer:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Set
+from functools import lru_cache
 
 from judge.contract import Contract
 from judge.reading.source import Fault, parse
@@ -56,7 +57,17 @@ def contract_fault(
 
     ``functions`` and ``classes`` are the module-level names beside the entry point in the code.
     """
-    known = set(functions) | set(classes)
+    return _fault(contract, tuple(parameters), frozenset(functions), frozenset(classes))
+
+
+@lru_cache(maxsize=256)  # the candidates of one task come one after the other
+def _fault(
+    contract: Contract,
+    parameters: tuple[str, ...],
+    functions: frozenset[str],
+    classes: frozenset[str],
+) -> Fault | None:
+    known = functions | classes
     if contract.helpers.strip():
         tree = parse(contract.helpers, "helpers of the contract")
         if isinstance(tree, Fault):
@@ -95,7 +106,7 @@ def _helper_names(tree: ast.Module) -> set[str]:
 
 
 def _clause_fault(
-    where: str, clause: str, parameters: set[str], known: set[str], *, post: bool
+    where: str, clause: str, parameters: set[str], known: Set[str], *, post: bool
 ) -> Fault | None:
     text = " ".join(clause.split("\n")).strip()
     shown = f"{where} `{text[:120]}`"
@@ -147,7 +158,7 @@ def _old_fault(
     return None
 
 
-def _unknown_name(shown: str, expression: ast.expr, known: set[str], *, post: bool) -> Fault | None:
+def _unknown_name(shown: str, expression: ast.expr, known: Set[str], *, post: bool) -> Fault | None:
     bound = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name) and _stores(n)}
     bound |= {a.arg for n in ast.walk(expression) if isinstance(n, ast.Lambda) for a in _args(n)}
     allowed = known | bound | PURE | ({"result", "old"} if post else set())
@@ -174,6 +185,6 @@ def _args(node: ast.Lambda) -> list[ast.arg]:
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
-def _names(known: set[str]) -> str:
+def _names(known: Set[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in sorted(known)[:8])
     return f"known are {listed}." if listed else "the function has no parameters."

@@ -234,7 +234,40 @@ def dumps(value: object, *, size: int = MAX_SIZE) -> str:
     Sets are written in the order of their elements' texts; dicts keep their insertion order,
     which is part of a Python dict's behaviour.
     """
+    text = _short(value, 0)
+    if text is not None and len(text) < _SHORT and size > 4 * _SHORT:
+        return text
     return _text_of(to_json(value, size=size))
+
+
+_SHORT = 2_000
+
+
+def _short(value: Any, depth: int) -> str | None:
+    """The written form of what most values are, at once; None for everything else."""
+    kind = type(value)
+    if kind is int:
+        return str(value) if -_WORD < value < _WORD else None
+    if kind is bool:
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if kind is str:
+        return _quoted(value) if len(value) < _SHORT and value.isascii() else None
+    if (kind is list or kind is tuple) and depth < 3 and len(value) < _SHORT:
+        parts = []
+        for item in value:
+            text = _short(item, depth + 1)
+            if text is None:
+                return None
+            parts.append(text)
+        body = f"[{','.join(parts)}]"
+        return body if kind is list else f'{{"$tuple":{body}}}'
+    return None
+
+
+_WORD = 1 << 64
+_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
 
 
 def loads(text: str | bytes) -> Any:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from judge.contract import Submission
+from judge.contract import Contract, Submission
 from judge.refute.purity import leaves_nothing
 from judge.refute.subject import parse
 from judge.sandbox import Call, Limits, Outcome, Sandbox, Session
@@ -144,25 +145,49 @@ class Program:
 
 def program(submission: Submission, names: Sequence[str]) -> Program:
     """Return the contract's program; raises ``ContractFaultError``."""
-    contract = submission.contract
+    said = _said(submission.contract, tuple(names))
+    beside = _beside(parse(submission.code), said.missing, said.have) if said.missing else []
+    if not beside:
+        return Program(_written([], said), True, said.formulas)
+    return Program(_written(beside, said), False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What follows from the contract alone, whichever candidate it is about."""
+
+    helpers: str
+    functions: str
+    missing: frozenset[str]
+    """Names that neither the contract nor Python defines: the candidate's, if anybody's."""
+    have: frozenset[str]
+    formulas: bool
+
+
+@lru_cache(maxsize=256)
+def _said(contract: Contract, names: tuple[str, ...]) -> _Said:
     helpers = parse(contract.helpers)
     if helpers is None:
         raise ContractFaultError("The contract's helpers do not parse; they must be Python source.")
     requires = [_expression(clause, names) for clause in contract.requires]
     ensures = [_expression(clause, names) for clause in contract.ensures]
     body = [node for node in helpers.body if not _future(node)]
-    wanted = _names([*requires, *ensures, *body])
-    beside = _beside(parse(submission.code), wanted, _bound(body) | set(names) | {"result"})
+    have = frozenset({*_bound(body), *names, "result"})
+    missing = _names([*requires, *ensures, *body]) - have - set(dir(builtins)) - {"old"}
     olds = [f"{_OLD}{name}" for name in names]
-    tree = ast.Module([*beside, *body], [])
-    parts = (
-        "from __future__ import annotations",
-        ast.unparse(tree),
+    functions = (
         _function(_REQUIRES, list(names), requires),
         _function(_ENSURES, [*names, *olds, "result"], ensures),
     )
-    formulas = not beside and leaves_nothing(body, [*requires, *ensures], [*names, *olds])
-    return Program("\n".join(parts) + "\n", not beside, formulas)
+    formulas = leaves_nothing(body, [*requires, *ensures], [*names, *olds])
+    written = ast.unparse(ast.Module(body, []))
+    return _Said(written, "\n".join(functions), frozenset(missing), have, formulas)
+
+
+def _written(beside: list[ast.stmt], said: _Said) -> str:
+    own = ast.unparse(ast.Module(beside, []))
+    parts = ("from __future__ import annotations", own, said.helpers, said.functions)
+    return "\n".join(parts) + "\n"
 
 
 def _function(name: str, parameters: list[str], clauses: Sequence[ast.expr]) -> str:
@@ -248,12 +273,12 @@ def _bound(nodes: Sequence[ast.stmt]) -> set[str]:
     return found
 
 
-def _beside(tree: ast.Module | None, wanted: set[str], have: set[str]) -> list[ast.stmt]:
+def _beside(tree: ast.Module | None, wanted: Set[str], have: Set[str]) -> list[ast.stmt]:
     """Return the code's own definitions that the contract names, and those that they name."""
     if tree is None:
         return []
     taken: dict[int, ast.stmt] = {}
-    pending = wanted - have - set(dir(builtins)) - {"old"}
+    pending = set(wanted)
     done: set[str] = set()
     while pending:
         name = pending.pop()

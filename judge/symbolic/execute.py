@@ -698,9 +698,13 @@ def _handle(x: Executor, node: ast.Try, raised: Outcome) -> list[Outcome]:
             not caught or any(c is not None and issubclass(thrown, c) for c in caught)
         ):
             state = raised.state
-            if handler.name:
-                state.env[handler.name] = Forgotten()
-            return x.run(handler.body, state)
+            if not handler.name:
+                return x.run(handler.body, state)
+            state.env[handler.name] = Forgotten()
+            done = x.run(handler.body, state)
+            for outcome in done:  # however it is left, and whatever the body gave that name
+                outcome.state.env[handler.name] = Unbound()
+            return done
     return [raised]
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from judge.prove import exit_guesses, nested_guesses
+from judge.prove import exit_guesses, nested_guesses, table_guesses
 from judge.prove.divisor_guesses import common_divisors
 from judge.prove.filtering import sensible
 from judge.prove.helper_guesses import guesses, helper_calls
@@ -24,7 +24,7 @@ from judge.prove.syntax import Loops, accumulators, conjuncts, replace
 from judge.prove.traces import Snapshot, constants_of
 from judge.symbolic.function import parse_expression
 from judge.symbolic.plan import LoopInfo
-from judge.symbolic.shapes import ChoiceShape, ListShape, Scalar, Shape
+from judge.symbolic.shapes import ChoiceShape, DictShape, ListShape, Scalar, SetShape, Shape
 
 MAX_CANDIDATES = 1500
 _TWICE_CUT = re.compile(r"\[[^\[\]]*:[^\[\]]*\]\[[^\[\]]*:")
@@ -151,6 +151,15 @@ class Guesses:
             elif kind == "set":
                 yield f"{name} == any({test} {generator})"
                 yield f"{name} == all(not ({test}) {generator})"
+        yield from self._tables(self.node, prefix)
+
+    def _tables(self, node: ast.For, prefix: str) -> Iterator[str]:
+        """What is in the dicts and sets that the loop fills."""
+        dicts = [n for n, s in self.info.shapes.items() if isinstance(s, DictShape)]
+        sets = [n for n, s in self.info.shapes.items() if isinstance(s, SetShape)]
+        lists = [n for n, s in self.info.shapes.items() if isinstance(s, ListShape)]
+        initial = {n: self.loops.initial(self.info.key, n) for n in [*dicts, *sets]}
+        yield from table_guesses.from_for(node, prefix, dicts, sets, lists, initial)
 
     def _from_exits(self) -> Iterator[str]:
         node, prefix = self.node, self._prefix()

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from judge.symbolic import dicts, folds, iterators, sets
 from judge.symbolic import term as T
 from judge.symbolic.compare import as_seq, bounds_of
 from judge.symbolic.forks import concrete
+from judge.symbolic.keyed import any_key, code, places
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import put
 from judge.symbolic.seqs import element, tuple_items
-from judge.symbolic.shapes import INT_SHAPE
+from judge.symbolic.shapes import Shape
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
@@ -158,15 +159,12 @@ def fold(m: Machine, generators: list[ast.comprehension], leaf: Leaf, kind: str)
         raise Unsupported("an asynchronous comprehension", first.target.lineno)
     # any and all stop early, but whatever is raised on the way is kept apart as vague.
     around = m.plain(evaluate(m, first.iter))
-    if isinstance(around, DictV | SetV) and kind != "sum" and _integers_only(around):
+    if isinstance(around, DictV | SetV) and kind != "sum" and _coded(around):
         return _fold_members(m, first, rest, leaf, kind, around)
     line = first.iter.lineno
     source, seq = iterate(m, around, line, any_order=True, repeats=kind != "sum")
-    before = _raised(m)
     with iterators.unchanged(m, walked(around, source), line):
         parts = _fold_parts(m, first, rest, leaf, kind, source, seq)
-    if isinstance(source, SetV) and _raised(m) != before:
-        raise Unsupported("an exception while a set is gone through", first.target.lineno)
     if kind == "sum":
         return T.add(T.num(0), *parts)
     return T.or_(*parts) if kind == "any" else T.and_(*parts)
@@ -189,19 +187,26 @@ def _fold_parts(
             break
         with m.guarded(go_on):
             if isinstance(piece, Single):
+                before = _raised(m)
                 with scope(m):
                     bind_target(m, first.target, element(source, piece.value))
                     parts.append(_leaf_under(m, first.ifs, rest, leaf, kind))
+                if isinstance(source, SetV) and _raised(m) != before:
+                    what = "an exception while a set is gone through"
+                    raise Unsupported(what, first.target.lineno)
             else:
                 parts.append(_fold_view(m, first, rest, leaf, kind, source, piece))
     return parts
 
 
-def _integers_only(value: DictV | SetV) -> bool:
-    """Whether members are known by a formula alone, and are integers."""
+def _coded(value: DictV | SetV) -> Shape | None:
+    """The shape of members that are known by a formula about their codes alone."""
     if isinstance(value, DictV):
-        return value.entries is None and value.listing is None and value.key == INT_SHAPE
-    return value.entries is None and value.source is None and value.element == INT_SHAPE
+        by_code = value.entries is None and (value.by_code or value.listing is None)
+        shape = value.key
+    else:
+        by_code, shape = value.entries is None and value.source is None, value.element
+    return shape if by_code and places(shape) is not None else None  # type: ignore[return-value]
 
 
 def _fold_members(
@@ -212,18 +217,27 @@ def _fold_members(
     kind: str,
     value: DictV | SetV,
 ) -> Term:
-    """``any`` or ``all`` over the keys of a dict, or the members of a set, of integers."""
-    hole = T.fresh_bvar()
-    inside = value.has(IntV(hole))
-    before = _raised(m)
-    with scope(m), m.binder(hole, inside, lazy=True):
-        bind_target(m, first.target, IntV(hole))
+    """``any`` or ``all`` over the keys of a dict, or the members of a set, with codes."""
+    shape = _coded(value)
+    assert shape is not None
+    holes, key = any_key(shape)
+    inside = value.has(key)
+    with scope(m), binders(m, holes, inside):
+        bind_target(m, first.target, key)
         body = _leaf_under(m, first.ifs, rest, leaf, kind)
-    if isinstance(value, SetV) and _raised(m) != before:
-        raise Unsupported("an exception while a set is gone through", first.target.lineno)
     if kind == "any":
-        return T.quantify("exists", [hole], T.and_(inside, body))
-    return T.quantify("forall", [hole], T.implies(inside, body))
+        return T.quantify("exists", holes, T.and_(inside, body))
+    return T.quantify("forall", holes, T.implies(inside, body))
+
+
+@contextmanager
+def binders(m: Machine, holes: list[Term], within: Term) -> Iterator[None]:
+    """As ``Machine.binder`` for several variables; exceptions have no order, so they are vague."""
+    with ExitStack() as stack:
+        for hole in holes[:-1]:
+            stack.enter_context(m.binder(hole, T.true(), lazy=True))
+        stack.enter_context(m.binder(holes[-1], within, lazy=True))
+        yield
 
 
 def _raised(m: Machine) -> int:
@@ -256,7 +270,8 @@ def _fold_view(
     lo, hi, get, keep = bounds_of(piece)
     hole = T.fresh_bvar()
     inside = T.and_(_within(source, hole, lo, hi), keep(hole))
-    with scope(m), m.binder(hole, inside, lazy=kind != "sum"):
+    # What of a set's members raises first is open: such an exception is vague.
+    with scope(m), m.binder(hole, inside, lazy=kind != "sum" or isinstance(source, SetV)):
         bind_target(m, first.target, m.held(element(source, get(hole))))
         body = _leaf_under(m, first.ifs, rest, leaf, kind)
     if kind == "sum":
@@ -344,35 +359,33 @@ def set_comp(m: Machine, node: ast.SetComp) -> SetV:
 def _chosen_members(m: Machine, node: ast.SetComp) -> SetV | None:
     """``{x for x in s if test}`` of a set or dict of integers that nobody can list."""
     from judge.symbolic.expr import evaluate
-    from judge.symbolic.numbers import as_int
 
     first = node.generators[0]
     if len(node.generators) != 1 or first.is_async or not isinstance(first.iter, ast.Name):
         return None
     around = evaluate(m, first.iter)
     plain = m.plain(around)
-    if not isinstance(plain, DictV | SetV) or not _integers_only(plain):
+    shape = _coded(plain) if isinstance(plain, DictV | SetV) else None
+    if not isinstance(plain, DictV | SetV) or shape is None:
         return None
     if not (isinstance(node.elt, ast.Name) and isinstance(first.target, ast.Name)):
         raise Unsupported("a set made of the members of an unknown set", node.lineno)
     if node.elt.id != first.target.id:
         raise Unsupported("a set made of the members of an unknown set", node.lineno)
-    hole = T.fresh_bvar()
-    inside = plain.has(IntV(hole))
-    before = _raised(m)
-    with scope(m), m.binder(hole, inside):
-        bind_target(m, first.target, IntV(hole))
+    holes, key = any_key(shape)
+    with scope(m), binders(m, holes, plain.has(key)):
+        bind_target(m, first.target, key)
         keep = _conditions(m, first.ifs)
-    if _raised(m) != before:
-        raise Unsupported("an exception while a set is gone through", node.lineno)
 
     def has(value: Value) -> Term:
-        number = as_int(value)
-        if number is None:
-            return plain.has(value)  # refused, or false of every other kind
-        return T.and_(plain.has(IntV(number)), T.substitute(keep, {hole.id: number}))
+        there = plain.has(value)
+        if T.is_false(there):
+            return there  # refused, or false of every other kind
+        integers = code(shape, value)[1]
+        mapping = {h.id: i for h, i in zip(holes, integers, strict=True)}
+        return T.and_(there, T.substitute(keep, mapping))
 
-    return SetV(has, None, None, INT_SHAPE, True)
+    return SetV(has, None, None, shape, True)
 
 
 def dict_comp(m: Machine, node: ast.DictComp) -> DictV:
@@ -400,18 +413,18 @@ def _build(
     source, seq = iterate(m, around, first.iter.lineno, any_order)
     if len(seq.pieces) > MAX_SINGLES:
         raise Unsupported("a comprehension over a very long literal", elt.lineno)
-    before = _raised(m)
     pieces: list[Piece] = []
     with iterators.unchanged(m, walked(around, source), elt.lineno):
         for piece in seq.pieces:
             if isinstance(piece, Single):
+                before = _raised(m)
                 pieces += _build_single(m, first, rest, elt, element(source, piece.value))
+                if isinstance(source, SetV) and _raised(m) != before:
+                    raise Unsupported("an exception while a set is gone through", elt.lineno)
             elif rest:
                 raise Unsupported("a comprehension with two 'for's that makes a list", elt.lineno)
             else:
                 pieces.append(_build_view(m, first, elt, source, piece))
-    if isinstance(source, SetV) and _raised(m) != before:
-        raise Unsupported("an exception while a set is gone through", elt.lineno)
     return Seq(tuple(pieces))
 
 
@@ -453,7 +466,7 @@ def _build_view(
     lo, hi, get, kept = bounds_of(piece)
     hole = T.fresh_bvar()
     inside = T.and_(_within(source, hole, lo, hi), kept(hole))
-    with scope(m), m.binder(hole, inside):
+    with scope(m), m.binder(hole, inside, lazy=isinstance(source, SetV)):
         bind_target(m, first.target, m.held(element(source, get(hole))))
         keep = T.and_(kept(hole), _conditions(m, first.ifs))
         with m.guarded(keep):

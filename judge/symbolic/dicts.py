@@ -7,14 +7,16 @@ order, size, keys or items is refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from judge.symbolic import term as T
 from judge.symbolic.compare import element_equal, equal
+from judge.symbolic.keyed import any_key, places
 from judge.symbolic.machine import VAGUE, Dead, Machine
-from judge.symbolic.merge import merge, same
+from judge.symbolic.merge import at, merge, merge_seq, same
 from judge.symbolic.sets import hashable
-from judge.symbolic.shapes import INT_SHAPE, Shape, join, shape_of
+from judge.symbolic.shapes import Shape, join, key_shape, shape_of
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
@@ -28,6 +30,7 @@ from judge.symbolic.values import (
     Unsupported,
     Value,
     View,
+    mutable,
 )
 
 Entries = tuple[tuple[Value, Value], ...]
@@ -43,7 +46,7 @@ def of_entries(entries: Entries, fresh: bool = True, default: Value | None = Non
     key: Shape | None = None
     value: Shape | None = None
     for k, v in entries:
-        key, value = _join(key, _shape(k)), _join(value, _shape(v))
+        key, value = _join(key, _shape(k, key_shape)), _join(value, _shape(v, shape_of))
 
     def has(wanted: Value) -> Term:
         return T.or_(*(element_equal(wanted, k) for k, _ in entries))
@@ -59,9 +62,9 @@ def of_entries(entries: Entries, fresh: bool = True, default: Value | None = Non
     return DictV(has, get, key, value, fresh, entries, default=default)
 
 
-def _shape(value: Value) -> Shape | None:
+def _shape(value: Value, how: Callable[[Value], Shape]) -> Shape | None:
     try:
-        return shape_of(value)
+        return how(value)
     except Unsupported:
         return None
 
@@ -102,9 +105,7 @@ def with_item(m: Machine, old: DictV, key: Value, value: Value, line: int) -> Di
         else:
             entries[place] = (entries[place][0], value)
         return of_entries(tuple(entries), old.fresh, old.default)
-    if old.default is not None:
-        raise Unsupported("a defaultdict with unknown keys", line)
-    if old.entries is not None and _surely(m, old.has(key)):
+    if old.entries is not None and old.default is None and _surely(m, old.has(key)):
         # One of the known keys, nobody knows which: each value is the new one or stays.
         pairs = [(k, merge(element_equal(key, k), value, v)) for k, v in old.entries]
         return of_entries(tuple(pairs), old.fresh)
@@ -117,10 +118,40 @@ def with_item(m: Machine, old: DictV, key: Value, value: Value, line: int) -> Di
     return DictV(
         lambda k: T.or_(equal(k, key), old.has(k)),
         get,
-        _known_join(old.key, shape_of(key)),
+        _known_join(old.key, key_shape(key)),
         _known_join(old.value, shape_of(value)),
         fresh=old.fresh,
+        listing=_listing_with(m, old, key, value),
+        default=old.default,
+        by_code=True,
     )
+
+
+def listing_of(value: DictV) -> tuple[Seq, Seq] | None:
+    """Keys and values in order, where they are known or listed."""
+    if value.entries is None:
+        return value.listing
+    keys = Seq(tuple(Single(k) for k, _ in value.entries))
+    return keys, Seq(tuple(Single(v) for _, v in value.entries))
+
+
+def _listing_with(m: Machine, old: DictV, key: Value, value: Value) -> tuple[Seq, Seq] | None:
+    """The listing after ``d[key] = value``: a new key comes last, an old one keeps its place."""
+    before = listing_of(old)
+    if before is None:
+        return None
+    keys, values = before
+    there = old.has(key)
+    known = T.decide(there, [*m.state.facts, m.guard()])
+    if known is not None:
+        there = T.boolean(known)
+    keys = merge_seq(there, keys, Seq((*keys.pieces, Single(key))))
+
+    def get(j: Term) -> Value:
+        same_key = element_equal(at(keys, j), key)
+        return merge(same_key, value, at(values, j)) if values.pieces else value
+
+    return keys, Seq((View(get, T.num(0), keys.length),))
 
 
 def _surely(m: Machine, condition: Term) -> bool:
@@ -157,7 +188,7 @@ def look_up(m: Machine, value: DictV, key: Value, line: int) -> Value:
             return value.entries[place][1]
         m.raise_if(T.true(), "KeyError", line)
         raise Dead
-    if value.listing is not None and value.key != INT_SHAPE:
+    if value.listing is not None and places(value.key) is None:
         there, found = _listed_value(m, value, value.listing, key, line)
         m.raise_if(T.not_(there), "KeyError", line)
         return found
@@ -178,15 +209,15 @@ def _listed_value(
         if not _surely_all(m, inside):
             # It was taken from the listing, so this holds; it is owed all the same.
             m.raise_if(T.not_(inside), f"{VAGUE}KeyError", line)
-        return T.true(), values.pieces[0].at(known)
+        return T.true(), at(values, known)
     if m.binding or m.under_binder:
         raise Unsupported("looking up such a key inside a comprehension", line)
     place = T.var(T.fresh_name("place"))
     there = value.has(key)
     inside = T.and_(T.le(T.num(0), place), T.lt(place, keys.length))
-    here = T.and_(inside, element_equal(keys.pieces[0].at(place), key))
+    here = T.and_(inside, element_equal(at(keys, place), key))
     m.state.facts.append(T.implies(T.and_(m.guard(), there), here))
-    return there, values.pieces[0].at(place)
+    return there, at(values, place)
 
 
 def _listed_index(keys: Seq, key: Value) -> Term | None:
@@ -202,7 +233,7 @@ def _listed_index(keys: Seq, key: Value) -> Term | None:
         elif isinstance(one, IntV | BoolV):
             terms.append(one.term)
     for term in T.subterms(terms):
-        if term.op == "select" and same(keys.pieces[0].at(term.kids[1]), key):
+        if term.op == "select" and same(at(keys, term.kids[1]), key):
             return term.kids[1]
     return None
 
@@ -219,8 +250,9 @@ def look_up_default(m: Machine, target: Value, value: DictV, key: Value, line: i
 
     hashable(m, key, line)
     place = place_of(m, value, key)
-    if place is None or value.entries is None or value.default is None:
-        raise Unsupported("a defaultdict or Counter with unknown keys", line)
+    assert value.default is not None
+    if place is None or value.entries is None:
+        return _unknown_default(m, target, value, key, line)
     if place >= 0:
         return value.entries[place][1]
     if isinstance(value.default, IntV):
@@ -232,6 +264,25 @@ def look_up_default(m: Machine, target: Value, value: DictV, key: Value, line: i
     return made
 
 
+def _unknown_default(m: Machine, target: Value, value: DictV, key: Value, line: int) -> Value:
+    """The same where nobody knows whether the key is there."""
+    from judge.symbolic.closures import call_value
+    from judge.symbolic.tables import writable
+
+    default = value.default
+    if isinstance(default, IntV):
+        return default if value.key is None else merge(value.has(key), value.get(key), default)
+    assert default is not None
+    cell = writable(m, target, line)
+    made = m.stored(call_value(m, default, [], line))
+    if mutable(made):
+        raise Unsupported("a defaultdict of such values with unknown keys", line)
+    found = made if value.key is None else merge(value.has(key), value.get(key), made)
+    changed = with_item(m, value, key, found, line)
+    m.state.heap[cell.address].value = replace(changed, fresh=False)
+    return found
+
+
 def get_or(m: Machine, value: DictV, key: Value, default: Value, line: int) -> Value:
     """``d.get(key, default)``."""
     hashable(m, key, line)
@@ -240,7 +291,7 @@ def get_or(m: Machine, value: DictV, key: Value, default: Value, line: int) -> V
         return value.entries[place][1] if place >= 0 else default
     if value.key is None:
         return default
-    if value.listing is not None and value.key != INT_SHAPE:
+    if value.listing is not None and places(value.key) is None:
         there, found = _listed_value(m, value, value.listing, key, line)
         return merge(there, found, default)
     return merge(value.has(key), value.get(key), default)
@@ -269,10 +320,7 @@ def _listed(listing: tuple[Seq, Seq], kind: str) -> Seq:
     keys, values = listing
     if kind != "items":
         return keys if kind == "keys" else values
-    pair = View(
-        lambda j: TupleV((keys.pieces[0].at(j), values.pieces[0].at(j))), T.num(0), keys.length
-    )
-    return Seq((pair,))
+    return Seq((View(lambda j: TupleV((at(keys, j), at(values, j))), T.num(0), keys.length),))
 
 
 def keys_seq(value: DictV) -> Seq:
@@ -283,16 +331,21 @@ def keys_seq(value: DictV) -> Seq:
 
 
 def _equal_functions(a: DictV, b: DictV) -> Term:
-    """Dicts of integer keys, by what they hold."""
-    if a.key != INT_SHAPE or b.key != INT_SHAPE or a.default is not None or b.default is not None:
+    """Dicts whose keys have codes, by what they hold."""
+    shape = a.key if b.key is None else b.key
+    unlike = a.key is not None and b.key is not None and a.key != b.key
+    unlike = unlike or any(d.key is None and bool(d.entries) for d in (a, b))
+    if unlike or places(shape) is None or a.default is not None or b.default is not None:
         raise Unsupported("equality of dicts with unknown keys")
-    hole = T.fresh_bvar()
-    key = IntV(hole)
+    holes, key = any_key(shape)  # type: ignore[arg-type]
+    if a.key is None or b.key is None:
+        known = b if a.key is None else a
+        return T.quantify("forall", holes, T.not_(known.has(key)))
     alike = T.and_(
         T.iff(a.has(key), b.has(key)),
         T.implies(a.has(key), element_equal(a.get(key), b.get(key))),
     )
-    return T.quantify("forall", [hole], alike)
+    return T.quantify("forall", holes, alike)
 
 
 def equal_dicts(a: DictV, b: DictV) -> Term:
@@ -317,6 +370,6 @@ def equal_dicts(a: DictV, b: DictV) -> Term:
 
 
 __all__ = [
-    "empty", "entries_of", "equal_dicts", "get_or", "keys_seq", "literal_dict", "look_up",
-    "look_up_default", "of_entries", "place_of", "view_seq", "with_item", "without",
+    "empty", "entries_of", "equal_dicts", "get_or", "keys_seq", "listing_of", "literal_dict",
+    "look_up", "look_up_default", "of_entries", "place_of", "view_seq", "with_item", "without",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from itertools import permutations
 from judge.symbolic import decimals, powers, quotients, readings, recursive
 from judge.symbolic import term as T
 from judge.symbolic.fold_families import instances_that_agree
+from judge.symbolic.keyed import Listed
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
 from judge.symbolic.values import Filtered, Seq, Single, Unsupported, Value, View
@@ -266,12 +267,17 @@ def _instances(t: Term) -> list[Term]:
     fold = T.definitions().get(name)
     if isinstance(fold, recursive.Definition):
         return recursive.instances(t)
+    if isinstance(fold, Listed):
+        return fold.facts()
     if not isinstance(fold, Fold):
         return []
     *actual, index = t.kids
     if t.bound:
-        # Under a quantifier: state the defining equation for every index instead.
-        return [_general(fold)] if fold.kind == "sum" else []
+        if fold.kind != "sum":
+            return []
+        # Under a quantifier: state the defining equation for every index instead, or where the
+        # index is fixed, for whatever varies beside it.
+        return [_general(fold) if index.bound else _step_for_all(fold, actual, index)]
     if fold.kind == "sum":
         steps = [_sum_step(fold, actual, index), *_filter_steps(fold, actual, index)]
         return [*steps, *_over_digits(fold, actual, index)]
@@ -325,6 +331,13 @@ def _over_digits(fold: Fold, actual: list[Term], index: Term) -> list[Term]:
     small, one, more = found
     equation = T.eq(_apply(fold, actual, index), T.ite(small, one, more))
     return [T.implies(T.le(T.num(0), index.kids[0]), equation)]
+
+
+def _step_for_all(fold: Fold, actual: list[Term], index: Term) -> Term:
+    """The step at one index, for all values of the outer arguments that are not fixed."""
+    names = {n: T.fresh_bvar() for n, a in enumerate(actual) if a.bound}
+    outer = [names.get(n, a) for n, a in enumerate(actual)]
+    return T.quantify("forall", list(names.values()), _sum_step(fold, outer, index))
 
 
 def _general(fold: Fold) -> Term:

@@ -16,6 +16,7 @@ from judge.symbolic import recursive
 from judge.symbolic import term as T
 from judge.symbolic.execute import Executor, Goal, _body, exception_class, unbound
 from judge.symbolic.forks import Script
+from judge.symbolic.keyed import listed
 from judge.symbolic.machine import VAGUE, Dead
 from judge.symbolic.measures import falls, parts
 from judge.symbolic.merge import same
@@ -26,7 +27,6 @@ from judge.symbolic.shapes import (
     Shape,
     TupleShape,
     facts_of,
-    listed,
     shape_of_annotation,
     unknown,
 )

@@ -18,10 +18,11 @@ from judge.symbolic.compare import range_length
 from judge.symbolic.comprehension import iterate, walked
 from judge.symbolic.execute import Executor, assign
 from judge.symbolic.expr import condition, evaluate
+from judge.symbolic.keyed import any_of
 from judge.symbolic.measures import falls, parts
 from judge.symbolic.merge import at, same
 from judge.symbolic.plan import LoopInfo, LoopPlan
-from judge.symbolic.shapes import Shape, facts_of, join, precise_shape, unknown
+from judge.symbolic.shapes import Shape, facts_of, join, precise_shape
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
@@ -299,7 +300,7 @@ class _Cut:
         """The state at the loop's head: what the body changes is unknown."""
         head = self.entry.copy()
         for address, shape in self.cells.items():
-            fresh = unknown(shape, T.fresh_name(f"cell{address}.{number}"))
+            fresh = any_of(shape, T.fresh_name(f"cell{address}.{number}"))
             head.heap[address].value = fresh
             head.facts += facts_of(shape, fresh)
         for name, shape_or_none in self.names.items():
@@ -307,7 +308,7 @@ class _Cut:
             if not _bound(old) or shape_or_none is None:
                 head.env[name] = Forgotten()
                 continue
-            fresh = unknown(shape_or_none, T.fresh_name(f"{name}.{number}"))
+            fresh = any_of(shape_or_none, T.fresh_name(f"{name}.{number}"))
             head.facts += facts_of(shape_or_none, fresh)
             if isinstance(fresh, ListV | DictV | SetV):
                 fresh = head.allocate(fresh, frozen=True)

@@ -76,8 +76,11 @@ def merge(c: Term, a: Value, b: Value) -> Value:
 def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
     if a.key is None and b.key is None:
         return replace(a, fresh=a.fresh and b.fresh, homes=origin(a) | origin(b))
-    known = a if a.key is not None else b
+    from judge.symbolic.shapes import join_optional
+
     if (a.default is None) != (b.default is None):
+        raise Unsupported("a value that is a defaultdict on some paths")
+    if a.default is not None and b.default is not None and not same(a.default, b.default):
         raise Unsupported("a value that is a defaultdict on some paths")
     return DictV(
         lambda k: T.ite(c, a.has(k), b.has(k)),
@@ -88,14 +91,32 @@ def _merge_dict(c: Term, a: DictV, b: DictV) -> DictV:
             if b.key is None
             else merge(c, a.get(k), b.get(k))
         ),
-        known.key,
-        known.value,
+        join_optional(a.key, b.key),  # type: ignore[arg-type]
+        join_optional(a.value, b.value),  # type: ignore[arg-type]
         fresh=a.fresh and b.fresh,
         entries=_merge_entries(c, a, b),
         default=a.default,
         owned=a.owned and b.owned,
         homes=origin(a) | origin(b),
+        listing=_merge_listing(c, a, b),
+        by_code=True,
     )
+
+
+def _merge_listing(c: Term, a: DictV, b: DictV) -> tuple[Seq, Seq] | None:
+    from judge.symbolic.dicts import listing_of
+
+    one, other = listing_of(a), listing_of(b)
+    if one is None or other is None:
+        return None
+    keys = merge_seq(c, one[0], other[0])
+
+    def get(j: Term) -> Value:
+        if not one[1].pieces or not other[1].pieces:
+            return at(other[1] if not one[1].pieces else one[1], j)
+        return merge(c, at(one[1], j), at(other[1], j))
+
+    return keys, Seq((View(get, T.num(0), keys.length),))
 
 
 def _merge_entries(c: Term, a: DictV, b: DictV) -> tuple[tuple[Value, Value], ...] | None:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from judge.symbolic import term as T
 from judge.symbolic.compare import contains, element_equal
+from judge.symbolic.keyed import any_key, places
 from judge.symbolic.machine import Machine
-from judge.symbolic.shapes import INT_SHAPE, element_shape, join, shape_of
+from judge.symbolic.shapes import join, key_shape, precise_element
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     DictV,
-    IntV,
     ListV,
     Ref,
     Seq,
@@ -31,7 +31,7 @@ from judge.symbolic.values import (
 def of_distinct(members: tuple[Value, ...], fresh: bool = True) -> SetV:
     """The set of some values that are known to differ."""
     seq = Seq(tuple(map(Single, members)))
-    return SetV(lambda v: contains(v, seq), seq, members, element_shape(seq), fresh)
+    return SetV(lambda v: contains(v, seq), seq, members, precise_element(seq), fresh)
 
 
 def of_seq(m: Machine, seq: Seq, line: int) -> SetV:
@@ -51,7 +51,7 @@ def of_seq(m: Machine, seq: Seq, line: int) -> SetV:
     if members is not None:
         return of_distinct(members)
     try:
-        element = element_shape(seq)
+        element = precise_element(seq)
     except Unsupported:
         element = None
     return SetV(lambda v: contains(v, seq), seq, None, element, True)
@@ -84,7 +84,7 @@ def with_member(m: Machine, old: SetV, value: Value, line: int) -> SetV:
     members = _added(m, old.entries, value)
     if members is not None:
         return of_distinct(members, old.fresh)
-    element = _joined(old.element, shape_of(value))
+    element = _joined(old.element, key_shape(value))
     return SetV(
         lambda v: T.or_(element_equal(v, value), old.has(v)), None, None, element, old.fresh
     )
@@ -165,11 +165,10 @@ def subset(a: SetV, b: SetV) -> Term:
             else:
                 missing.append(exists(piece, lambda v: T.not_(b.has(v))))
         return T.not_(T.or_(*missing))
-    if a.element != INT_SHAPE:
+    if places(a.element) is None:
         raise Unsupported("a comparison of sets of unknown members")
-    hole = T.fresh_bvar()
-    inside = T.implies(a.has(IntV(hole)), b.has(IntV(hole)))
-    return T.quantify("forall", [hole], inside)
+    holes, member = any_key(a.element)  # type: ignore[arg-type]
+    return T.quantify("forall", holes, T.implies(a.has(member), b.has(member)))
 
 
 def equal_sets(a: SetV, b: SetV) -> Term:

@@ -7,7 +7,7 @@ shape of a list that has never had an element.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Union
 
 from judge.symbolic import term as T
@@ -61,6 +61,8 @@ class DictShape:
 
     key: Shape | None
     value: Shape | None
+    default: Value | None = None
+    """What makes the value of a missing key, in a ``Counter`` or ``defaultdict``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ class RecordShape:
         key: Shape | None = None
         value: Shape | None = None
         for k, v in zip(self.keys, self.items, strict=True):
-            key = _join_optional(key, STR_SHAPE if isinstance(k, str) else INT_SHAPE)
-            value = _join_optional(value, v)
+            key = join_optional(key, STR_SHAPE if isinstance(k, str) else INT_SHAPE)
+            value = join_optional(value, v)
         return DictShape(key, value)
 
 
@@ -182,9 +184,12 @@ def join(a: Shape, b: Shape) -> Shape:
     if isinstance(b, RecordShape):
         return join(a, b.general())
     if isinstance(a, DictShape) and isinstance(b, DictShape):
-        return DictShape(_join_optional(a.key, b.key), _join_optional(a.value, b.value))
+        if not _one_default(a.default, b.default):
+            raise Unsupported("a value that is a defaultdict on some paths")
+        key, value = join_optional(a.key, b.key), join_optional(a.value, b.value)
+        return DictShape(key, value, a.default)
     if isinstance(a, SetShape) and isinstance(b, SetShape):
-        return SetShape(_join_optional(a.element, b.element))
+        return SetShape(join_optional(a.element, b.element))
     if isinstance(a, TupleShape) and isinstance(b, TupleShape) and len(a.items) == len(b.items):
         return TupleShape(tuple(map(join, a.items, b.items)))
     options: list[Shape] = []
@@ -194,7 +199,15 @@ def join(a: Shape, b: Shape) -> Shape:
     return options[0] if len(options) == 1 else ChoiceShape(tuple(options))
 
 
-def _join_optional(a: Shape | None, b: Shape | None) -> Shape | None:
+def _one_default(a: Value | None, b: Value | None) -> bool:
+    """Whether a missing key has the same value in both."""
+    from judge.symbolic.merge import same
+
+    return a is b or (a is not None and b is not None and same(a, b))
+
+
+def join_optional(a: Shape | None, b: Shape | None) -> Shape | None:
+    """The smallest shape that both fit, where there is one at all."""
     if a is None or b is None:
         return b if a is None else a
     return join(a, b)
@@ -239,9 +252,8 @@ def shape_of(value: Value) -> Shape:
             shape = join(shape, shape_of(option))
         return shape
     if isinstance(value, DictV):
-        if value.default is not None:
-            raise Unsupported("a defaultdict in this place")
-        return DictShape(_shape_or_none(value.key), _shape_or_none(value.value))
+        key, held = _shape_or_none(value.key), _shape_or_none(value.value)
+        return DictShape(key, held, value.default)
     if isinstance(value, SetV):
         return SetShape(_shape_or_none(value.element))
     raise Unsupported(f"a {type(value).__name__.removesuffix('V').lower()} in this place")
@@ -253,7 +265,7 @@ MAX_RECORD = 12
 def precise_shape(value: Value) -> Shape:
     """As ``shape_of``; a dict whose keys are literals keeps them, a list of letters has letters."""
     if isinstance(value, ListV):
-        return ListShape(_precise_element(value.seq))
+        return ListShape(precise_element(value.seq))
     if not isinstance(value, DictV) or not value.entries or value.default is not None:
         return shape_of(value)
     keys = [_literal_key(k) for k, _ in value.entries]
@@ -263,11 +275,12 @@ def precise_shape(value: Value) -> Shape:
     return RecordShape(known, tuple(shape_of(v) for _, v in value.entries))
 
 
-def _precise_element(seq: Seq) -> Shape | None:
+def precise_element(seq: Seq) -> Shape | None:
+    """As ``element_shape``, but letters stay letters."""
     shape: Shape | None = None
     for piece in seq.pieces:
         value = piece.value if isinstance(piece, Single) else piece.get(T.bvar("shape"))
-        shape = _join_optional(shape, CHAR_SHAPE if _is_letter(value) else shape_of(value))
+        shape = join_optional(shape, key_shape(value))
     return shape
 
 
@@ -305,6 +318,15 @@ def _shape_or_none(thing: object) -> Shape | None:
     return None
 
 
+def key_shape(value: Value) -> Shape:
+    """As ``shape_of``, but letters stay letters: what a key or a member of a set is known as."""
+    if _is_letter(value):
+        return CHAR_SHAPE
+    if isinstance(value, TupleV):
+        return TupleShape(tuple(map(key_shape, value.items)))
+    return shape_of(value)
+
+
 def element_shape(seq: Seq) -> Shape | None:
     """The shape that all elements fit, or None for a literally empty sequence."""
     shape: Shape | None = None
@@ -327,7 +349,8 @@ def array_sort(depth: int, element: str) -> str:
     return element
 
 
-def _leaf(name: str, sort: str, indices: tuple[Term, ...]) -> Term:
+def leaf(name: str, sort: str, indices: tuple[Term, ...]) -> Term:
+    """A variable, or the element of a family of them."""
     term = T.var(name, array_sort(len(indices), sort))
     for index in indices:
         term = T.select(term, index)
@@ -346,9 +369,9 @@ def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
     if isinstance(shape, ListShape):
         if shape.element is None:
             return ListV(Seq())
-        return ListV(_unknown_seq(shape.element, name, indices))
+        return ListV(unknown_seq(shape.element, name, indices))
     if isinstance(shape, ChoiceShape):
-        tag = _leaf(f"{name}.kind", INT, indices)
+        tag = leaf(f"{name}.kind", INT, indices)
         options = []
         rest = T.true()
         for n, option in enumerate(shape.options[:-1]):
@@ -359,59 +382,32 @@ def unknown(shape: Shape, name: str, indices: tuple[Term, ...] = ()) -> Value:
         return Choice(tuple(options))
     if isinstance(shape, VarTupleShape):
         raise Unsupported("a tuple of unknown length")
-    if isinstance(shape, SetShape):
-        return _unknown_set(shape, name, indices)
     if isinstance(shape, RecordShape):
         return _unknown_record(shape, name, indices)
-    return _unknown_dict(shape, name, indices)
+    from judge.symbolic import keyed
 
-
-def _distinct_keys(keys: Seq) -> list[Term]:
-    from judge.symbolic.compare import element_equal
-
-    i, j = T.fresh_bvar(), T.fresh_bvar()
-    at = keys.pieces[0].at
-    within = T.and_(T.le(T.num(0), i), T.lt(i, j), T.lt(j, keys.length))
-    differ = T.not_(element_equal(at(i), at(j)))
-    apart = T.quantify("forall", [i, j], T.implies(within, differ))
-    return [T.le(T.num(0), keys.length), apart]
-
-
-def _unknown_set(shape: SetShape, name: str, indices: tuple[Term, ...]) -> Value:
-    if shape.element is None and not indices:
-        return SetV(lambda v: T.false(), Seq(), (), None)
-    if indices or shape.element != INT_SHAPE:
-        raise Unsupported("a set of anything but integers, of unknown members")
-
-    def has(member: Value) -> Term:
-        if isinstance(member, IntV):
-            return _leaf(f"{name}.has", BOOL, (member.term,))
-        if isinstance(member, BoolV):
-            return _leaf(f"{name}.has", BOOL, (T.ite(member.term, T.num(1), T.num(0)),))
-        if isinstance(member, StrV | TupleV | NoneV):
-            return T.false()
-        raise Unsupported("membership of such a value in a set of integers")
-
-    return SetV(has, None, None, INT_SHAPE)
+    if isinstance(shape, SetShape):
+        return keyed.unknown_set(shape, name, indices)
+    return keyed.unknown_dict(shape, name, indices)
 
 
 def _unknown_scalar(kind: str, name: str, indices: tuple[Term, ...]) -> Value:
     if kind == "int":
-        return IntV(_leaf(name, INT, indices))
+        return IntV(leaf(name, INT, indices))
     if kind == "bool":
-        return BoolV(_leaf(name, BOOL, indices))
+        return BoolV(leaf(name, BOOL, indices))
     if kind == "float":
-        return FloatV(_leaf(name, FLOAT, indices))
+        return FloatV(leaf(name, FLOAT, indices))
     if kind == "none":
         return NoneV()
     if kind == "char":
-        return StrV(Seq((Single(IntV(_leaf(f"{name}.code", INT, indices))),)))
-    return StrV(_unknown_seq(INT_SHAPE, name, indices))
+        return StrV(Seq((Single(IntV(leaf(f"{name}.code", INT, indices))),)))
+    return StrV(unknown_seq(INT_SHAPE, name, indices))
 
 
-def _unknown_seq(element: Shape, name: str, indices: tuple[Term, ...]) -> Seq:
+def unknown_seq(element: Shape, name: str, indices: tuple[Term, ...]) -> Seq:
     """A sequence of unknown length; a negative unknown counts as length 0, so no fact is needed."""
-    raw = _leaf(f"{name}.len", INT, indices)
+    raw = leaf(f"{name}.len", INT, indices)
     length = T.maximum(raw, T.num(0)) if indices else raw
 
     def get(j: Term) -> Value:
@@ -436,69 +432,3 @@ def facts_of(shape: Shape, value: Value) -> list[Term]:
             for f in facts_of(s, v)
         ]
     return []
-
-
-def _unknown_dict(shape: DictShape, name: str, indices: tuple[Term, ...]) -> Value:
-    if indices or shape.key is None or shape.value is None:
-        if shape.key is None and not indices:
-            return DictV(lambda k: T.false(), lambda k: NoneV(), None, None)
-        raise Unsupported("a dict inside another container")
-    value_shape = shape.value
-    if shape.key not in (INT_SHAPE, BOOL_SHAPE):
-        return _listed_dict(shape.key, value_shape, name)
-
-    def index(key: Value) -> Term:
-        if isinstance(key, IntV):
-            return key.term
-        if isinstance(key, BoolV):
-            return T.ite(key.term, T.num(1), T.num(0))
-        raise Unsupported("a dict key that is not an int")
-
-    return DictV(
-        lambda k: _leaf(f"{name}.has", BOOL, (index(k),)),
-        lambda k: unknown(value_shape, f"{name}.value", (index(k),)),
-        shape.key,
-        shape.value,
-    )
-
-
-def _listed_dict(key: Shape, value: Shape, name: str) -> DictV:
-    """A dict of keys without an array of their own: what is listed, and no look-up."""
-    from judge.symbolic.compare import contains
-
-    keys = _unknown_seq(key, f"{name}.key", ())
-    values = View(lambda j: unknown(value, f"{name}.value.at", (j,)), T.num(0), keys.length)
-
-    def get(wanted: Value) -> Value:
-        raise Unsupported("looking up a key that is not an int in an unknown dict")
-
-    return DictV(lambda k: contains(k, keys), get, key, value, listing=(keys, Seq((values,))))
-
-
-def listed(name: str, value: DictV) -> tuple[DictV, list[Term]]:
-    """An unknown dict of integer keys with its keys in order, and what ties the two together.
-
-    Every key is listed once: ``place`` says where.
-    """
-    if value.listing is not None:
-        return value, _distinct_keys(value.listing[0])
-    if value.key != INT_SHAPE:
-        return value, []
-    keys = _unknown_seq(INT_SHAPE, f"{name}.key", ())
-    at = keys.pieces[0].at
-    values = Seq((View(lambda j: value.get(at(j)), T.num(0), keys.length),))
-    hole = T.fresh_bvar()
-    key = at(hole)
-    assert isinstance(key, IntV)
-    within = T.and_(T.le(T.num(0), hole), T.lt(hole, keys.length))
-    here = T.and_(value.has(key), T.eq(T.app(f"{name}.place", [key.term], INT), hole))
-    place = T.app(f"{name}.place", [hole], INT)
-    found = at(place)
-    assert isinstance(found, IntV)
-    there = T.and_(T.le(T.num(0), place), T.lt(place, keys.length), T.eq(found.term, hole))
-    facts = [
-        T.le(T.num(0), keys.length),
-        T.quantify("forall", [hole], T.implies(within, here)),
-        T.quantify("forall", [hole], T.implies(value.has(IntV(hole)), there)),
-    ]
-    return replace(value, listing=(keys, values)), facts

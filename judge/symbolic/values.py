@@ -200,9 +200,11 @@ class DictV(Value):
     fresh: bool = False
     entries: tuple[tuple[Value, Value], ...] | None = None
     listing: tuple[Seq, Seq] | None = None
-    """Keys and values in order, where the dict is an unknown one that nobody has changed."""
+    """Keys and values in order, where the dict is an unknown one."""
     default: Value | None = None
     """What makes the value of a missing key, in a ``defaultdict``."""
+    by_code: bool = False
+    """Whether statements about all keys are best made about their codes, not about the listing."""
     owned: bool = False
     homes: frozenset[int] = frozenset()
 

@@ -267,7 +267,7 @@ def _short(value: Any, depth: int) -> str | None:
 
 
 _WORD = 1 << 64
-_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
+_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 
 def loads(text: str | bytes) -> Any:

@@ -626,7 +626,7 @@ def subterms(roots: Iterable[Term]) -> list[Term]:
     """Every distinct node below ``roots``, children first."""
     seen: set[int] = set()
     order: list[Term] = []
-    stack: list[Term | None] = [*roots][::-1]
+    stack: list[Term | None] = [*reversed([*roots])]
     while stack:
         term = stack.pop()
         if term is None:  # all below the next one are written down

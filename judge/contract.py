@@ -68,3 +68,5 @@ class Budget:
     memory_mb: int = 2_048
     fuse_seconds: float = 60.0
     recheck: bool = True
+    confirm: bool = True
+    """Whether a violation has to show again in a fresh process. Without it nothing is a verdict."""

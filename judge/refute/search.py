@@ -152,6 +152,8 @@ class _Search:
 
     def _confirmed(self, found: Counterexample) -> Counterexample | None:
         """The violation again in a fresh process: made smaller first, where that is asked."""
+        if not self.budget.confirm:
+            return found
         if self.minimal and (smaller := shrink(self.trial, found)) is not found:
             again = replay(self.sandbox, self.trial.submission, smaller.args)
             if again.violation is not None:

@@ -208,6 +208,9 @@ def test_state_between_calls_does_not_make_a_counterexample_that_does_not_replay
     report = searched(sandbox, code, "result == x")
     assert report.counterexample is None
     assert any("keeps state" in finding for finding in report.findings)
+    submission = Submission("s", "f", code, Contract(ensures=("result == x",)))
+    hasty = search(sandbox, submission, Budget(confirm=False))
+    assert hasty.counterexample is not None  # good for a reward, and for no verdict
 
 
 def test_without_contract_but_with_tests_nothing_is_held_against_an_answer(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,7 +84,7 @@ def _budget(rlimit: int | None, cases: int | None, seed: int | None, recheck: bo
     from workbench.settings import load_settings
 
     given = {"rlimit": rlimit, "cases": cases, "seed": seed}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     base = load_settings().budget()
     return replace(base, **chosen, recheck=base.recheck and recheck)
 

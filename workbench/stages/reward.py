@@ -3,14 +3,16 @@
 Each answer goes to a judge's process as soon as it is written (``begin``), sandboxed and under the
 settings' budget, and is waited for when the whole batch is there. What does not parse or is refuted
 scores 0, a proof 1, what lies between as in ``judge.score``. Where the judge cannot tell, or fails
-itself, an answer is unscored: it moves nothing. The second solver is not asked and the search is
-shorter: a reward is no verdict, nothing of it is stored, and what enters a dataset is judged anew.
+itself, an answer is unscored: it moves nothing. The second solver is not asked, the search is
+shorter, and what broke a contract is not run again in a fresh process: a reward is no verdict,
+nothing of it is stored, and what enters a dataset is judged anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,17 +40,31 @@ class JudgeReward:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        budget = settings.budget()
-        self._budget = replace(budget, recheck=False, cases=min(budget.cases, CASES))
+        self._budget = replace(
+            settings.budget(),
+            recheck=False,
+            confirm=False,
+            cases=min(settings.budget().cases, CASES),
+        )
         # Threads only wait: each drives one of the judge's processes, which stay for the next step.
-        workers = min(settings.jobs, os.cpu_count() or 1)
+        workers = max(1, min(settings.jobs, os.cpu_count() or 1))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="reward")
+        # A core is the student's while it writes, and the judge's while it waits.
+        self._spare = workers - 1
+        self._cores = threading.Semaphore(max(1, self._spare))
+        self._lock = threading.Lock()
         self._tasks: dict[str, Task] = {}
+        self._asked: dict[_Key, Future[float | None]] = {}
+        """By task and text."""
         self._scores: dict[_Key, Future[float | None]] = {}
-        self.judged = 0
-        """Distinct answers that went to the judge."""
+        """By task and code: two texts often hold the same."""
         self.seconds = 0.0
         """Wall-clock seconds that the student waited in here."""
+
+    @property
+    def judged(self) -> int:
+        """Distinct answers that went to the judge."""
+        return len(self._scores)
 
     def __enter__(self) -> JudgeReward:
         return self
@@ -66,24 +82,40 @@ class JudgeReward:
         Raises ``JudgeUnavailableError`` when the judge cannot start here.
         """
         begun = time.perf_counter()
-        keys = [self._ask(*pair) for pair in zip(examples, texts, strict=True)]
-        found = [0.0 if key is None else self._scores[key].result() for key in keys]
-        self.seconds += time.perf_counter() - begun
-        return found
+        waiting = [self._ask(*pair) for pair in zip(examples, texts, strict=True)]
+        if self._spare:
+            self._cores.release()
+        try:
+            return [one.result() for one in waiting]
+        finally:
+            if self._spare:
+                self._cores.acquire()
+            self.seconds += time.perf_counter() - begun
 
-    def _ask(self, example: Example, text: str) -> _Key | None:
-        """Send an answer to the judge unless it was; return its name, None where it has no code."""
+    def _ask(self, example: Example, text: str) -> Future[float | None]:
+        """Send an answer on its way unless it is; all work is done by the threads."""
+        key = example.task_id, text
+        with self._lock:  # so that a thread finds its own future there
+            if key not in self._asked:
+                self._asked[key] = self._threads.submit(self._score, *key)
+            return self._asked[key]
+
+    def _score(self, task_id: str, text: str) -> float | None:
+        """Take the code out of an answer and judge it, unless the same code is judged already."""
         from teachers.extract import extract_code
 
-        task = self._task(example.task_id)
-        code = extract_code(text, task.entry_point, task.signature).code
-        if code is None:
-            return None
-        key = task.id, hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
-        if key not in self._scores:
-            self._scores[key] = self._threads.submit(self._judge, task, code)
-            self.judged += 1
-        return key
+        with self._cores:
+            task = self._task(task_id)
+            code = extract_code(text, task.entry_point, task.signature).code
+            if code is None:
+                return 0.0
+            named = task.id, hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+            with self._lock:
+                mine = self._asked[task_id, text]
+                first = self._scores.setdefault(named, mine)
+            if first is mine:
+                return self._judge(task, code)
+        return first.result()
 
     def _judge(self, task: Task, code: str) -> float | None:
         from judge.pool import judge_many
@@ -93,9 +125,13 @@ class JudgeReward:
         return score_terms(found.verdict).total
 
     def _task(self, task_id: str) -> Task:
-        if task_id not in self._tasks:
+        with self._lock:
+            known = self._tasks.get(task_id)
+        if known is None:
             with self._store.read() as session:
                 row = session.get(TaskRow, task_id)
             assert row is not None  # every training row was selected for a task of this store
-            self._tasks[task_id] = task_of(row)
-        return self._tasks[task_id]
+            known = task_of(row)
+            with self._lock:
+                self._tasks[task_id] = known
+        return known

@@ -90,7 +90,7 @@ def test_an_answer_that_was_begun_is_judged_once_and_waited_for(home: tuple[Stor
     with JudgeReward(store, store.settings) as reward:
         reward.begin(row, row.completion)
         reward.begin(row, "no code at all")
-        assert reward.judged == 1
+        reward.begin(row, f"```python\n{row.completion}\n```")
         assert reward([row, row], [row.completion, "no code at all"]) == [1.0, 0.0]
         assert reward.judged == 1
 

@@ -42,6 +42,8 @@ class _Dossier:
     findings: list[str] = field(default_factory=list)
     assumptions: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    deeper: list[Judgement | None] = field(default_factory=list)
+    """What the search with the whole budget came to, once it was made."""
 
     def verdict(self, verdict: Verdict, method: str, explanation: str, **more: object) -> Judgement:
         """Close the dossier with a verdict."""
@@ -178,6 +180,13 @@ class Bench:
             return self._refuted(dossier, "search", report.counterexample)
         return None
 
+    def _deeper(self, dossier: _Dossier) -> Judgement | None:
+        """The search with the whole budget, once: while a proof takes long, or after it."""
+        if not dossier.deeper:
+            dossier.deeper.append(self._search(dossier, dossier.budget))
+        found = dossier.deeper[0]
+        return None if found is None else replace(found, rlimit=dossier.rlimit)
+
     def _smaller(self, submission: Submission, found: Counterexample) -> Counterexample:
         from judge.refute import minimise
 
@@ -202,6 +211,7 @@ class Bench:
             signature=submission.signature,
             hints=submission.hints,
             sandbox=self.sandbox,
+            doubt=lambda: self._deeper(dossier) is not None,
         )
         dossier.rlimit += proof.rlimit
         dossier.findings += proof.findings
@@ -209,7 +219,7 @@ class Bench:
             return self._model(dossier, proof)
         if proof.outcome in ("proved", "partial"):
             return self._proved(dossier, proof)
-        deeper = self._search(dossier, budget)
+        deeper = self._deeper(dossier)
         if deeper is not None:
             return deeper
         if proof.outcome == "bounded":
@@ -245,17 +255,17 @@ class Bench:
             call = call_text(submission.entry_point, proof.args)
             if seen.finding is not None:
                 dossier.findings.append(f"{call}: {seen.finding}")
-                deeper = self._search(dossier, dossier.budget)
+                deeper = self._deeper(dossier)
                 reason = f"on {call} the code ran out of resources."
                 return deeper or self._undecided(dossier, reason)
             if proof.certain:
                 said = f"the prover claims that {call} is wrong, and CPython does not agree"
                 dossier.findings.append(f"judge defect: {said}")
-                deeper = self._search(dossier, dossier.budget)
+                deeper = self._deeper(dossier)
                 reason = f"Judge defect: {said}."
                 return deeper or dossier.task_fault(Verdict.UNKNOWN, proof.method, reason)
             dossier.findings.append(f"the solver's model {call} breaks no contract when it is run")
-        deeper = self._search(dossier, dossier.budget)
+        deeper = self._deeper(dossier)
         return deeper or self._undecided(
             dossier, f"a model of '{proof.reason}' that is no counterexample stood in the way."
         )

@@ -6,7 +6,7 @@ needs neither search nor solver and gives the same bytes everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from judge.contract import Budget, Contract
 from judge.obligation import ENCODER_VERSION
@@ -26,16 +26,19 @@ def prove(
     signature: str | None = None,
     hints: Sequence[str] = (),
     sandbox: object | None = None,
+    doubt: Callable[[], bool] | None = None,
 ) -> Proof:
     """Prove that ``entry_point`` of ``code`` keeps ``contract`` on every input, or say why not.
 
     ``hints`` are invariants as Python expressions over the loop's names; they are checked like any
     other, never trusted. Work is bounded by ``budget.rlimit`` only. ``sandbox`` is accepted for
-    callers that have one; the search needs none, because it never runs candidate code.
+    callers that have one; the search needs none, because it never runs candidate code. ``doubt`` is
+    asked once where a proof takes long: whether an input is known that breaks the contract, and
+    then the search for a proof ends.
     """
     from judge.prove.portfolio import run
 
-    return run(code, entry_point, contract, budget, signature, hints)
+    return run(code, entry_point, contract, budget, signature, hints, doubt)
 
 
 def derive(

@@ -10,7 +10,7 @@ from judge.prove import bounded, invariants, paths, recursion, straight
 from judge.prove.fuse import SECONDS
 from judge.prove.result import Proof
 from judge.prove.session import Session
-from judge.prove.solver import Z3
+from judge.prove.solver import Z3, Broken
 from judge.subset import Refusal, read
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
@@ -27,13 +27,14 @@ def run(
     budget: Budget,
     signature: str | None,
     hints: Sequence[str],
+    doubt: Callable[[], bool] | None = None,
 ) -> Proof:
     """Prove, or say why not."""
     try:
         candidate = read(code, entry_point, contract.helpers, signature)
     except Refusal as problem:
         return Proof("unknown", "none", reason=str(problem))
-    session = Session(candidate, contract, budget, Z3(budget.rlimit), tuple(hints))
+    session = Session(candidate, contract, budget, Z3(budget.rlimit, doubt), tuple(hints))
     proof = _guarded(session)
     if session.z3.burnt:
         return replace(proof, findings=(*proof.findings, BURNT))
@@ -49,6 +50,8 @@ BURNT = (
 def _guarded(session: Session) -> Proof:
     try:
         return _search(session)
+    except Broken:
+        return _unknown(session, "an input that breaks the contract was found meanwhile")
     except Unsupported as problem:
         return _unknown(session, problem.sentence())
     except Refusal as problem:

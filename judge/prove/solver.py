@@ -7,7 +7,7 @@ that count no resources, and a call that burns it is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, Literal
@@ -18,6 +18,8 @@ Answer = Literal["sat", "unsat", "unknown"]
 
 A_SECOND = 4_000_000
 """Resource units that are worth about one second of processor time."""
+DOUBT = 1_000_000
+"""After so many a search for counterexamples is worth more than the next few queries."""
 
 
 @cache
@@ -31,13 +33,22 @@ def _keep_freed_memory() -> None:
     bytearray(31 << 20)
 
 
-class Z3:
-    """One Z3 context with a budget of resource units."""
+class Broken(Exception):
+    """The claim was seen to be false meanwhile, so proving it is of no more use."""
 
-    def __init__(self, budget: int) -> None:
+
+class Z3:
+    """One Z3 context with a budget of resource units.
+
+    ``doubt`` is asked once, when ``DOUBT`` units are spent: whether an input is known by then that
+    breaks the claim. If so, ``check`` raises ``Broken``.
+    """
+
+    def __init__(self, budget: int, doubt: Callable[[], bool] | None = None) -> None:
         import z3
 
         self.z3 = z3
+        self._doubt = doubt
         self._context: Any = None
         self.budget = budget
         self.model: Any = None
@@ -68,6 +79,10 @@ class Z3:
 
     def check(self, solver: Any, limit: int, assumptions: Iterable[Any] = ()) -> Answer:
         """Check within ``limit`` units (and within what is left of the budget)."""
+        if self._doubt is not None and self.spent >= DOUBT:
+            doubt, self._doubt = self._doubt, None
+            if doubt():
+                raise Broken
         limit = min(limit, self.left)
         if limit <= 0:
             return "unknown"

@@ -227,3 +227,41 @@ def test_importing_the_judge_loads_no_solver() -> None:
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+LATE = """
+def total(xs: list[int]) -> int:
+    t = 0
+    for x in xs:
+        if x == 1000:
+            t -= 1
+        t += x
+    return t
+"""
+
+
+def late(ensures: str = "result == sum(xs)") -> Submission:
+    contract = Contract(("all(0 <= x for x in xs)",), (ensures,))
+    return Submission("late", "total", LATE, contract)
+
+
+def test_a_long_search_for_a_proof_ends_when_an_input_that_breaks_the_contract_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("judge.judging.QUICK_CASES", 2)
+    monkeypatch.setattr("judge.prove.solver.DOUBT", 0)
+    with Bench() as bench:
+        judged = bench.judge(late(), Budget(rlimit=4_000_000))
+    assert judged.verdict is Verdict.REFUTED
+    assert judged.method == "search"
+    assert judged.rlimit < 100_000
+
+
+def test_doubt_is_asked_once_and_a_contract_that_holds_is_proved_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("judge.prove.solver.DOUBT", 0)
+    with Bench() as bench:
+        judged = bench.judge(late("result <= sum(xs)"), Budget(rlimit=4_000_000, cases=100))
+    assert judged.verdict is Verdict.PROVED
+    assert judged.cases == 100

@@ -77,7 +77,7 @@ def check(
     early = _before(known, obligations) if known is not None and "cvc5" in solvers else {}
     if "cvc5" in solvers:
         asked = [o for o in obligations if o.digest not in early]
-        said = _together(pool, asked, rlimit) if asked else {}
+        said = _together(pool, asked, rlimit, thorough=len(solvers) > 1) if asked else {}
         if known is not None:
             _keep(known, asked, said)
         early = {**early, **said}
@@ -112,10 +112,14 @@ def _keep(known: Answers, asked: Sequence[Obligation], said: dict[str, Answer]) 
             known.put("cvc5", obligation.smt2, answer.result, answer.rlimit)
 
 
-def _together(pool: Solvers, obligations: Sequence[Obligation], rlimit: int) -> dict[str, Answer]:
+def _together(
+    pool: Solvers, obligations: Sequence[Obligation], rlimit: int, *, thorough: bool
+) -> dict[str, Answer]:
     """What cvc5 answers as expected when it is asked about everything at once.
 
-    Whatever it says otherwise there does not count: that obligation is asked about alone.
+    Whatever it says otherwise there does not count: that obligation is asked about alone. Only of a
+    companion that it does not decide there no more is asked, unless it is to be ``thorough``: Z3
+    has found the one model that is needed, and cvc5 looks for one among quantifiers for very long.
     """
     scripts: dict[str, Script] = {}
     for obligation in obligations:
@@ -126,11 +130,14 @@ def _together(pool: Solvers, obligations: Sequence[Obligation], rlimit: int) -> 
     limit = min(rlimit, TOGETHER_RLIMIT)
     found = pool.solve_batch(list(scripts.values()), rlimit=limit)
     expected = {obligation.digest: obligation.expected for obligation in obligations}
-    return {
-        digest: answer
-        for digest, answer in zip(scripts, found, strict=True)
-        if answer is not None and answer.result == expected[digest]
-    }
+    undecided = Answer("cvc5", dict(solver_versions()).get("cvc5", ""), "unknown", "with others")
+    together: dict[str, Answer] = {}
+    for digest, answer in zip(scripts, found, strict=True):
+        if answer is not None and answer.result == expected[digest]:
+            together[digest] = answer
+        elif answer is None and expected[digest] == "sat" and not thorough:
+            together[digest] = undecided
+    return together
 
 
 def _row(obligation: Obligation, answers: Sequence[Answer]) -> Recheck:

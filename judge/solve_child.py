@@ -64,13 +64,17 @@ def cvc5_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[str, 
     return "error", printed.strip()[:500], int(used)
 
 
-def cvc5_batch(texts: list[str], logic: str, rlimit: int) -> tuple[list[str], int]:
+def cvc5_batch(
+    texts: list[str], logic: str, rlimit: int, options: dict[str, str]
+) -> tuple[list[str], int]:
     """Ask cvc5 about several texts in one solver: the answers in order, resources of them all."""
     import cvc5
 
     solver = cvc5.Solver(cvc5.TermManager())
     solver.setOption("incremental", "true")
     solver.setOption("rlimit-per", str(rlimit))
+    for name, value in options.items():
+        solver.setOption(name, value)
     parser = cvc5.InputParser(solver)
     pieces = [f"(set-logic {logic})\n"]
     for text in texts:
@@ -113,7 +117,9 @@ def batch(request: dict[str, Any]) -> dict[str, Any]:
     """Run a batch; a refusal leaves everything to be asked alone."""
     started = time.perf_counter()
     try:
-        results, used = cvc5_batch(request["texts"], request["logic"], request["rlimit"])
+        results, used = cvc5_batch(
+            request["texts"], request["logic"], request["rlimit"], request["options"]
+        )
     except refusals("cvc5"):
         results, used = [], 0
     return {"results": results, "rlimit": used, "seconds": time.perf_counter() - started}

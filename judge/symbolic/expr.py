@@ -10,7 +10,17 @@ import ast
 from collections.abc import Callable
 from dataclasses import replace
 
-from judge.symbolic import calls, closures, comprehension, dicts, modules, numbers, seqs, sets
+from judge.symbolic import (
+    calls,
+    closures,
+    comprehension,
+    dicts,
+    formats,
+    modules,
+    numbers,
+    seqs,
+    sets,
+)
 from judge.symbolic import term as T
 from judge.symbolic.compare import contains, equal, less
 from judge.symbolic.floats import constant as float_constant
@@ -522,15 +532,23 @@ def _joined(m: Machine, node: ast.JoinedStr) -> Value:
     seq = Seq()
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
-            if part.conversion != -1 or part.format_spec is not None:
-                raise Unsupported("formatting in an f-string", node.lineno)
             value = m.plain(evaluate(m, part.value))
-            seq = seqs.concat(seq, calls.as_text(m, value, node.lineno).seq)
+            spec = "" if part.format_spec is None else _spec(part.format_spec)
+            if part.conversion != -1 or spec is None:
+                raise Unsupported("formatting in an f-string", node.lineno)
+            seq = seqs.concat(seq, formats.formatted(m, value, spec, node.lineno).seq)
         else:
             piece = evaluate(m, part)
             assert isinstance(piece, StrV)
             seq = seqs.concat(seq, piece.seq)
     return StrV(seq)
+
+
+def _spec(node: ast.expr) -> str | None:
+    """A format specification that is written out."""
+    if isinstance(node, ast.JoinedStr) and all(isinstance(v, ast.Constant) for v in node.values):
+        return "".join(str(v.value) for v in node.values if isinstance(v, ast.Constant))
+    return None
 
 
 def _lambda(m: Machine, node: ast.Lambda) -> Value:

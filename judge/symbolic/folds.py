@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import permutations
 
-from judge.symbolic import decimals, powers, quotients, readings, recursive
+from judge.symbolic import decimals, laws, powers, quotients, readings, recursive
 from judge.symbolic import term as T
 from judge.symbolic.fold_families import instances_that_agree
 from judge.symbolic.keyed import Listed
@@ -174,8 +174,8 @@ def filtered(
     if T.is_true(kept):
         return View(value, start, stop)
     element = value(hole)
-    token = _token(element, hole)
-    fold, actual = _define("filter", hole, token, kept, start)
+    mark = token(element, hole)
+    fold, actual = _define("filter", hole, mark, kept, start)
     if actual:
         raise Unsupported("a filtered comprehension inside another comprehension")
     shape = shape_of(element)
@@ -192,7 +192,7 @@ def _ELEMENTS_OF(fold: Fold, value: Callable[[Term], Value]) -> None:  # noqa: N
     T.definitions()[f"{fold.name} elements"] = value
 
 
-def _token(value: Value, hole: Term) -> Term:
+def token(value: Value, hole: Term) -> Term:
     """A term that stands for a value of any kind, to tell two filters apart."""
     from judge.symbolic.values import BoolV, IntV, StrV, TupleV
 
@@ -201,13 +201,13 @@ def _token(value: Value, hole: Term) -> Term:
     if isinstance(value, BoolV):
         return T.app("token.bool", [value.term], INT)
     if isinstance(value, TupleV):
-        return T.app("token.tuple", [_token(v, hole) for v in value.items] or [hole], INT)
+        return T.app("token.tuple", [token(v, hole) for v in value.items] or [hole], INT)
     if isinstance(value, StrV):
-        probe = T.bvar("probe")
+        probe = T.var("any place")
         parts: list[Term] = []
         for piece in value.seq.pieces:
             element = piece.at(probe)
-            parts += [piece.length, _token(element, hole)]
+            parts += [piece.length, token(element, hole)]
             if isinstance(piece, View):
                 parts.append(piece.lo)
         return T.app("token.str", parts or [hole], INT)
@@ -269,6 +269,8 @@ def _instances(t: Term) -> list[Term]:
         return recursive.instances(t)
     if isinstance(fold, Listed):
         return fold.facts()
+    if isinstance(fold, laws.Law):
+        return fold.say(t)
     if not isinstance(fold, Fold):
         return []
     *actual, index = t.kids
@@ -307,6 +309,8 @@ def _sum_step(fold: Fold, actual: list[Term], index: Term) -> Term:
 
 def prefix_value(hole: Term, body: Term, index: Term) -> Term:
     """The number that the digits ``body`` for ``0 <= hole < index`` stand for."""
+    if T.literal(body) == 0:
+        return T.num(0)
     fold, actual = _define(readings.VALUE, hole, body, T.true(), T.num(0), places=True)
     return _apply(fold, actual, index)
 

@@ -61,7 +61,27 @@ def _any_digits(m: Machine, number: Term, line: int) -> StrV:
     if not m.pure:
         for beyond in (T.le(most, number), T.le(number, T.neg(most))):
             m.raise_if(seqs.decide(m, beyond), f"{VAGUE}ValueError", line)
-    return StrV(decimals.text_of(number, seqs.decide(m, T.lt(number, T.num(0)))))
+    return StrV(decimals.text_of(number, _negative(m, number)))
+
+
+def _negative(m: Machine, number: Term) -> Term:
+    """Whether a number is below zero, as far as its form and the facts at hand settle it."""
+    return T.false() if _whole(m, number) else seqs.decide(m, T.lt(number, T.num(0)))
+
+
+def _whole(m: Machine, t: Term) -> bool:
+    """Whether a number is surely not negative."""
+    known = T.literal(t)
+    if known is not None:
+        return known >= 0
+    if t.op in ("+", "*") and all(_whole(m, k) for k in t.kids):
+        return True
+    if t.op == "ite" and all(_whole(m, k) for k in t.kids[1:]):
+        return True
+    divisor = T.literal(t.kids[1]) if t.op in ("div", "mod") else None
+    if divisor is not None and divisor > 0 and (t.op == "mod" or _whole(m, t.kids[0])):
+        return True
+    return T.is_false(seqs.decide(m, T.lt(t, T.num(0))))
 
 
 def in_base(m: Machine, number: Term, name: str, line: int) -> StrV:
@@ -71,7 +91,7 @@ def in_base(m: Machine, number: Term, name: str, line: int) -> StrV:
         return seqs.text({"bin": bin, "oct": oct, "hex": hex}[name](int(known)))
     if m.forks is not None:
         raise Unsupported(f"{name}() of an unknown integer", line)
-    negative = seqs.decide(m, T.lt(number, T.num(0)))
+    negative = _negative(m, number)
     return StrV(decimals.text_of(number, negative, name, f"0{name[0] if name != 'hex' else 'x'}"))
 
 

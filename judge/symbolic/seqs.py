@@ -206,13 +206,13 @@ def substring(needle: Seq, hay: Seq) -> Term:
         return contains(needle.pieces[0].value, hay)
     short, long = T.literal(needle.length), T.literal(hay.length)
     if short is not None and long is not None:
-        return T.or_(*(_run_at(needle, hay, T.num(k)) for k in range(long - short + 1)))
+        return T.or_(*(run_at(needle, hay, T.num(k)) for k in range(long - short + 1)))
     k = T.fresh_bvar()
     inside = T.and_(T.le(T.num(0), k), T.le(T.add(k, needle.length), hay.length))
-    return T.quantify("exists", [k], T.and_(inside, _run_at(needle, hay, k)))
+    return T.quantify("exists", [k], T.and_(inside, run_at(needle, hay, k)))
 
 
-def _run_at(needle: Seq, hay: Seq, start: Term) -> Term:
+def run_at(needle: Seq, hay: Seq, start: Term) -> Term:
     if not hay.pieces:  # only the empty string occurs in the empty string
         return T.eq(needle.length, T.num(0))
     run = View(lambda j: at(hay, T.add(start, j)), T.num(0), needle.length)
@@ -222,7 +222,7 @@ def _run_at(needle: Seq, hay: Seq, start: Term) -> Term:
 def starts_with(whole: Seq, part: Seq) -> Term:
     """Whether ``whole`` begins with ``part``."""
     return (
-        T.and_(T.le(part.length, whole.length), _run_at(part, whole, T.num(0)))
+        T.and_(T.le(part.length, whole.length), run_at(part, whole, T.num(0)))
         if (part.pieces)
         else T.true()
     )
@@ -233,7 +233,7 @@ def ends_with(whole: Seq, part: Seq) -> Term:
     if not part.pieces:
         return T.true()
     start = T.sub(whole.length, part.length)
-    return T.and_(T.le(part.length, whole.length), _run_at(part, whole, start))
+    return T.and_(T.le(part.length, whole.length), run_at(part, whole, start))
 
 
 def length_of(m: Machine, value: Value, line: int) -> Term:

@@ -1,16 +1,16 @@
 """Methods of strings.
 
-On literals CPython's own method is asked. Character classes are formulas over any string. The rest
-needs to know where things are: it works where that is literal, and in runs of paths, where each
-question is decided. What it is not: case mapping beyond ASCII; a run of paths leaves such strings
-out, and says so in its bound.
+On literals CPython's own method is asked. Character classes are formulas over any string, ``find``,
+``strip``, ``split`` and their like are known by laws (``searches``), case is changed in ``casing``.
+The rest needs to know where things are: it works where that is literal, and in runs of paths, where
+each question is decided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from judge.symbolic import characters, seqs
+from judge.symbolic import casing, characters, searches, seqs
 from judge.symbolic import term as T
 from judge.symbolic.compare import equal, exists
 from judge.symbolic.machine import Dead, Machine
@@ -34,7 +34,6 @@ from judge.symbolic.values import (
 )
 
 MAX_LITERAL = 2_000
-ASCII_ONLY = "letters are ASCII where their case is changed"
 _PURE = {
     "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "index",
     "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower",
@@ -52,6 +51,11 @@ def text_method(m: Machine, name: str, value: StrV, args: list[Value], line: int
     known = _literal_call(m, name, value, args, line)
     if known is not None:
         return known
+    if name in casing.MAPPINGS:
+        _no_arguments(m, args, line)
+        return casing.changed(m, name, value, line)
+    if m.forks is None and (run := searches.METHODS.get(name)) is not None:
+        return run(m, value, args, line)
     run = _METHODS.get(name)
     if run is None:
         raise Unsupported(f"str.{name}() of an unknown string", line)
@@ -494,39 +498,7 @@ def _partition(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
     return TupleV((from_codes(codes), seqs.text(""), seqs.text("")))
 
 
-# ---------------------------------------------------------------- case
-
-
-def _ascii_codes(m: Machine, value: StrV, line: int) -> list[Term]:
-    codes = codes_of(m, value, "changing the case", line)
-    for code in codes:
-        if not m.sure(T.le(code, T.num(127)), "changing the case of unknown letters", line):
-            m.limits.add(ASCII_ONLY)
-            m.cut(line)
-            raise Dead
-    return codes
-
-
-def _case(change: Callable[[list[Term]], list[Term]]) -> Method:
-    def run(m: Machine, value: StrV, args: list[Value], line: int) -> Value:
-        _no_arguments(m, args, line)
-        return from_codes(change(_ascii_codes(m, value, line)))
-
-    return run
-
-
-def _swapped(codes: list[Term]) -> list[Term]:
-    return [T.ite(characters.within(c, 65, 90), characters.lowered(c), characters.raised(c))
-            for c in codes]  # fmt: skip
-
-
-def _title(codes: list[Term]) -> list[Term]:
-    out = []
-    inside = T.false()
-    for code in codes:
-        out.append(T.ite(inside, characters.lowered(code), characters.raised(code)))
-        inside = T.or_(characters.within(code, 65, 90), characters.within(code, 97, 122))
-    return out
+# ---------------------------------------------------------------- width
 
 
 def _padded(m: Machine, value: StrV, args: list[Value], line: int, right: bool) -> Value:
@@ -543,11 +515,6 @@ def _padded(m: Machine, value: StrV, args: list[Value], line: int, right: bool) 
 
 Method = Callable[[Machine, StrV, list[Value], int], Value]
 _METHODS: dict[str, Method] = {
-    "capitalize": _case(
-        lambda cs: [
-            characters.raised(c) if n == 0 else characters.lowered(c) for n, c in enumerate(cs)
-        ]
-    ),
     "count": _count,
     "endswith": _affix(True),
     "find": _find(False, False),
@@ -563,7 +530,6 @@ _METHODS: dict[str, Method] = {
     "isupper": _of_case("upper", "lower"),
     "join": _join,
     "ljust": lambda m, v, a, n: _padded(m, v, a, n, False),
-    "lower": _case(lambda cs: [characters.lowered(c) for c in cs]),
     "lstrip": _strip(True, False),
     "partition": _partition,
     "removeprefix": _without_affix(False),
@@ -576,9 +542,6 @@ _METHODS: dict[str, Method] = {
     "split": _split,
     "startswith": _affix(False),
     "strip": _strip(True, True),
-    "swapcase": _case(_swapped),
-    "title": _case(_title),
-    "upper": _case(lambda cs: [characters.raised(c) for c in cs]),
 }
 
 

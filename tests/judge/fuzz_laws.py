@@ -27,7 +27,7 @@ BUDGET = Budget(rlimit=400_000)
 PINS = {
     "int": ["-3", "-2", "-1", "0", "1", "2", "3", "4", "7", "12"],
     "list": ["[]", "[1]", "[-2]", "[2, -1]", "[3, 3]", "[0, 1, 2]", "[2, 0, -3]", "[1, 1, 4, 2]"],
-    "str": ["''", "'a'", "'b'", "'ab'", "'aa'", "'a b'", "'Ba1'"],
+    "str": ["''", "'a'", "'b'", "'ab'", "'aa'", "'a b'", "'Ba1'", "' a'", "'b\\u0130'", "'12'", "'a,,b'", "'ba  b '"],
     "set": ["set()", "{1}", "{-1, 2}"],
     "dict": ["{}", "{1: 2}", "{2: 0, -1: 1}"],
 }
@@ -50,11 +50,18 @@ NUMBERS = """
     sum(1 for c_ in {str0} if c_ == 'a') | len({dict0}) | {dict0}.get({int0}, {int0}) | sum({dict0}.values()) | max({int0}, {int0})
     [x_ for x_ in {sequence} if x_ > {int0}].count({int0}) | sum(sorted({sequence})) | len({str0}.replace('a', ''))
     sum(abs(x_ - {int0}) for x_ in {sequence}) | next((i_ for i_, x_ in enumerate({sequence}) if x_ > {int0}), -1)
+    {str0}.rfind('a') | {str0}.find({str0}) | len({str0}.strip()) | len({str0}.lstrip('a')) | len({str0}.rstrip('b ')) | len({str0}.split())
+    len({str0}.split('a')) | len({str0}.split(' ')) | len({str0}.lower()) | len({str0}.upper()) | len({str0}.rjust({int0})) | {str0}.lower().count('b')
+    bin({int0}).count('1') | len(bin({int0})) | len(hex({int0} * 9)) | int(str(abs({int0}))[::-1]) | sum(int(c_) for c_ in str(abs({int0})))
+    str({int0}).count('1') | len(str({int0}).zfill(3)) | ({int0} & ({int0} - 1)) | bin({int0} & ({int0} - 1)).count('1') | ({int0} * {int0}) ** abs({int0} // 2)
+    int('0' + str(abs({int0}))) | int(str(abs({int0})) + str(abs({int0}))[::-1]) | len(str(-{int0})) | {int0} ** abs({int0})
     sum([x_ for x_ in {sequence} if x_ > {int0}]) | max([x_ - i_ for i_, x_ in enumerate({sequence})], default=0)
 """
 TRUTHS = """
     {int} == {int} | {int} != {int} | {int} <= {int} | {int} < {int} | {int} == {int0} | {int} + {int} == {int}
     sorted({sequence}) == {sequence} | all(x_ > {int0} for x_ in {sequence}) | any(x_ == {int0} for x_ in {sequence})
+    {str0}.strip() == {str0} | {str0}.lower() == {str0} | {str0}.upper() == {str0}.lower() | {str0}.title() == {str0} | {str0}.startswith({str0}.strip())
+    '' in {str0}.split('b') | 'a' in {str0}.split() | {str0}.split(' ')[0] == 'a' | {str0}.lower()[:1] in 'ab' | str({int0})[::-1] == str({int0}) | {str0}[:1].lower() in 'xab'
     {int0} in {sequence} | {sequence} == {sequence} | {int} % 2 == 0 | all({sequence0}[i_] <= {sequence0}[i_ + 1] for i_ in range(len({sequence0}) - 1))
     {int} == -({int}) | {int0} in {set0} | {int0} in {dict0} | {str0} == {str0}[::-1] | 'a' in {str0} | {int} >= 2 * {int}
     all(x_ in {sequence} for x_ in {sequence}) | {int} - {int} == {int} - {int} | sorted({sequence}) == sorted({sequence})

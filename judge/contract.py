@@ -19,6 +19,12 @@ class Contract:
     raises: tuple[str, ...] = ()
     helpers: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("requires", "ensures", "raises"):
+            value = getattr(self, name)
+            if isinstance(value, str):  # it would be read letter by letter
+                raise TypeError(f"{name} is a tuple of strings; write ({value!r},)")
+
     @property
     def empty(self) -> bool:
         """Whether it states nothing."""

@@ -115,7 +115,9 @@ def _clause_fault(
     tree = parse(text, where, 65_536)
     if isinstance(tree, Fault):
         said = tree.message.removeprefix(f"the {where} ").removeprefix("does not parse: ")
-        return Fault(f"{shown} does not parse: {said}")
+        return Fault(
+            f"{shown} {said}" if said.startswith("is ") else f"{shown} does not parse: {said}"
+        )
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return Fault(f"{shown} is a statement; a clause is one Python expression.")
     expression = tree.body[0].value

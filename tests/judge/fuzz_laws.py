@@ -41,14 +41,19 @@ PINS = {
         "'a,,b'",
         "'ba  b '",
     ],
+    "digits": ["'0'", "'7'", "'12'", "'00'", "'010'", "'-5'", "''", "'99'"],
     "set": ["set()", "{1}", "{-1, 2}"],
     "dict": ["{}", "{1: 2}", "{2: 0, -1: 1}"],
 }
-ANNOTATIONS = {"int": "int", "list": "list[int]", "str": "str", "set": "set[int]", "dict": "dict[int, int]"}  # fmt: skip
+ANNOTATIONS = {"digits": "str", "int": "int", "list": "list[int]", "str": "str", "set": "set[int]", "dict": "dict[int, int]"}  # fmt: skip
 BOUNDS = "{int0} | {int0} + 1 | {int0} - 1 | len({list0}) | len({list0}) + 1 | len({list0}) - 1"
 SUMMANDS = "i_ | i_ * i_ | 2 * i_ + 1 | i_ * {int0} | i_ % 2 | i_ // 2 | 3 - i_ | {int0} | (1 if i_ > {int0} else 0)"  # fmt: skip
 SEQUENCES = "{list0} | {list0}[:{int0}] | {list0}[{int0}:] | {list0}[{int0}:{int0}] | {list0}[::-1] | {list0}[1:] | {list0}[:-1]"  # fmt: skip
 NUMBERS = """
+    len(str({int0})) | int(str(abs({int0}))[::-1]) | bin({int0}).count('1') | len(bin({int0})) | sum(int(d_) for d_ in str(abs({int0})))
+    str({int0}).count('1') | int(str(abs({int0})) + str(abs({int0}))) | int({digits}) | int({digits}[:{int0}] or '0') | len(hex(abs({int0})))
+    ({int0} ** max({int0}, 0)) | (({int0} * {int0}) ** (max({int0}, 0) // 2)) | int('0' + {digits}) | ({int0} & ({int0} - 1)) | sum(1 for c_ in bin({int0}) if c_ == '0')
+    int({digits}[::-1]) | ({int0} * {int0} ** abs({int0})) | int(str({int0})) | ord(str(abs({int0}))[0]) | len(oct({int0}))
     sum({summand} for i_ in range({bound})) | sum({summand} for i_ in range({bound}, {bound}))
     sum({sequence}) | len({sequence}) | {sequence}.count({int0}) | max({sequence}, default={int0})
     min({sequence}, default={int0}) | sum(x_ for x_ in {sequence} if x_ > {int0}) | len(set({sequence}))
@@ -76,7 +81,7 @@ TRUTHS = """
     {str0}.strip() == {str0} | {str0}.lower() == {str0} | {str0}.upper() == {str0}.lower() | {str0}.title() == {str0} | {str0}.startswith({str0}.strip())
     '' in {str0}.split('b') | 'a' in {str0}.split() | {str0}.split(' ')[0] == 'a' | {str0}.lower()[:1] in 'ab' | str({int0})[::-1] == str({int0}) | {str0}[:1].lower() in 'xab'
     {int0} in {sequence} | {sequence} == {sequence} | {int} % 2 == 0 | all({sequence0}[i_] <= {sequence0}[i_ + 1] for i_ in range(len({sequence0}) - 1))
-    {int} == -({int}) | {int0} in {set0} | {int0} in {dict0} | {str0} == {str0}[::-1] | 'a' in {str0} | {int} >= 2 * {int}
+    str({int0}) == str({int0})[::-1] | {digits} == {digits}[::-1] | {digits}.isdigit() | {int} == -({int}) | {int0} in {set0} | {int0} in {dict0} | {str0} == {str0}[::-1] | 'a' in {str0} | {int} >= 2 * {int}
     all(x_ in {sequence} for x_ in {sequence}) | {int} - {int} == {int} - {int} | sorted({sequence}) == sorted({sequence})
     all({int0} % d_ != 0 for d_ in range(2, {int0})) | any({int0} == x_ + y_ for x_ in {sequence} for y_ in {sequence})
 """
@@ -111,7 +116,7 @@ class Laws(Grammar):
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
-        self.names |= {kind: [] for kind in FORMS if kind not in self.names}
+        self.names |= {kind: [] for kind in (*FORMS, *PINS) if kind not in self.names}
 
     def expr(self, kind: str, depth: int) -> str:
         """One of this file's forms; now and then one of the large grammar's."""
@@ -126,6 +131,8 @@ class Laws(Grammar):
         """A parameter, mostly."""
         if kind == "sequence":
             return self.leaf("list")
+        if kind == "digits":
+            return self.rng.choice([*self.names["digits"] * 3, *PINS["digits"]])
         return super().leaf(kind)
 
 
@@ -136,7 +143,7 @@ def laws(seed: int) -> tuple[dict[str, str], list[str]]:
     kinds = [
         "int",
         "list",
-        *rng.choices(["int", "list", "str", "set", "dict"], k=rng.randint(0, 2)),
+        *rng.choices(["int", "list", "str", "set", "dict", "digits"], k=rng.randint(0, 2)),
     ]
     pins = {}
     for place, kind in enumerate(kinds):

@@ -45,7 +45,7 @@ BAD = [
     (Contract(ensures=("(yield x)",)), "yields"),
     (Contract(raises=("ValueErorr",)), "did you mean `ValueError`?"),
     (Contract(ensures=("True",), helpers="def (:"), "helpers of the contract does not parse"),
-    (Contract(ensures=("(" * 200 + "x" + ")" * 200,)), "nested more than"),
+    (Contract(ensures=("(" * 200 + "x" + ")" * 200,)), "` is nested more than"),
     (Contract(ensures=("x == '\ud800'",)), "lone surrogate"),
     (Contract(ensures=("x == 1\0",)), "NUL"),
 ]

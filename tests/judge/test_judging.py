@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -207,6 +207,21 @@ def test_the_record_has_the_documented_keys_first(bench: Bench) -> None:
 def test_an_unscored_verdict_has_no_score_in_the_record(bench: Bench) -> None:
     found = judged(bench, "def f(x: int): return x", Contract(ensures=("oops",)))
     assert to_record(found)["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: door.prove(3), "code is Python source"),
+        (lambda: door.prove("def f(): pass", ["result"]), "contract is a judge.Contract"),
+        (lambda: Contract((), "result > 0"), "ensures is a tuple of strings"),
+    ],
+)
+def test_what_is_no_code_or_contract_at_all_is_a_mistake_with_a_sentence(
+    call: Callable[[], object], says: str
+) -> None:
+    with pytest.raises(TypeError, match=says):
+        call()
 
 
 def test_one_line_proves() -> None:

@@ -97,6 +97,17 @@ def test_a_missing_file_is_a_sentence_and_status_two(args: tuple[str, ...]) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_check_judges_the_other_files_where_one_cannot_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "half.py"
+    file.write_text(
+        'def half(n: int) -> int:\n    """post: __return__ <= abs(n)"""\n    return n // 2\n'
+    )
+    done = run("check", str(tmp_path / "gone.py"), str(file))
+    assert done.returncode == 2
+    assert "gone.py cannot be read: No such file" in done.stderr
+    assert "half: proved" in done.stdout
+
+
 def test_check_reads_the_contracts_of_a_python_file(tmp_path: Path) -> None:
     file = tmp_path / "little.py"
     file.write_text(

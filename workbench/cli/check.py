@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli.output import emit_lines, note
-from workbench.errors import InputError
 
 if TYPE_CHECKING:
     from judge import Judgement
@@ -49,7 +48,11 @@ def _check(files: list[Path], jobs: int, json: bool) -> int:
     submissions = []
     seen: set[str] = set()
     for file in _python_files(files):
-        found = submissions_from_source(_read(file), str(file))
+        source = _read(file)
+        if source is None:
+            seen.add("unreadable")
+            continue
+        found = submissions_from_source(source, str(file))
         if not found and file in files:
             note(f"{file}: no function with a contract")
         for item in found:
@@ -94,13 +97,13 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path) -> bytes | None:
+    """The file's bytes; None, and a sentence, where there are none: the others are judged."""
     try:
         return file.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{file} cannot be read: {error.strerror}.", "Name a Python file."
-        ) from error
+        note(f"{file}:1:1: {file} cannot be read: {error.strerror}; name a Python file.")
+        return None
 
 
 def _wait_for_change(files: list[Path]) -> None:

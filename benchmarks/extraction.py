@@ -10,6 +10,7 @@ comes with code that its own project extracted, that share stands beside ours.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import gzip
 import json
@@ -58,12 +59,22 @@ def answers(folder: Path) -> Iterator[tuple[str, str, str, str, str | None, str 
         yield name, row["model"], row["answer"], entry, found[-1] if found else None, None
 
 
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "folder", type=Path, nargs="?", metavar="FOLDER",
+        default=Path(os.environ.get("WORKBENCH_BENCH", "../shared/bench")),
+        help="the recordings; without it the folder that WORKBENCH_BENCH names",
+    )  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="list every model, not the worst eight")
+    return parser.parse_args()
+
+
 def main() -> int:
     """Measure and print; 0 when something was measured, 3 when there was nothing to measure."""
-    default = os.environ.get("WORKBENCH_BENCH", "../shared/bench")
-    given = [each for each in sys.argv[1:] if each != "--all"]
-    most = None if "--all" in sys.argv else 8
-    folder = Path(given[0] if given else default)
+    options = parse()
+    folder, most = options.folder, None if options.all else 8
     if not folder.is_dir():
         print(f"{folder} is not there; name the folder of recordings", file=sys.stderr)
         return 3

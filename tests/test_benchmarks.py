@@ -17,4 +17,3 @@ def test_a_benchmark_has_a_sentence_and_a_help(path: Path) -> None:
     first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
     assert first.endswith((".", "?")), first
     assert "ArgumentParser(" in text
-    assert "sys.argv[" not in text

@@ -23,6 +23,8 @@ from judge.sandbox import Sandbox
 from judge.verdict import Counterexample
 
 _FIRST_BATCH, _LAST_BATCH = 64, 512
+_FIRST_LOOK = 6
+"""How many inputs are run before all others of a first batch."""
 _SPARE = 8
 """How many more inputs a first batch makes than are wanted, for those that are not admitted."""
 _ATTEMPTS = 12
@@ -125,7 +127,15 @@ class _Search:
         inside = [a for a, r in zip(fresh, self.trial.admits(fresh), strict=True) if r.holds]
         inside = inside[: self.budget.cases - self.cases]
         self.accepted += inside
-        for _, seen in zip(inside, self.trial.run_admitted(inside), strict=True):
+        # The very first alone: where one of them is wrong, nobody waits for a later one to hang.
+        first = 0 if self.cases else _FIRST_LOOK
+        return self._run(inside[:first]) or self._run(inside[first:])
+
+    def _run(self, inside: list[tuple[Any, ...]]) -> SearchReport | None:
+        """Run inputs that meet the precondition; a report when one of them ends the search."""
+        if self.lost >= _MOST_LOST:
+            return None
+        for seen in self.trial.run_admitted(inside) if inside else ():
             if seen.sort == "fine":
                 self.cases += 1
             elif self.lost >= _MOST_LOST:

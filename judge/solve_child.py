@@ -4,7 +4,8 @@ It reads one JSON request a line on stdin and writes one JSON answer a line on s
 ``{"text": ..., "attempts": [{"rlimit": n, "options": {...}}, ...]}``, where the text has passed the
 strict reader. Attempts run in order until one decides. A request with ``"texts"`` instead asks
 cvc5 for several obligations in one solver, each in a scope of its own; its answer has
-``"results"``, and what is not decided there is asked again alone. Each attempt and each batch has
+``"results"``, and what is not decided there is asked again alone. One with ``"horn"`` asks Z3's
+Spacer for relations that satisfy Horn clauses. Each attempt and each batch has
 a fresh context, so that an answer and the resources it took do not depend on what was asked
 before. The child gives up the right to write files and to grow before it reads its first request.
 """
@@ -100,6 +101,21 @@ def bitwuzla_attempt(text: str, rlimit: int, options: dict[str, str]) -> tuple[s
     return str(parser.bitwuzla().check_sat()), "", 0
 
 
+def horn(request: dict[str, Any]) -> dict[str, Any]:
+    """Ask Spacer for relations that satisfy Horn clauses; its model as text, where it has one."""
+    import z3
+
+    try:
+        context = z3.Context()
+        solver = z3.SolverFor("HORN", ctx=context)
+        solver.set("rlimit", request["rlimit"])
+        solver.from_string(request["horn"])
+        word = str(solver.check())
+        return {"result": word, "model": solver.model().sexpr() if word == "sat" else ""}
+    except refusals("z3") as problem:
+        return {"result": "error", "model": "", "reason": str(problem)[:500]}
+
+
 def refusals(solver: str) -> tuple[type[Exception], ...]:
     """Return the exceptions by which a solver says that it refuses a text or ran out of memory."""
     if solver == "z3":
@@ -169,7 +185,10 @@ def main() -> None:
         request = json.loads(line)
         # Processor time, so that a busy machine ends nothing; the signal ends this process.
         signal.setitimer(signal.ITIMER_PROF, float(request["cpu_seconds"]))
-        said = batch(request) if "texts" in request else answer(solver, request)
+        if "horn" in request:
+            said = horn(request)
+        else:
+            said = batch(request) if "texts" in request else answer(solver, request)
         signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(said), file=answers, flush=True)
 

@@ -225,7 +225,7 @@ class Guesses:
                 continue
         functions = self.session.candidate.program.functions
         calls = helper_calls(clauses, functions.keys() - {self.session.candidate.function.name})
-        yield from guesses(calls, self.changed, self.counters, self.parameters)
+        yield from guesses(calls, self.changed, self.counters, self.parameters, self.sequences)
 
     def _partial(self, node: ast.expr) -> Iterator[str]:
         """A complete statement, and the same about what is done so far."""

@@ -1,4 +1,4 @@
-"""Values of a contract's helpers on plain integers, for the filter of guesses.
+"""Values of a contract's helpers on plain values, for the filter of guesses.
 
 The helper is run by our own semantics on literals; no candidate code is executed. What cannot be
 computed so, or would take long, has no value, and the guess that asks for it is kept.
@@ -18,6 +18,8 @@ from judge.symbolic.values import Unsupported
 
 MAX_RUNS = 300
 DEPTH = 40
+MAX_WRITTEN = 200
+"""Characters that the arguments take when they are written out."""
 
 
 def helper_functions(session: Session) -> dict[str, Callable[..., object]]:
@@ -32,19 +34,20 @@ class _Helper:
     def __init__(self, session: Session, name: str) -> None:
         self.session = session
         self.name = name
-        self.known: dict[tuple[object, ...], object] = {}
+        self.known: dict[str, object] = {}
         self.runs = 0
 
     def __call__(self, *args: object) -> object:
         """The helper's value; ``TooBig`` where there is none to be had."""
-        if not all(isinstance(a, int) for a in args):
+        key = repr(args)
+        if len(key) > MAX_WRITTEN:
             raise TooBig
-        if args not in self.known:
+        if key not in self.known:
             self.runs += 1
-            self.known[args] = self._run(args) if self.runs <= MAX_RUNS else None
-        if self.known[args] is None:
+            self.known[key] = self._run(args) if self.runs <= MAX_RUNS else None
+        if self.known[key] is None:
             raise TooBig
-        return self.known[args]
+        return self.known[key]
 
     def _run(self, args: tuple[object, ...]) -> object:
         program = self.session.candidate.program

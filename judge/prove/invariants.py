@@ -19,6 +19,8 @@ from judge.symbolic.values import Unsupported
 
 ORDERED, POLYNOMIAL = 1, 4
 """The tiers that are for lists that are rearranged, and for laws between numbers."""
+HORN = 2
+"""After this tier a Horn solver is asked: it finds in little time what it finds at all."""
 PATIENCE = 4
 """What is said of pairs of elements is hard to decide, and little else is said in that tier."""
 
@@ -46,6 +48,8 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
         if not session.z3.left:
             reason = "the budget ran out while searching for invariants"
             break
+        if tier == HORN and isinstance(asked := _by_horn(session, first, base), Proof):
+            return asked
     return Proof(
         "unknown",
         base.strategy,
@@ -53,6 +57,22 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
         findings=tuple(session.findings),
         rlimit=session.z3.spent,
     )
+
+
+def _by_horn(session: Session, first: Derivation, base: Plan) -> Proof | str | None:
+    """With the relations that a Horn solver finds, checked like any guess."""
+    from judge.prove.horn import relations
+
+    proposed = relations(session, first, base)
+    if not any(proposed.values()):
+        return None
+    loops = {
+        key: LoopPlan(tuple(translatable(session, first, key, texts)))
+        for key, texts in proposed.items()
+    }
+    plan = Plan(base.strategy, loops, base.measure, base.guarantees)
+    with T.fresh_table():
+        return attempt(session, plan)
 
 
 def _orders(loop: LoopPlan) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from judge.contract import Budget, Contract
-from judge.prove import bounded, invariants, paths, recursion, straight
+from judge.prove import bounded, helper_contracts, invariants, paths, recursion, straight
 from judge.prove.fuse import SECONDS
 from judge.prove.result import Proof
 from judge.prove.session import Session
@@ -16,8 +16,6 @@ from judge.symbolic import term as T
 from judge.symbolic.function import Derivation
 from judge.symbolic.plan import Mode, Plan
 from judge.symbolic.values import Unsupported
-
-Strategy = Callable[[Session, Derivation], Proof | None]
 
 
 def run(
@@ -85,18 +83,40 @@ def _with_reason(explored: Proof, cut: Proof | None) -> Proof:
     return replace(explored, reason=cut.reason)
 
 
+def _cut(session: Session) -> Proof | None:
+    """By the strategy that the code's form asks for; once more with what helpers keep."""
+    with T.fresh_table():
+        first = session.derive(Plan(), Mode())
+        helped = bool(helper_contracts.definitions())
+        found = helper_contracts.domains(session) if helped else {}
+        if not found:
+            proof = _by_form(session, first)
+    if found:
+        session.helpers = found
+        with T.fresh_table():
+            proof = _by_form(session, session.derive(Plan(), Mode()))
+    if not helped or (proof is not None and proof.outcome != "unknown"):
+        return proof
+    more = helper_contracts.lemmas(session)
+    if not more:
+        return proof
+    session.helpers = more
+    with T.fresh_table():
+        return _by_form(session, session.derive(Plan(), Mode()))
+
+
+def _by_form(session: Session, first: Derivation) -> Proof | None:
+    if not first.loops and not first.recursive:
+        return straight.prove(session, first)
+    if first.loops and not first.recursive:
+        return invariants.prove(session, first)
+    return recursion.prove(session, first)
+
+
 def _search(session: Session) -> Proof:
     cut: Proof | None = None
     try:
-        with T.fresh_table():
-            first = session.derive(Plan(), Mode())
-            if not first.loops and not first.recursive:
-                strategy: Strategy = straight.prove
-            elif first.loops and not first.recursive:
-                strategy = invariants.prove
-            else:
-                strategy = recursion.prove
-            cut = strategy(session, first)
+        cut = _cut(session)
     except Unsupported as problem:
         session.findings.append(problem.sentence())
         cut = _unknown(session, problem.sentence())

@@ -7,7 +7,7 @@ have the solver read and decide their exact texts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from judge.answers import shared_answers
@@ -21,7 +21,7 @@ from judge.prove.wording import tidy
 from judge.subset import Candidate
 from judge.symbolic import term as T
 from judge.symbolic.function import Derivation, derivation
-from judge.symbolic.plan import Mode, Plan
+from judge.symbolic.plan import HelperPlan, Mode, Plan
 from judge.symbolic.values import Unsupported
 from judge.verdict import Obligation
 
@@ -42,9 +42,12 @@ class Session:
     z3: Z3
     hints: tuple[str, ...] = ()
     findings: list[str] = field(default_factory=list)
+    helpers: dict[str, HelperPlan] = field(default_factory=dict)
+    """What was found of the helpers that call themselves: part of every plan."""
 
     def derive(self, plan: Plan, mode: Mode | None = None) -> Derivation:
         """Run the function under a plan, in the current table of terms."""
+        plan.helpers = self.helpers
         return derivation(self.candidate, self.contract, plan, mode or Mode())
 
 
@@ -151,6 +154,7 @@ def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
 
 def finish(session: Session, plan: Plan, checked: Checked) -> Proof:
     """The proof that a fully checked plan is."""
+    plan = replace(plan, helpers=session.helpers)
     derived = checked.derivation
     partial = bool(derived.partial)
     reason = None

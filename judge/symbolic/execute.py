@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from judge.symbolic import closures, iterators, modules, recursive, seqs
@@ -84,6 +84,8 @@ class Executor(Machine):
         self.partial: set[int] = set()
         """Lines of loops without a measure."""
         self.vague = False
+        self.defining: list[recursive.Definition] = []
+        """The recursive helpers whose bodies are being run, innermost last."""
         self.homes: list[ast.FunctionDef | None] = []
         """For each nested function being run, the function in which it was made."""
 
@@ -190,21 +192,30 @@ class Executor(Machine):
         function = self.program.functions[name]
         args = self._arguments(function, node)
         cut = not self.mode.concrete and self.mode.unroll is None
-        if cut and self.stack[:1] != [name] and recursive.recurs(function):
+        entry = self.stack[0] if self.stack else None
+        if cut and entry != name and recursive.recurs(function, self.program, entry):
             return recursive.apply(self, name, function, args, node.lineno)
         return self._enter(name, function, args, {}, node.lineno)
 
     def isolated(
-        self, name: str, function: ast.FunctionDef, args: dict[str, Value]
+        self,
+        name: str,
+        function: ast.FunctionDef,
+        args: dict[str, Value],
+        facts: Sequence[Term] = (),
     ) -> list[Outcome]:
-        """How a call on these arguments ends when nothing else is known."""
+        """How a call on these arguments ends when nothing else is known than ``facts``."""
         saved = (self.state, self.frames, self.pending, self.under_binder, self.pure)
         self.frames, self.pending = [Frame()], []
         self.under_binder, self.pure = False, False
         self.stack.append(name)
         self.code.append(function)
         try:
-            return self.run(_body(function), State(env={**unbound(function), **args}))
+            start = State(env={**unbound(function), **args}, facts=list(facts))
+            for parameter, value in args.items():
+                if isinstance(value, ListV):
+                    start.env[parameter] = start.allocate(value, frozen=True)
+            return self.run(_body(function), start)
         finally:
             self.stack.pop()
             self.code.pop()
@@ -234,6 +245,12 @@ class Executor(Machine):
         self.homes.append(function.home)
         try:
             key = f"{node.name} (line {node.lineno})"
+            cut = not self.mode.concrete and self.mode.unroll is None
+            if cut and recursive.recurs(node):
+                closed = recursive.closed_over(node, around, line)
+                bare = replace(function, closure=closed.functions)
+                given = {**values, **closed.values}
+                return recursive.apply(self, key, node, given, line, bare)
             return self._enter(key, node, values, around, line)
         finally:
             self.homes.pop()

@@ -1,4 +1,4 @@
-"""Folds over sequences: sums, counts, maxima, filters and powers as functions of a prefix.
+"""Folds over sequences: sums, counts, maxima and filters as functions of a prefix.
 
 ``sum(f(x) for x in xs[:k])`` is ``S(k)`` for a function ``S`` that is named by its summand, so the
 same sum written twice is the same term. What is known of ``S`` is not a recursive definition (no
@@ -244,7 +244,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     lemmas += instances_that_agree(applied, known)
     lemmas += [*_bits_taken(applied), *powers.squares(applied, [*roots, *result.values()])]
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
-    lemmas += _alike([t for t in applied if t.id in asked])
+    lemmas += [*_alike([t for t in applied if t.id in asked]), *powers.laws(applied, asked)]
     for f in [*_pair_lemmas(applied, asked), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
@@ -252,7 +252,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
 
 def _instances(t: Term) -> list[Term]:
     name = str(t.args[0])
-    if name == "fold.power":
+    if name == powers.NAME:
         return powers.facts(t) if not t.bound else []
     if name == "bit.and":
         return _bit_facts(t) if not t.bound else []
@@ -264,9 +264,9 @@ def _instances(t: Term) -> list[Term]:
         return readings.onto_facts(t)
     if name == "floor.div":
         return quotients.quotient_facts(t)
-    fold = T.definitions().get(name)
-    if isinstance(fold, recursive.Definition):
+    if name.startswith(recursive.KNOWN):
         return recursive.instances(t)
+    fold = T.definitions().get(name)
     if isinstance(fold, Listed):
         return fold.facts()
     if isinstance(fold, laws.Law):

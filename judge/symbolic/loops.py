@@ -26,6 +26,7 @@ from judge.symbolic.shapes import Shape, facts_of, join, precise_shape
 from judge.symbolic.state import Outcome, State, merge_outcomes
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
     BuiltinV,
     Choice,
     DictV,
@@ -430,6 +431,11 @@ class _Cut:
             if x.mode.search:
                 term = T.implies(indicator(loop.key, n), term)
             head.facts.append(term)
+        texts = x.mode.unknowns.get(loop.key)
+        if texts is not None:
+            claim = relation(x, loop.key, texts, self.entry)
+            x.emit("initiation", "the unknown relation", self.line, self.entry.facts, claim)
+            head.facts.append(relation(x, loop.key, texts, head))
         info.head = head
         if not x.trial:
             x.loops[loop.key] = info
@@ -442,6 +448,9 @@ class _Cut:
             for n, node in enumerate(nodes):
                 claim = x.formula(node, outcome.state)
                 x.emit("consecution", plan.invariants[n], self.line, facts, claim, (loop.key, n))
+            if texts is not None:
+                claim = relation(x, loop.key, texts, outcome.state)
+                x.emit("consecution", "the unknown relation", self.line, facts, claim)
         self._termination(head, back, plan)
         for outcome in leaving:
             for name in (loop.index, f"_it{number}"):
@@ -488,6 +497,19 @@ class _Cut:
                 before, after = (parts(x, node, s) for s in (head, outcome.state))
             claim = falls(before, after)
             x.emit("termination", text, self.line, outcome.state.facts, claim)
+
+
+UNKNOWN = "unknown relation "
+"""Before the key of a loop: the name of a relation between its variables that is to be found."""
+
+
+def relation(x: Executor, key: str, texts: tuple[str, ...], state: State) -> Term:
+    """The unknown relation of a loop, between what the texts mean in a state."""
+    values = [x.pure_value(ast.parse(t, mode="eval").body, state, False)[0] for t in texts]
+    terms = [v.term for v in values if isinstance(v, IntV | BoolV)]
+    if len(terms) != len(texts):
+        raise Unsupported("a relation between anything but numbers and truth values")
+    return T.app(f"{UNKNOWN}{key}", terms, T.BOOL)
 
 
 def indicator(key: str, number: int) -> Term:

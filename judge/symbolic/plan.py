@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,18 @@ class LoopPlan:
     measure: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HelperPlan:
+    """Of a helper that calls itself: where it raises nothing, what falls, what holds of its value.
+
+    Expressions over its parameters (and what it closes over); ``lemmas`` over ``result`` too.
+    """
+
+    requires: tuple[str, ...] = ()
+    measure: str | None = None
+    lemmas: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Plan:
     """Strategy, loops by key, the recursion's measure, extra guarantees of the recursion."""
@@ -27,10 +40,11 @@ class Plan:
     measure: str | None = None
     guarantees: tuple[str, ...] = ()
     bound: dict[str, int] = field(default_factory=dict)
+    helpers: dict[str, HelperPlan] = field(default_factory=dict)
 
     def dumps(self) -> str:
         """Canonical JSON."""
-        data = {
+        data: dict[str, Any] = {
             "v": 1,
             "strategy": self.strategy,
             "loops": {
@@ -41,6 +55,11 @@ class Plan:
             "guarantees": list(self.guarantees),
             "bound": self.bound,
         }
+        if self.helpers:
+            data["helpers"] = {
+                name: {"requires": list(h.requires), "measure": h.measure, "lemmas": list(h.lemmas)}
+                for name, h in self.helpers.items()
+            }
         return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -60,9 +79,15 @@ class Plan:
                 data["measure"],
                 tuple(map(str, data["guarantees"])),
                 {str(k): int(v) for k, v in data["bound"].items()},
+                {str(k): _helper(h) for k, h in data.get("helpers", {}).items()},
             )
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as problem:
             raise ValueError(f"not a proof plan: {problem}") from problem
+
+
+def _helper(data: Any) -> HelperPlan:
+    measure = None if data["measure"] is None else str(data["measure"])
+    return HelperPlan(tuple(map(str, data["requires"])), measure, tuple(map(str, data["lemmas"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +96,8 @@ class Mode:
 
     ``concrete`` runs expect literal inputs and collect no goals. ``search`` puts each invariant
     behind an indicator, so that a solver can drop it without a new run. ``complete`` owes a goal
-    wherever a run meets its bound: that no input goes further.
+    wherever a run meets its bound: that no input goes further. ``unknowns`` are for loops without
+    invariants: the expressions between which a relation is to be found, by loop.
     """
 
     unroll: int | None = None
@@ -79,6 +105,7 @@ class Mode:
     search: bool = False
     depth: int = 6
     complete: bool = False
+    unknowns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -8,12 +8,14 @@ is not: negative exponents, which make floats.
 from __future__ import annotations
 
 from functools import reduce
+from itertools import combinations, permutations
 
 from judge.symbolic import term as T
 from judge.symbolic.term import INT, Term
 
 NAME = "fold.power"
 MAX_PRODUCTS = 12
+MAX_LAWS = 40
 
 
 def power(base: Term, exponent: Term) -> Term:
@@ -73,4 +75,38 @@ def _beside(t: Term, products: list[Term]) -> list[Term]:
     return list(found.values())[:MAX_PRODUCTS]
 
 
-__all__ = ["facts", "power", "squares"]
+def laws(occurrences: list[Term], asked: set[int]) -> list[Term]:
+    """What two or three powers say of each other; ``asked`` are those the formula speaks of.
+
+    For exponents that are not negative: ``b**(2h) = (b*b)**h = (b**h)**2``, with one factor more
+    for ``2h + 1``, and ``b**x * b**y = b**(x + y)``; each by induction on an exponent.
+    """
+    powers = [t for t in occurrences if t.args[0] == NAME and not t.bound and t.id in asked]
+    result: list[Term] = []
+    for whole, half in permutations(powers, 2):
+        (base, exponent), (other, h) = whole.kids, half.kids
+        if T.literal(T.sub(exponent, h)) is not None:
+            continue
+        if other is base:
+            result += _halved(base, exponent, h, whole, T.mul(half, half))
+        elif other is T.mul(base, base):
+            result += _halved(base, exponent, h, whole, half)
+    for one, two in combinations(powers, 2):
+        for both in powers:
+            (base, x), (b, y), (c, z) = one.kids, two.kids, both.kids
+            if base is b and b is c and z is T.add(x, y):
+                given = T.and_(T.le(T.num(0), x), T.le(T.num(0), y))
+                result.append(T.implies(given, T.eq(both, T.mul(one, two))))
+    return result[:MAX_LAWS]
+
+
+def _halved(base: Term, exponent: Term, h: Term, whole: Term, squared: Term) -> list[Term]:
+    """``whole`` is ``squared`` at the exponent ``2h``, and has a factor more at ``2h + 1``."""
+    double = T.mul(T.num(2), h)
+    return [
+        T.implies(T.and_(T.le(T.num(0), h), T.eq(exponent, even)), T.eq(whole, value))
+        for even, value in ((double, squared), (T.add(double, T.num(1)), T.mul(base, squared)))
+    ]
+
+
+__all__ = ["facts", "laws", "power", "squares"]

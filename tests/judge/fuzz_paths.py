@@ -170,8 +170,8 @@ def path_says(code: str, args: tuple[object, ...]) -> tuple[str, object] | None:
                 return None if cut and not ends else ("ends", len(ends))
             (end,) = ends
             if end.kind == "raise":
-                name = (end.exception or "").removeprefix("perhaps ")
-                return None if " " in name else ("raises", name)
+                name = end.exception or ""
+                return None if " " in name else ("raises", name)  # perhaps it is not met
             if end.value is None:
                 return "value", None
             return "value", from_value(given.inside(end.value, end.state))

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from judge.symbolic import folds
 from judge.symbolic import term as T
 from judge.symbolic.execute import Goal
+from judge.symbolic.float_order import by_order
 from judge.symbolic.term import Term
 from judge.symbolic.values import Unsupported
 from judge.verdict import Obligation
@@ -112,11 +113,15 @@ class Printer:
         raise AssertionError(f"no text for {op}")
 
 
-def script(assertions: list[Term]) -> str:
-    """A complete SMT-LIB script asserting the terms and what is known of their folds."""
-    known = folds.facts(assertions)
+def script(assertions: list[Term], exact: bool = False) -> str:
+    """A complete SMT-LIB script asserting the terms and what is known of their folds.
+
+    It is unsatisfiable only if they are; ``exact`` also keeps what is satisfiable about floats.
+    """
+    everything = [*folds.facts(assertions), *assertions]
+    if not exact:
+        everything = by_order(everything)
     printer = Printer()
-    everything = [*known, *assertions]
     printer.prepare(everything)
     lines = []
     for term in everything:
@@ -153,6 +158,6 @@ def companion(preconditions: list[Term]) -> Obligation:
 def _obligation(
     kind: str, text: str, assertions: list[Term], expected: str, line: int | None
 ) -> Obligation:
-    smt2 = script(flatten(assertions))
+    smt2 = script(flatten(assertions), exact=expected == "sat")
     digest = hashlib.sha256(smt2.encode("ascii")).hexdigest()
     return Obligation(kind, text, smt2, digest, "ALL", expected, line)

@@ -219,6 +219,10 @@ def _draw_scalar(rng: random.Random, kind: str, numbers: list[int], attempt: int
         return rng.random() < 0.5
     if kind == "none":
         return None
+    if kind == "float":
+        return rng.choice([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 7.5, 32.0, 99.0, -0.5, -3.0])
+    if kind == "str" and attempt % 6 == 5:
+        return "".join(rng.choice("0123456789") for _ in range(rng.randint(0, 4)))
     if kind == "str":
         return "".join(rng.choice("aab bcAe1.") for _ in range(rng.randint(0, 5)))
     raise NotPlain

@@ -14,6 +14,7 @@ from judge.symbolic.merge import at, same, same_piece
 from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
+    BoolV,
     BuiltinV,
     Choice,
     DictV,
@@ -28,6 +29,7 @@ from judge.symbolic.values import (
     LambdaV,
     ListV,
     NoneV,
+    Piece,
     RangeV,
     Ref,
     Seq,
@@ -117,10 +119,34 @@ def equal(a: Value, b: Value) -> Term:
 
 
 def element_equal(a: Value, b: Value) -> Term:
-    """Equality as containers use it: identity first, which matters for NaN, so no floats here."""
-    if isinstance(a, FloatV) or isinstance(b, FloatV):
+    """Equality as containers use it: identity first, which matters for NaN alone."""
+    if isinstance(a, FloatV) and isinstance(b, FloatV):
+        return floats.equal_or_identical(a, b)
+    if isinstance(a, Choice) and isinstance(b, Choice) and (_floats(a) and _floats(b)):
         raise Unsupported("equality of containers of floats (NaN is compared by identity)")
     return equal(a, b)
+
+
+def _floats(value: Choice) -> bool:
+    return any(isinstance(v, FloatV) for _, v in value.options)
+
+
+def _one_object(piece: Piece) -> bool:
+    """Whether what literally reads alike is the same object wherever that matters, for NaN."""
+    probe = T.bvar("probe")
+    return _steady(piece.value if isinstance(piece, Single) else piece.get(probe))
+
+
+def _steady(value: Value) -> bool:
+    if isinstance(value, FloatV):
+        return floats.one_object(value.term)
+    if isinstance(value, TupleV):
+        return all(map(_steady, value.items))
+    if isinstance(value, Choice):
+        return all(_steady(v) for _, v in value.options)
+    if isinstance(value, ListV):
+        return all(map(_one_object, value.seq.pieces))
+    return isinstance(value, IntV | BoolV | StrV | NoneV)
 
 
 def _opaque(value: Value) -> bool:
@@ -144,7 +170,7 @@ def _equal_choice(a: Value, b: Value) -> Term:
 def equal_seq(a: Seq, b: Seq) -> Term:
     """Same length and the same elements; leading pieces that are literally alike drop out."""
     n = 0
-    while n < min(len(a.pieces), len(b.pieces)) and same_piece(a.pieces[n], b.pieces[n]):
+    while n < min(len(a.pieces), len(b.pieces)) and _alike(a.pieces[n], b.pieces[n]):
         n += 1
     a, b = Seq(a.pieces[n:]), Seq(b.pieces[n:])
     lengths = T.eq(a.length, b.length)
@@ -167,6 +193,10 @@ def equal_seq(a: Seq, b: Seq) -> Term:
     return T.and_(lengths, T.quantify("forall", [k], each))
 
 
+def _alike(x: Piece, y: Piece) -> bool:
+    return same_piece(x, y) and _one_object(x)
+
+
 def _prefix_alike(a: Seq, b: Seq) -> Term | None:
     """Views over the same elements from the same start are equal when their lengths are."""
     x, y = a.pieces[0], b.pieces[0]
@@ -174,7 +204,7 @@ def _prefix_alike(a: Seq, b: Seq) -> Term | None:
         if isinstance(x, Filtered) != isinstance(y, Filtered):
             return None
         probe = T.fresh_bvar()
-        if x.lo is y.lo and same(x.get(probe), y.get(probe)):
+        if x.lo is y.lo and same(x.get(probe), y.get(probe)) and _one_object(x):
             return T.true()
     return None
 
@@ -207,7 +237,7 @@ def _among_literals(needle: Value, seq: Seq) -> Term | None:
 
 
 def contains(needle: Value, seq: Seq) -> Term:
-    """Python's ``in`` for lists and tuples (never identity without equality: no floats here)."""
+    """Python's ``in`` for lists and tuples (identity without equality is for NaN alone)."""
     known = _among_literals(needle, seq)
     if known is not None:
         return known

@@ -114,6 +114,35 @@ def equal(a: Value, b: Value) -> Term:
     return T.node("fp.eq", (x, y), BOOL)
 
 
+def one_object(term: Term) -> bool:
+    """Whether the same term is the same object: what is read is, what is computed is made anew."""
+    if term.op == "ite":
+        return all(map(one_object, term.kids[1:]))
+    number = literal(term)
+    return term.op in ("var", "select") or (number is not None and not math.isnan(number))
+
+
+def equal_or_identical(a: FloatV, b: FloatV) -> Term:
+    """``a is b or a == b``: of two NaN nobody knows whether they are one object.
+
+    That is a function of nothing but the elements' places, another one at every comparison.
+    """
+    x, y = a.term, b.term
+    if x is y and one_object(x):
+        return T.true()
+    alike = equal(a, b)
+    if any(literal(t) is not None and not math.isnan(literal(t) or 0.0) for t in (x, y)):
+        return alike
+    places = {
+        v.id: v for v in T.subterms([x, y]) if v.op == "bvar" and v.args[0] in x.bound | y.bound
+    }
+    one = T.app(T.fresh_name("nan.same"), [places[k] for k in sorted(places)], BOOL)
+    if x.op == y.op == "select" and x.kids[0] is y.kids[0]:
+        one = T.or_(T.eq(x.kids[1], y.kids[1]), one)
+    both = [T.node("fp.isNaN", (t,), BOOL) for t in (x, y)]
+    return T.or_(alike, T.and_(*both, one))
+
+
 def less(a: Value, b: Value, strict: bool) -> Term | None:
     """``<`` or ``<=``; false as soon as one side is NaN."""
     if not isinstance(a, IntV | BoolV | FloatV) or not isinstance(b, IntV | BoolV | FloatV):

@@ -1,5 +1,6 @@
 """Recursion, and functions beside the entry point: what is proved of them, and what must not be."""
 
+# ruff: noqa: E501  (programs on one line)
 from __future__ import annotations
 
 from typing import Any

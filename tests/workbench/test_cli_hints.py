@@ -16,15 +16,16 @@ from workbench.settings import Settings
 from workbench.stages.hints import ask_hints, hint_prompt, hints_in, lacks_invariant
 from workbench.store.database import Store
 
-CODE = """def f(n: int) -> int:
-    x = 2
+CODE = """def f(n: int) -> list[int]:
+    out = [2]
     for _ in range(n):
-        x = 4 * x + 3
-    return x
+        out.append(4 * out[-1] + 3)
+    return out
 """
+HINT = "all(v % 3 == 2 for v in out)"
 LINE = {"id": "a", "entry_point": "f", "code": CODE, "requires": ["n >= 0"],
-        "ensures": ["result % 6 != 3"]}  # fmt: skip
-ITEM = Submission("a", "f", CODE, Contract(("n >= 0",), ("result % 6 != 3",)))
+        "ensures": ["all(v % 6 != 3 for v in result)"]}  # fmt: skip
+ITEM = Submission("a", "f", CODE, Contract(("n >= 0",), ("all(v % 6 != 3 for v in result)",)))
 SMALL = Budget(rlimit=3_000_000, cases=100)
 
 
@@ -52,14 +53,14 @@ def recording(path: Path, text: str, finish: Finish = Finish.STOP) -> Path:
 def test_a_line_and_a_file_bring_hints_that_make_the_proof(tmp_path: Path) -> None:
     found, _ = run(line=LINE)
     assert found["verdict"] == "bounded"
-    found, _ = run(line={**LINE, "hints": ["x % 3 == 2"]})
+    found, _ = run(line={**LINE, "hints": [HINT]})
     assert found["verdict"] == "proved"
     file = tmp_path / "hints.jsonl"
-    rows = [{"id": "a", "hints": ["x % 3 == 2", "x < 0", "no ( python"]}, {"id": "b", "hints": []}]
+    rows = [{"id": "a", "hints": [HINT, "len(out) < 0", "no ( python"]}, {"id": "b", "hints": []}]
     file.write_text("\n".join(map(json.dumps, rows)))
     found, said = run("--hints", str(file), line=LINE)
     assert found["verdict"] == "proved"
-    assert any("x % 3 == 2" in text for text in found["invariants"])  # type: ignore[union-attr]
+    assert any("v % 3 == 2" in text for text in found["invariants"])  # type: ignore[union-attr]
     assert "not in the input: b" in said
 
 
@@ -75,8 +76,9 @@ def test_a_bad_hint_file_is_told_with_its_line(tmp_path: Path, text: str) -> Non
 
 
 def test_a_wrong_hint_never_makes_a_proof() -> None:
-    wrong = Submission("a", "f", CODE, Contract(("n >= 0",), ("result % 6 == 3",)),
-                       hints=("x % 6 == 3", "False", "x % 6 == 3 and n < 0"))  # fmt: skip
+    contract = Contract(("n >= 0",), ("all(v % 6 == 3 for v in result)",))
+    hints = ("all(v % 6 == 3 for v in out)", "False", "len(out) == 0 and n < 0")
+    wrong = Submission("a", "f", CODE, contract, hints=hints)
     assert judge(wrong, SMALL).verdict.word == "refuted"
 
 
@@ -85,9 +87,9 @@ def test_a_teacher_is_asked_through_the_door_and_read(
 ) -> None:
     first = judge(ITEM, SMALL)
     assert lacks_invariant(ITEM, first)
-    path = recording(tmp_path / "r.jsonl", 'Here: ["x % 3 == 2", "n >= 0"]')
+    path = recording(tmp_path / "r.jsonl", f'Here: ["{HINT}", "n >= 0"]')
     found, failed = ask_hints(store, settings, f"recorded:{path}", [(ITEM, first)])
-    assert found == {"a": ("x % 3 == 2", "n >= 0")}
+    assert found == {"a": (HINT, "n >= 0")}
     assert failed == []
 
 
@@ -107,7 +109,7 @@ def test_a_teacher_that_has_none_is_a_sentence(
 
 @pytest.mark.usefixtures("settings")
 def test_the_command_asks_a_teacher_where_the_proof_is_open(tmp_path: Path) -> None:
-    path = recording(tmp_path / "r.jsonl", "- `x % 3 == 2`\n- `x > n`")
+    path = recording(tmp_path / "r.jsonl", f"- `{HINT}`\n- `len(out) > n`")
     found, said = run("--ask-hints", f"recorded:{path}", line=LINE)
     assert found["verdict"] == "proved"
     assert "1 came out otherwise" in said

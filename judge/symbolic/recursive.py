@@ -127,11 +127,13 @@ class Definition:
             claim = call.target.defined(call.args)
             facts = [*here, call.when]
             if call in inner:
-                if self.measure is None or call.target.measure is None:
-                    continue
-                after = call.target.at(call.target.measure, call.args)
-                claim = T.and_(T.lt(after, self.measure), claim)
+                if self.measure is None:
+                    continue  # it is defined only where it makes no such call
                 facts = [*here, T.le(T.num(0), self.measure), call.when]
+                # One without a measure is defined only where it calls nobody back.
+                if call.target.measure is not None:
+                    after = call.target.at(call.target.measure, call.args)
+                    claim = T.and_(T.lt(after, self.measure), claim)
             yield f"ends: {self.measure_text} decreases", facts, claim
 
     def keeps(self) -> Iterator[tuple[str, list[Term], Term]]:

@@ -12,6 +12,7 @@ from judge.prove import derive, prove
 from judge.prove.solver import Z3
 from judge.recheck import check
 from judge.symbolic.plan import HelperPlan, Plan
+from judge.verdict import Recheck
 
 BUDGET = Budget(rlimit=6_000_000)
 
@@ -182,3 +183,14 @@ def test_a_forged_plan_owes_what_does_not_hold(forged: HelperPlan) -> None:
 def test_a_plan_with_helpers_is_read_back() -> None:
     plan = Plan("recursion", helpers={"h": HelperPlan(("i <= j",), "j - i", ("result >= 0",))})
     assert Plan.loads(plan.dumps()) == plan
+
+
+def test_a_forged_measure_of_one_of_two_functions_that_call_each_other_proves_nothing() -> None:
+    code = (
+        "def g(n: int) -> int:\n    return h(n)\n\n\ndef h(n: int) -> int:\n    return g(n)\n\n\n"
+        "def f(n: int) -> int:\n    return g(n)\n"
+    )
+    said = ("result == 7",)
+    plan = Plan(helpers={"g": HelperPlan((), "0", said), "h": HelperPlan((), None, said)})
+    owed = derive(code, "f", Contract(ensures=said), plan.dumps())
+    assert check(owed, rlimit=1_000_000).outcome is Recheck.DISPUTED

@@ -187,6 +187,7 @@ def readiness(
 ) -> None:
     """Say whether there is enough to train on; exit 1 if not. With --start, train when ready."""
     from workbench.cli.rounds import drive, finish
+    from workbench.errors import StageError
     from workbench.stages.readiness import Demand
     from workbench.stages.readiness import readiness as measured
     from workbench.store.database import open_store
@@ -195,6 +196,11 @@ def readiness(
     with open_store() as store:
         row = find_snapshot(store, snapshot)
         found = measured(store, row, demand)
+        if start and row.round_id is None:
+            raise StageError(
+                f"{row.id} belongs to no round, so there is nothing to start.",
+                "Plan one over the stored tasks: workbench rounds run --config FILE",
+            )
         if not (start and found.ready and row.round_id is not None):
             if json:
                 emit_json({**asdict(found), "ready": found.ready})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,11 +75,20 @@ def run(
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with the round's settings.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the generated tasks.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the generated tasks; 0 if left out.")
+    ] = None,
     train: Annotated[int | None, typer.Option(min=1, help="Generated tasks to train on.")] = None,
     held_out: Annotated[int | None, typer.Option(min=1, help="Generated tasks held out.")] = None,
     teachers: Annotated[
-        str | None, typer.Option(help="Comma-separated teachers, instead of the formal two.")
+        str | None,
+        typer.Option(help="By comma, instead of the formal two; student is the student itself."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Answers of each teacher to a task.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="How freely answers are drawn.")
     ] = None,
     until: Annotated[str, typer.Option(help="Stop after this stage.")] = "certified",
     again: Annotated[
@@ -102,7 +112,11 @@ def run(
     from workbench.stages.plan import find_round, plan_round
     from workbench.store.database import open_store
 
-    settled = _settled(config, seed, train, held_out, teachers)
+    settled = _settled(
+        config, seed,
+        {"train": train, "held_out": held_out, "teachers": teachers, "samples": samples,
+         "temperature": temperature},
+    )  # fmt: skip
     if dry_run:
         emit_json(settled.as_json())
         return
@@ -209,7 +223,7 @@ def _agreed(store: Store, round_id: str, yes: bool) -> bool:
     config = config_of(store, round_id)
     return affordable(
         store.settings,
-        open_teachers(config.teachers),
+        open_teachers(config.others),
         train_tasks(store, round_id),
         Sampling(max_tokens=config.max_tokens),
         config.samples,
@@ -218,22 +232,25 @@ def _agreed(store: Store, round_id: str, yes: bool) -> bool:
     )
 
 
-def _settled(
-    path: Path | None,
-    seed: int,
-    train: int | None,
-    held_out: int | None,
-    teachers: str | None,
-) -> RoundConfig:
+def _settled(path: Path | None, seed: int | None, given: Mapping[str, Any]) -> RoundConfig:
+    """Return what the file says, else the demonstration with the options given."""
+    from workbench.errors import InputError
     from workbench.stages.round_config import checked_config, demo_config, read_round_config
 
+    chosen = {name: value for name, value in given.items() if value is not None}
     if path is not None:
+        if beside := [*chosen, *(["seed"] if seed is not None else [])]:
+            option = f"--{beside[0].replace('_', '-')}"
+            raise InputError(
+                f"{option} says nothing beside --config.", f"Write it into {path} instead."
+            )
         return read_round_config(path)
-    table = demo_config(seed).as_json()
-    if train is not None:
-        table["family"]["train"] = train
-    if held_out is not None:
-        table["family"]["held_out"] = held_out
-    if teachers is not None:
-        table["teachers"] = [name.strip() for name in teachers.split(",") if name.strip()]
+    table = demo_config(seed or 0).as_json()
+    for name, value in chosen.items():
+        if name in ("train", "held_out"):
+            table["family"][name] = value
+        elif name == "teachers":
+            table[name] = [one.strip() for one in value.split(",") if one.strip()]
+        else:
+            table[name] = value
     return checked_config(table, "The options")

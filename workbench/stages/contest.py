@@ -176,15 +176,13 @@ def _student_answers(
     store: Store, settings: Settings, pupil: Pupil, tasks: Sequence[Task], budget: Budget,
     reporter: Reporter,
 ) -> tuple[str, dict[tuple[str, int], int]]:  # fmt: skip
-    from workbench.stages.student import answer_tasks
+    from workbench.stages.student import draw_answers
 
-    ids: dict[tuple[str, int], int] = {}
-    for sample in range(budget.samples):
-        found = answer_tasks(
-            store, settings, pupil, tasks, role="contest", max_tokens=budget.max_tokens,
-            temperature=budget.temperature, sample=sample, reporter=reporter, stage="contest",
-        )  # fmt: skip
-        ids.update({(task, sample): number for task, number in found.items()})
+    ids = draw_answers(
+        store, settings, pupil, tasks, role="contest", samples=budget.samples,
+        max_tokens=budget.max_tokens, temperature=budget.temperature, reporter=reporter,
+        stage="contest",
+    )  # fmt: skip
     return pupil.source_id, ids
 
 

@@ -15,7 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from workbench.errors import InputError
 from workbench.stages.filtering import STANDARD, parse_filters
 
-__all__ = ["FamilyChoice", "RoundConfig", "demo_config", "read_round_config"]
+__all__ = ["STUDENT", "FamilyChoice", "RoundConfig", "demo_config", "read_round_config"]
+
+
+STUDENT = "student"
+"""The teacher's name that means the student itself, as it is before the round."""
 
 
 class _Frozen(BaseModel):
@@ -40,6 +44,8 @@ class RoundConfig(_Frozen):
     most_tasks: int | None = Field(default=None, ge=1)
     """At most so many training tasks from the store."""
     teachers: tuple[str, ...] = ("synthesis", "examples")
+    """Names as for ``workbench ask``; ``student`` lets the student that the round starts from
+    answer too, so that it learns from what it got right (expert iteration)."""
     samples: int = Field(default=1, ge=1, le=100)
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     max_tokens: int = Field(default=1024, ge=1)
@@ -72,8 +78,15 @@ class RoundConfig(_Frozen):
             raise ValueError("a round needs at least one teacher")
         if len(set(self.teachers)) != len(self.teachers):
             raise ValueError("a teacher is named twice")
+        if STUDENT in self.teachers and self.samples > 1 and self.temperature == 0:
+            raise ValueError("several samples of the student need a temperature above 0")
         parse_filters(self.filters)
         return self
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The teachers but for the student itself."""
+        return tuple(name for name in self.teachers if name != STUDENT)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as its row holds it."""

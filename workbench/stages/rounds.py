@@ -8,7 +8,7 @@ time; a second one is told so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +32,9 @@ from workbench.stages.judge import judge_answers
 from workbench.stages.plan import find_round, plan_round
 from workbench.stages.promote import decide, promote_round, promoted_student
 from workbench.stages.repair import repair
-from workbench.stages.round_config import RoundConfig
+from workbench.stages.round_config import STUDENT, RoundConfig
 from workbench.stages.select import SelectionPolicy, select_winners, train_tasks
-from workbench.stages.student import Pupil, load_student
+from workbench.stages.student import Pupil, draw_answers, load_student
 from workbench.stages.train import train_round, training_plan
 from workbench.store.canonical import parse
 from workbench.store.database import Store
@@ -42,6 +42,7 @@ from workbench.store.tables import AdapterRow, CertificateRow, RoundRow, SourceR
 
 if TYPE_CHECKING:
     from distill.gate import Decision
+    from workbench.tasks import Task
 
 __all__ = [
     "STAGES",
@@ -200,25 +201,34 @@ class _Machine:
         return self._before
 
     def ask(self) -> None:
-        """The teachers answer the training tasks."""
+        """The teachers answer the training tasks, and the student where it is one of them."""
+        tasks, config = train_tasks(self.store, self.round_id), self.config
+        if STUDENT in config.teachers:
+            draw_answers(
+                self.store, self.settings, self._student_before(), tasks, role="teacher",
+                samples=config.samples, max_tokens=config.student_tokens,
+                temperature=config.temperature, seed=config.seed, round_id=self.round_id,
+                reporter=self.reporter, stage="ask",
+            )  # fmt: skip
+        if config.others:
+            self._ask_others(tasks)
+
+    def _ask_others(self, tasks: Sequence[Task]) -> None:
         from teachers.model import Sampling
 
+        config = self.config
         sampling = Sampling(
-            temperature=self.config.temperature,
-            max_tokens=self.config.max_tokens,
-            seed=(self.config.seed or None) if self.config.temperature else None,
+            temperature=config.temperature,
+            max_tokens=config.max_tokens,
+            seed=(config.seed or None) if config.temperature else None,
         )
         report = ask(
-            self.store,
-            self.settings,
-            train_tasks(self.store, self.round_id),
-            open_teachers(self.config.teachers, self.settings),
-            sampling=sampling,
-            samples=self.config.samples,
-            round_id=self.round_id,
+            self.store, self.settings, tasks, open_teachers(config.others, self.settings),
+            sampling=sampling, samples=config.samples, round_id=self.round_id,
             reporter=self.reporter,
-        )
-        if report.failed == report.asked > 0 and not report.known:
+        )  # fmt: skip
+        alone = STUDENT not in config.teachers
+        if alone and report.failed == report.asked > 0 and not report.known:
             # Going on would end the round without winners; the trouble may be gone tomorrow.
             first = report.failures.most_common(1)[0][0]
             raise StageError(
@@ -238,7 +248,7 @@ class _Machine:
             self.store,
             self.settings,
             train_tasks(self.store, self.round_id),
-            self.config.teachers,
+            self.config.others,
             round_id=self.round_id,
             cap=self.config.repair,
             reporter=self.reporter,

@@ -25,7 +25,7 @@ from workbench.tasks import Task
 if TYPE_CHECKING:
     from distill.student import Generation, Student
 
-__all__ = ["Pupil", "answer_tasks", "load_student"]
+__all__ = ["Pupil", "answer_tasks", "draw_answers", "load_student"]
 
 # Small enough that a kill loses little, large enough that a batch keeps the processor busy.
 _CHUNK = 64
@@ -118,6 +118,33 @@ def answer_tasks(
         reporter.progress(stage, len(answered), len(tasks), pupil.source_id)
     reporter.done(stage, f"{pupil.source_id} answered {len(tasks)} tasks.")
     return answered
+
+
+def draw_answers(
+    store: Store,
+    settings: Settings,
+    pupil: Pupil,
+    tasks: Sequence[Task],
+    *,
+    role: str,
+    samples: int,
+    max_tokens: int,
+    temperature: float,
+    seed: int = 0,
+    round_id: str | None = None,
+    reporter: Reporter | None = None,
+    stage: str = "student",
+) -> dict[tuple[str, int], int]:
+    """Let the student answer ``tasks`` ``samples`` times; return (task id, draw) -> answer id."""
+    return {
+        (task, sample): number
+        for sample in range(samples)
+        for task, number in answer_tasks(
+            store, settings, pupil, tasks, role=role, max_tokens=max_tokens,
+            temperature=temperature, seed=seed, sample=sample, round_id=round_id,
+            reporter=reporter, stage=stage,
+        ).items()
+    }  # fmt: skip
 
 
 def _generated(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from workbench.errors import InputError, StageError
 from workbench.settings import PartialSettings, load_settings
@@ -17,6 +18,7 @@ from workbench.stages.events import Reporter
 from workbench.stages.plan import plan_round
 from workbench.stages.round_config import RoundConfig
 from workbench.stages.rounds import run_round
+from workbench.stages.train import shipped_base
 from workbench.store.database import Store
 
 SMALL = {"lora": {"rank": 2, "alpha": 4}, "training": {"epochs": 1, "batch": 4}}
@@ -138,6 +140,35 @@ def test_arms_are_trained_on_equal_tokens_and_paired(home: tuple[Store, str]) ->
     both = run_ablation(store, store.settings, name, arms=("samples-1", "samples-4"))
     assert [arm.name for arm in both.arms] == ["samples-1"]
     assert "1 answer of each source to a task" in both.left_out["samples-4"]
+
+
+@pytest.mark.slow
+def test_more_samples_of_a_student_that_really_samples_prove_more(tmp_path: Path) -> None:
+    settings = load_settings(
+        overrides=PartialSettings(jobs=1), env={"WORKBENCH_HOME": str(tmp_path)}
+    )
+    config = RoundConfig.model_validate(
+        {"family": {"seed": 0, "train": 24, "held_out": 2}, "base": shipped_base(),
+         "teachers": ["student"], "samples": 4, "temperature": 1.0, "seed": 1,
+         "student_tokens": 96, "training": SMALL}
+    )  # fmt: skip
+    with Store.open(settings) as store:
+        name = plan_round(store, settings, config)
+        run_round(store, settings, name, until="selected")
+        arms = {n: arm_rows(store, settings, name, f"samples-{n}") for n in (1, 2, 4)}
+        places = {n: {(row.task_id, row.completion) for row in rows} for n, rows in arms.items()}
+        assert places[1] <= places[2] <= places[4] > places[1]  # what was drawn first stays
+        assert {row.source for row in arms[4]} == {"student:base"}
+        assert {row.facts["verdict"] for row in arms[4]} == {"proved"}
+        found = run_ablation(store, settings, name, arms=("samples-1", "samples-4"))
+    assert [arm.name for arm in found.arms] == ["samples-1", "samples-4"]
+    assert found.arms[1].epochs < found.arms[0].epochs  # as many tokens, of more rows
+
+
+def test_samples_of_the_student_need_a_temperature() -> None:
+    with pytest.raises(ValidationError, match="need a temperature above 0"):
+        RoundConfig(teachers=("student",), samples=4)
+    assert RoundConfig(teachers=("student", "examples")).others == ("examples",)
 
 
 def test_an_arm_without_rows_is_named(home: tuple[Store, str]) -> None:

@@ -10,12 +10,16 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
 
+from workbench.cli import main
 from workbench.errors import StageError
 from workbench.settings import PartialSettings, load_settings
 from workbench.stages.notify import notify
+from workbench.stages.plan import plan_round
 from workbench.stages.readiness import Demand, readiness
+from workbench.stages.round_config import RoundConfig
+from workbench.stages.rounds import result_of, run_round
 from workbench.store.database import Store
-from workbench.store.tables import EventRow, RoundRow, SnapshotRow
+from workbench.store.tables import AdapterRow, EventRow, RoundRow, SnapshotRow
 
 NOW = Demand(rows=1, per_category=0, held_out=0, duplicates=1.0)
 
@@ -72,6 +76,48 @@ def test_a_webhook_that_fails_stops_nothing_and_is_tried_again(
         errors = session.exec(select(EventRow.message).where(EventRow.kind == "error")).all()
     assert errors == ["Nobody was told: the webhook answered 500."]
     assert len(told(httpserver)) == 2
+
+
+@pytest.mark.slow
+def test_start_trains_the_round_when_it_is_ready_and_not_before(
+    small: RoundConfig,
+    tmp_path: Path,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    httpserver.expect_request("/hook", method="POST").respond_with_data("")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "config.toml").write_text(f'webhook = "{httpserver.url_for("/hook")}"\njobs = 1\n')
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    with Store.open(load_settings()) as store:
+        name = plan_round(store, store.settings, small)
+        run_round(store, store.settings, name, until="selected")
+
+    def start(*demands: str) -> tuple[int, str]:
+        monkeypatch.setattr(
+            "sys.argv", ["workbench", "dataset", "readiness", "--start", "--per-category", "0",
+                         "--held-out", "4", "--duplicates", "1", *demands],
+        )  # fmt: skip
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return int(stopped.value.code or 0), capsys.readouterr().out
+
+    status, said = start("--rows", "100")
+    assert (status, "is not ready" in said) == (1, True)
+    assert told(httpserver) == []
+    assert not (home / "rounds" / name / "adapter").exists()
+    start("--rows", "5")
+    with Store.open(load_settings()) as store:
+        found = result_of(store, name)
+        assert found.stage == "certified"
+        assert found.figures is not None
+        with store.read() as session:
+            adapters = session.exec(select(AdapterRow)).all()
+    assert [(home / one.path / "adapter_model.safetensors").exists() for one in adapters] == [True]
+    (said,) = told(httpserver)
+    assert "is ready:" in said
 
 
 def test_in_private_mode_only_this_machine_is_told(httpserver: HTTPServer) -> None:

@@ -13,14 +13,32 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from judge.prove import exit_guesses, nested_guesses, table_guesses
+from judge.prove import (
+    exit_guesses,
+    nested_guesses,
+    pair_guesses,
+    region_guesses,
+    table_guesses,
+    turn_guesses,
+)
 from judge.prove.divisor_guesses import common_divisors
 from judge.prove.filtering import sensible
 from judge.prove.helper_guesses import guesses, helper_calls
 from judge.prove.order_guesses import growing, in_order
+from judge.prove.polynomials import polynomials, totals
 from judge.prove.rest_guesses import from_rest, read_so_far
 from judge.prove.session import Session
-from judge.prove.syntax import Loops, accumulators, conjuncts, replace
+from judge.prove.syntax import (
+    Loops,
+    accumulators,
+    conjuncts,
+    copied,
+    cut,
+    folded,
+    ranges,
+    replace,
+    stepped,
+)
 from judge.prove.traces import Snapshot, constants_of
 from judge.symbolic.function import parse_expression
 from judge.symbolic.plan import LoopInfo
@@ -29,6 +47,7 @@ from judge.symbolic.shapes import ChoiceShape, DictShape, ListShape, Scalar, Set
 MAX_CANDIDATES = 1500
 _TWICE_CUT = re.compile(r"\[[^\[\]]*:[^\[\]]*\]\[[^\[\]]*:")
 """A slice of a slice says nothing that one slice does not, and makes every query harder."""
+_COSTLY = (" for ", ":", ".count(", "sum(", "max(", "min(", " in ")
 
 
 class Guesses:
@@ -42,6 +61,7 @@ class Guesses:
         self.info = info
         self.loops = loops
         self.found: dict[str, None] = {}
+        self.firsts: list[str] = []
         node = loops.nodes.get(info.key)
         self.node = node
         both = {**info.fixed, **info.shapes}
@@ -79,10 +99,26 @@ class Guesses:
         self.add(self.session.hints, trusted=True)
         self.add(self._from_body())
         self.add(self._from_exits())
+        self.add(totals(self.info, self.snapshots))
+        written = self.loops.written[self.info.key] & self.info.shapes.keys()
+        for clause in self._clauses():
+            self.add(self._kept(clause, written))
+            self.add(self._nested(clause))
+            self.add(self._named(clause))
         for result in self.loops.returned[:4]:
             for text in self.session.contract.ensures:
                 self.add(self._so_far(text, result))
-        return list(self.found)
+        return self._all()
+
+    def _all(self) -> list[str]:
+        """Everything that is guessed so far; the next tier starts anew."""
+        texts, self.found = list(self.found), {}
+        return texts
+
+    def plain(self) -> list[str]:
+        """Of the first guesses those without elements and folds: cheap, and much rests on them."""
+        cheap = [t for t in self.first() if not any(word in t for word in _COSTLY)]
+        return [*self.lean(), *cheap]
 
     def _so_far(self, text: str, result: str) -> Iterator[str]:
         try:
@@ -91,30 +127,41 @@ class Guesses:
             return
         counters = [self.info.index] if self.info.index else self.changed[:3]
         for counter in counters:
-            for known, start in _ranges(node)[:1]:
+            for known, start in ranges(node)[:1]:
                 yield ast.unparse(replace(node, {known: f"range({start}{counter})"}))
             for name in self.sequences[:3]:
-                yield ast.unparse(replace(node, {name: f"{name}[:{counter}]"}))
+                if _as_a_whole(replace(node, {f"len({name})": "0"}), name):
+                    yield ast.unparse(cut(node, name, f"{name}[:{counter}]"))
 
     def first(self) -> list[str]:
         """Hints, the contract, the body, and simple bounds."""
-        self.add(self.session.hints, trusted=True)
-        self.add(self._from_body())
-        self.add(self._from_exits())
-        self.add(self._from_helpers())
-        self.add(self._from_contract())
-        self.add(self._requires())
-        self.add(self._bounds())
-        self.add(self._lists())
-        return list(self.found)
+        if not self.firsts:
+            self.add(self.session.hints, trusted=True)
+            self.add(self._from_body())
+            self.add(self._from_exits())
+            self.add(self._from_helpers())
+            self.add(self._from_contract())
+            self.add(self._requires())
+            self.add(self._bounds())
+            self.add(self._lists())
+            self.firsts = self._all()
+        return self.firsts
 
     def second(self) -> list[str]:
         """Pairs, differences, remainders, elementwise relations, flags."""
-        self.first()
+        self.found = dict.fromkeys(self.first())
         self.add(self._pairs())
         self.add(self._elements())
         self.add(self._flags())
-        return list(self.found)
+        return self._all()
+
+    def again(self) -> list[str]:
+        """What may hold beside what was found since it was asked for."""
+        return [*self.lean(), *self.regional()]
+
+    def polynomial(self) -> list[str]:
+        """Laws between numbers that the traces obey."""
+        return [*polynomials(self.info, self.snapshots), *self.lean()]
 
     # ------------------------------------------------------------ from the code
 
@@ -176,13 +223,21 @@ class Guesses:
             yield from common_divisors(node, starts)
             yield from from_rest(node, self._clauses(), self.changed, found, self.parameters)
 
-    def _clauses(self) -> list[ast.expr]:
-        """The postconditions, taken apart."""
-        found = []
-        for text in self.session.contract.ensures:
-            with contextlib.suppress(SyntaxError):
-                found += conjuncts(parse_expression(text))
-        return found
+            yield from turn_guesses.before_the_last(node, starts)
+        if node is not None:
+            begun = {n: self.loops.initial(self.info.key, n) for n in self.info.shapes}
+            known = {n: text for n, text in begun.items() if text is not None}
+            yield from turn_guesses.alternating(node, known, self._rounds())
+
+    def _rounds(self) -> list[str]:
+        """Expressions that count the rounds of a ``for``, or may count those of a ``while``."""
+        if self.info.index is None:
+            return self.changed[:3]
+        text = self.info.range_text
+        if text is None or text[0] == "0":
+            return [self.info.index]
+        gone = f"{self.info.index} - ({text[0]})"
+        return [gone if text[2] > 0 else f"({text[0]}) - {self.info.index}"]
 
     def _results(self) -> list[str]:
         """What may stand for the result: returned expressions, and what the loop changes."""
@@ -216,6 +271,35 @@ class Guesses:
         if outer and prefix is not None and isinstance(self.node, ast.For):
             yield from nested_guesses.guesses(part, self.node, prefix, outer, self.sequences)
 
+    def _kept(self, clause: ast.expr, written: set[str]) -> Iterator[str]:
+        """A clause about all of a list that is changed in place, which may hold all along."""
+        names = {n.id for n in ast.walk(clause) if isinstance(n, ast.Name)}
+        if "result" in names:
+            found = [replace(clause, {"result": r}) for r in self.loops.returned if r in written]
+        else:
+            found = [clause] if names & written else []
+        for node in found:
+            yield ast.unparse(node)
+            for side in _sorted_sides(node):
+                yield ast.unparse(side)
+
+    def _named(self, clause: ast.expr) -> Iterator[str]:
+        """A number of the loop is what a clause calls by a long name, of what is done so far."""
+        index = self.info.index
+        for name in folded(clause):
+            for counter in self.changed[:3]:
+                if index is not None:
+                    whole = ast.parse(name, mode="eval").body
+                    for seq in self.sequences[:3]:
+                        if seq in name:
+                            done = {f"old({seq})": f"old({seq})[:{index}]"}
+                            so_far = cut(replace(whole, done), seq, f"{seq}[:{index}]")
+                            yield f"{counter} == {ast.unparse(so_far)}"
+        for name in folded(clause):
+            for fixed in [*self.fixed, *self.changed[:3]]:
+                if fixed not in self.parameters and not fixed.startswith("_"):
+                    yield f"{fixed} == {name}"
+
     def _from_helpers(self) -> Iterator[str]:
         clauses = []
         for text in self.session.contract.ensures:
@@ -230,18 +314,17 @@ class Guesses:
     def _partial(self, node: ast.expr) -> Iterator[str]:
         """A complete statement, and the same about what is done so far."""
         yield ast.unparse(node)
-        ranges = _ranges(node)
+        spans = ranges(node)
         for counter in self.counters:
-            for text, start in ranges:
+            for text, start in spans:
                 yield ast.unparse(replace(node, {text: f"range({start}{counter})"}))
             for name in self.sequences:
-                shorter = replace(node, {name: f"{name}[:{counter}]"})
-                yield ast.unparse(shorter)
-                yield ast.unparse(replace(node, {name: f"{name}[:{counter} + 1]"}))
-                yield ast.unparse(replace(node, {f"len({name})": counter}))
-                yield ast.unparse(
-                    replace(node, {f"len({name})": counter, name: f"{name}[:{counter}]"})
-                )
+                sized = replace(node, {f"len({name})": counter})
+                yield ast.unparse(sized)
+                if _as_a_whole(sized, name):
+                    yield ast.unparse(cut(node, name, f"{name}[:{counter}]"))
+                    yield ast.unparse(cut(node, name, f"{name}[:{counter} + 1]"))
+                    yield ast.unparse(cut(sized, name, f"{name}[:{counter}]"))
                 if name in self.info.shapes:
                     continue
                 yield ast.unparse(replace(node, {name: f"{name}[{counter}:]"}))
@@ -322,6 +405,8 @@ class Guesses:
                 if p == name:
                     yield f"len({name}) == len(old({name}))"
             if self.info.range_text and self.info.index:
+                for number in self.changed:
+                    yield f"{self.info.index} < {self.info.range_text[1]} or {number} == 0"
                 yield f"len({name}) + {self.info.index} == {self.info.range_text[0]}"
                 yield f"len({name}) == {self.info.index} - ({self.info.range_text[0]})"
             for value in (0, 1):
@@ -337,6 +422,7 @@ class Guesses:
                     yield f"all(x_ <= {name} for x_ in {done})"
                     yield f"all(x_ >= {name} for x_ in {done})"
                     yield f"{name} in {done}"
+                    yield f"{name} in {seq}[:{counter} + 1]"
                     yield f"{name} == sum({done})"
                     yield f"{name} == max({done})"
                     yield f"{name} == min({done})"
@@ -402,9 +488,8 @@ class Guesses:
             yield f"all(x_ >= 0 for x_ in {name})"
 
     def ordered(self) -> list[str]:
-        """Simple bounds, and order in the lists of integers that the function rearranges."""
+        """Order in the lists of integers that the function rearranges."""
         # Few statements about all elements: each one makes every query harder.
-        self.found = {t: None for t in self.first() if "all(" not in t and ":" not in t}
         written, steered = self.loops.written[self.info.key], self.loops.steered[self.info.key]
         lists = [s for s in self.sequences if self.shapes.get(s) == ListShape(Scalar("int"))]
         moving = [*([self.info.index] if self.info.index else []), *self.changed]
@@ -413,7 +498,85 @@ class Guesses:
         grown = [x for x in lists if x in self.loops.grown[self.info.key]]
         found = [*found, *growing(grown, [x for x in lists if x not in grown], moving)]
         self.add(sensible(found, self.snapshots))
-        return list(self.found)
+        return self._all()
+
+    def regional(self) -> list[str]:
+        """What holds of each place in a part of a list; see ``region_guesses``."""
+        written = self.loops.written[self.info.key] & self.info.shapes.keys()
+        lists = [s for s in self.sequences if isinstance(self.shapes.get(s), ListShape)]
+        changed = [s for s in lists if s in written]
+        found = [f"{s}[k_] == {o}[k_]" for s in changed for o in self._origins(s)]
+        for clause in self._clauses():
+            results = [r for r in self._results() if r in lists or r in self.changed][:3]
+            for what in region_guesses.of_clause(clause):
+                node = parse_expression(what)
+                found += [ast.unparse(replace(node, {"result": r})) for r in results or ["result"]]
+        marks = self._marks(lists)
+        if self.node is not None:
+            found += region_guesses.of_tests(self.node, self._places(), self._element())
+        ends = list(dict.fromkeys([*(f"len({s})" for s in changed or lists[:1]), *self._stops()]))
+        starts = [f"old({n})" for n in self.changed if n in self.parameters]
+        parts = region_guesses.regions(marks, ["0", *starts[:2]], ends[:3])
+        texts = [*self._pairs_done(marks), *region_guesses.guesses(found, parts)]
+        self.add(sensible(texts, self.snapshots))
+        return [*self._all(), *self.lean()]
+
+    def _marks(self, lists: list[str]) -> list[str]:
+        """Where one part of a list may end and another begin."""
+        index, node = self.info.index, self.node
+        marks = [*self.changed, *([index] if index else [])]
+        marks += [f"len({s})" for s in lists if s in self.loops.grown[self.info.key]]
+        steered = self.loops.steered[self.info.key]
+        marks += [n for n in self.fixed if n in steered and n not in self.parameters]
+        if index and isinstance(node, ast.For):
+            size = f"len({lists[0]})" if lists else "0"
+            marks += [f"min({place}, {size})" for place in stepped(node.iter, index)]
+        return marks
+
+    def _pairs_done(self, marks: list[str]) -> Iterator[str]:
+        results = [r for r in self._results() if r in self.changed][:2]
+        for clause in self._clauses():
+            for text in pair_guesses.guesses(clause, marks):
+                node = parse_expression(text)
+                yield from (
+                    ast.unparse(replace(node, {"result": r})) for r in results or ["result"]
+                )
+
+    def _clauses(self) -> list[ast.expr]:
+        """The postconditions and hints, taken apart."""
+        found = []
+        for text in (*self.session.contract.ensures, *self.session.hints):
+            with contextlib.suppress(SyntaxError):
+                found += conjuncts(parse_expression(text))
+        return found
+
+    def _origins(self, name: str) -> list[str]:
+        """The lists that a changed one may still agree with where it was not touched."""
+        source = copied(self.loops.initial(self.info.key, name))
+        return [f"old({name})" if name in self.parameters else name] if source is None else [source]
+
+    def _places(self) -> list[str]:
+        """The names that stand for a place in a list."""
+        names = [*self.changed, *([self.info.index] if self.info.index else [])]
+        if (
+            isinstance(self.node, ast.For)
+            and self.info.range_text
+            and isinstance(self.node.target, ast.Name)
+        ):
+            names.append(self.node.target.id)
+        return names
+
+    def _element(self) -> dict[str, str]:
+        """The variable of a ``for`` over a list, and that list."""
+        node, sequence = self.node, self.info.sequence
+        if isinstance(node, ast.For) and sequence and isinstance(node.target, ast.Name):
+            return {node.target.id: sequence}
+        return {}
+
+    def _stops(self) -> list[str]:
+        if self.info.range_text:
+            return [self.info.range_text[1]]
+        return [f"old({n}) + 1" for n in self.changed if n in self.parameters]
 
     def _flags(self) -> Iterator[str]:
         plain = [t for t in self.found if len(t) < 120]
@@ -430,13 +593,20 @@ class Guesses:
                 yield f"{name} is None or ({text})"
 
 
-def _ranges(node: ast.expr) -> list[tuple[str, str]]:
-    """The ranges in an expression, as (text, start with a comma)."""
-    found: dict[str, str] = {}
-    for n in ast.walk(node):
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "range":
-            found[ast.unparse(n)] = f"{ast.unparse(n.args[0])}, " if len(n.args) == 2 else ""
-    return list(found.items())
+def _sorted_sides(node: ast.expr) -> Iterator[ast.expr]:
+    """``a == sorted(b)`` weakened to the same elements in any order."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+        sides = [node.left, node.comparators[0]]
+        calls = [s for s in sides if isinstance(s, ast.Call) and ast.unparse(s.func) == "sorted"]
+        if len(calls) == 1:
+            other = sides[1 - sides.index(calls[0])]
+            again = ast.Call(ast.Name("sorted", ast.Load()), [other], [])
+            yield ast.Compare(again, [ast.Eq()], [calls[0]])
+
+
+def _as_a_whole(node: ast.expr, name: str) -> bool:
+    """Whether more is said of a sequence than of elements at places."""
+    return "_whole_" in ast.unparse(cut(node, name, "_whole_"))
 
 
 def _is_sequence(shape: Shape) -> bool:

@@ -13,10 +13,18 @@ from collections.abc import Iterator
 from judge.prove.syntax import replace
 
 MAX_TESTS = 6
+Statements = tuple[type[ast.stmt], ...]
 
 
-def exits(loop: ast.For | ast.While) -> list[ast.expr]:
-    """The conditions under which the body itself leaves the loop."""
+def returns(loop: ast.For | ast.While) -> list[ast.expr]:
+    """The conditions under which the body leaves the function."""
+    return exits(loop, (ast.Return, ast.Raise))
+
+
+def exits(
+    loop: ast.For | ast.While, kinds: Statements = (ast.Return, ast.Raise, ast.Break)
+) -> list[ast.expr]:
+    """The conditions under which the body itself leaves the loop, by one of these statements."""
     found: dict[str, ast.expr] = {}
 
     def visit(body: list[ast.stmt], tests: list[ast.expr]) -> None:
@@ -25,7 +33,7 @@ def exits(loop: ast.For | ast.While) -> list[ast.expr]:
                 negated = ast.UnaryOp(ast.Not(), statement.test)
                 visit(statement.body, [*tests, statement.test])
                 visit(statement.orelse, [*tests, negated])
-            elif isinstance(statement, ast.Return | ast.Raise | ast.Break) and tests:
+            elif isinstance(statement, kinds) and tests:
                 both = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), list(tests))
                 found.setdefault(ast.unparse(both), both)
 
@@ -81,7 +89,7 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 
-def _negation(test: ast.expr) -> str:
+def negation(test: ast.expr) -> str:
     """The opposite of a test, as a person would write it."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return f"({ast.unparse(test.operand)})"
@@ -91,11 +99,21 @@ def _negation(test: ast.expr) -> str:
     return f"not ({ast.unparse(test)})"
 
 
+def _reads(test: ast.expr) -> bool:
+    """Whether a test looks at an element or calls something; of mere indices bounds say enough."""
+    return any(isinstance(n, ast.Subscript | ast.Call | ast.Mod) for n in ast.walk(test))
+
+
 def from_for(loop: ast.For, prefix: str) -> Iterator[str]:
     """No round that is over met an exit's test."""
     target = ast.unparse(loop.target)
     for test in exits(loop):
-        yield f"all({_negation(test)} for {target} in {prefix})"
+        yield f"all({negation(test)} for {target} in {prefix})"
+    for inner in loop.body:
+        if isinstance(inner, ast.For) and not inner.orelse:
+            rest = f"for {ast.unparse(inner.target)} in {ast.unparse(inner.iter)}"
+            for test in returns(inner):
+                yield f"all({negation(test)} for {target} in {prefix} {rest})"
 
 
 def from_while(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
@@ -103,7 +121,7 @@ def from_while(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
     moves = {n: s[1] for n, s in steps(loop).items() if s[0] == "+" and n in starts}
     rising = [n for n, by in moves.items() if by == 1]
     falling = [n for n, by in moves.items() if by == -1]
-    tests = [*exits(loop), ast.UnaryOp(ast.Not(), loop.test)]
+    tests = [t for t in (*exits(loop), ast.UnaryOp(ast.Not(), loop.test)) if _reads(t)]
     for up in rising:
         mapping = {up: "k_"}
         for down in falling:
@@ -111,11 +129,11 @@ def from_while(loop: ast.While, starts: dict[str, str]) -> Iterator[str]:
             yield f"{up} + {down} == {total}"
             mapping[down] = f"({total} - k_)"
         for test in tests:
-            body = _negation(replace(test, mapping))
+            body = negation(replace(test, mapping))
             yield f"all({body} for k_ in range({starts[up]}, {up}))"
     for down in falling:
         for test in tests:
-            body = _negation(replace(test, {down: "k_"}))
+            body = negation(replace(test, {down: "k_"}))
             yield f"all({body} for k_ in range({down} + 1, {starts[down]} + 1))"
 
 

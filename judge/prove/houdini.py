@@ -6,7 +6,7 @@ breaks is switched off, and what remains when nothing breaks any more is inducti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,14 @@ from judge.symbolic.loops import indicator
 from judge.symbolic.term import Term
 
 Tag = tuple[str, int]
+Needed = dict[int, frozenset[tuple[str, str]]]
+"""The guesses, as (loop, text), that each goal needed, by its number."""
 
 GROUP_LIMIT = 150_000
 SINGLE_LIMIT = 40_000
 GOAL_LIMIT = 1_500_000
+MAX_OTHERS = 6
+AGAIN_LIMIT = 300_000
 MAX_ROUNDS = 120
 
 
@@ -44,11 +48,20 @@ class Group:
 class Houdini:
     """The search over one derivation's goals."""
 
-    def __init__(self, z3: Z3, goals: list[Goal], tags: dict[Tag, str], patience: int = 1) -> None:
+    def __init__(
+        self,
+        z3: Z3,
+        goals: list[Goal],
+        tags: dict[Tag, str],
+        patience: int = 1,
+        settled: frozenset[Tag] = frozenset(),
+    ) -> None:
         self.z3 = z3
         self.patience = patience
         """By how much the limits of its questions are raised."""
         self.active: dict[Tag, str] = dict(tags)
+        self.settled = settled
+        """Guesses that an earlier search found inductive together: assumed, not asked again."""
         self.switches = {tag: z3.boolean(symbol(str(indicator(*tag).args[0]))) for tag in tags}
         groups: dict[tuple[int, ...], Group] = {}
         self.rest: list[Goal] = []
@@ -79,9 +92,13 @@ class Houdini:
                 return True
         return False
 
+    def _open(self, group: Group) -> list[Goal]:
+        """The goals of the group's guesses that are neither dropped nor settled."""
+        return [g for g in group.goals if g.tag in self.active and g.tag not in self.settled]
+
     def _prepare(self, group: Group) -> None:
         assertions = list(group.facts)
-        for n, goal in enumerate(group.goals):
+        for n, goal in enumerate(self._open(group)):
             assert goal.tag is not None
             name = f"goal {n}"
             flag = T.var(name, T.BOOL)
@@ -102,14 +119,22 @@ class Houdini:
             if t in self.active and (t == tag or t[0] != tag[0] or t not in self.quantified)
         ]
 
+    def _sets(self, tag: Tag) -> Iterator[list[Any]]:
+        """What to assume when one guess is asked for: all, few, and few with one other."""
+        yield self._assumptions()
+        few = self._few(tag)
+        yield few
+        others = [t for t in self.active if t[0] == tag[0] and t != tag and t in self.quantified]
+        if tag in self.quantified and len(others) <= MAX_OTHERS:
+            yield from ([*few, self.switches[t]] for t in others)
+
     def _weaken(self, group: Group) -> bool:
         """Drop what one model breaks; whether anything was dropped."""
-        if not group.text:
-            group.goals = [g for g in group.goals if g.tag in self.active]
-            self._prepare(group)
-        alive = [g.tag for g in group.goals if g.tag is not None and g.tag in self.active]
+        alive = [g.tag for g in self._open(group) if g.tag is not None]
         if not alive:
             return False
+        if not group.text:
+            self._prepare(group)
         z = self.z3.z3
         # A solver of its own for each question: one that is asked again after a cancelled answer
         # may overrun its limit by far.
@@ -147,36 +172,66 @@ class Houdini:
             if goal.claim.id not in group.alone:
                 group.alone[goal.claim.id] = script(flatten([*group.facts, T.not_(goal.claim)]))
             answer: Answer = "unknown"
-            for assumed in (self._assumptions(), self._few(tag)):
+            for number, assumed in enumerate(self._sets(tag)):
                 solver = self.z3.solver(group.alone[goal.claim.id])
                 answer = self.z3.check(solver, self.patience * SINGLE_LIMIT, assumed)
-                if answer != "unknown":
+                if answer == "sat" and not number:
+                    return [tag]
+                if answer == "unsat":
                     break
-            if answer == "sat" and len(assumed) == len(self._assumptions()):
-                return [tag]
             if answer != "unsat":
                 open_ones.append(tag)
         return open_ones[len(open_ones) // 2 :]
 
     # ------------------------------------------------------------ the goals proper
 
-    def settle(self, wanted: Callable[[Goal], bool]) -> tuple[list[Goal], set[Tag]]:
-        """Check untagged goals: (those that fail, the invariants that the others needed)."""
-        failed, used = [], set[Tag]()
-        for goal in self.rest:
+    def settle(
+        self, wanted: Callable[[Goal], bool], before: Needed | None = None
+    ) -> tuple[Goal | None, set[Tag]]:
+        """Check untagged goals: (the first that fails, the invariants that the others needed).
+
+        ``before`` says by their number which guesses the goals of an earlier search needed; that is
+        tried first, and what is found is written there.
+        """
+        used = set[Tag]()
+        known = {} if before is None else before
+        tags = {(tag[0], text): tag for tag, text in self.active.items()}
+        for number, goal in enumerate(self.rest):
             if not wanted(goal):
                 continue
-            core = self.core([*goal.facts, T.not_(goal.claim)])
+            assertions = [*goal.facts, T.not_(goal.claim)]
+            core = None
+            if number in known and known[number] <= tags.keys():
+                core = self.core(assertions, AGAIN_LIMIT, {tags[t] for t in known[number]})
             if core is None:
-                failed.append(goal)
-            else:
-                used |= core
-        return failed, used
+                core = self.core(assertions)
+            if core is None:
+                return goal, used
+            known[number] = frozenset((t[0], self.texts[t]) for t in core)
+            used |= core
+        return None, used
 
-    def core(self, assertions: list[Term], limit: int = GOAL_LIMIT) -> set[Tag] | None:
-        """The switches that an unsatisfiability needs, or None when it is not found."""
+    def shown(self, wanted: Callable[[Goal], bool]) -> set[Tag]:
+        """What those of the untagged goals need that hold."""
+        used = set[Tag]()
+        for goal in filter(wanted, self.rest):
+            used |= self.core([*goal.facts, T.not_(goal.claim)]) or set()
+        return used
+
+    def core(
+        self,
+        assertions: list[Term],
+        limit: int = GOAL_LIMIT,
+        only: set[Tag] | None = None,
+    ) -> set[Tag] | None:
+        """The switches that an unsatisfiability needs, or None when it is not found.
+
+        ``only`` are the guesses to assume, where not all that hold.
+        """
         text = script(flatten(assertions))
-        assumptions = self._assumptions()
+        assumptions = (
+            self._assumptions() if only is None else [self.switches[t] for t in sorted(only)]
+        )
         for simple, most in ((True, min(limit, 500_000)), (False, limit)):
             solver = self.z3.solver(text, simple=simple)
             answer = self.z3.check(solver, most, assumptions)

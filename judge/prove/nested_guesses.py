@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from judge.prove.syntax import accumulators, replace
+from judge.prove.syntax import accumulators, ranges, replace
 
 MAX_TOTALS = 3
 
@@ -37,3 +37,5 @@ def guesses(
             for name in sequences:
                 yield ast.unparse(replace(node, {name: f"{name}[:{index}]"}))
                 yield ast.unparse(replace(node, {f"len({name})": index}))
+            for known, start in ranges(node)[:2]:
+                yield ast.unparse(replace(node, {known: f"range({start}{index})"}))

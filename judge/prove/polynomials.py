@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 
 from judge.prove.traces import Snapshot
 from judge.symbolic.plan import LoopInfo
-from judge.symbolic.shapes import Scalar
+from judge.symbolic.shapes import ListShape, Scalar
 
 MAX_TERMS = 60
 MAX_PARTS = 9
@@ -43,6 +43,33 @@ def polynomials(info: LoopInfo, snapshots: list[Snapshot]) -> list[str]:
         if len(found) > 24:
             break
     return list(dict.fromkeys(found))[:40]
+
+
+def totals(info: LoopInfo, snapshots: list[Snapshot]) -> list[str]:
+    """Linear laws between the loop's integers and the sums of its lists."""
+    lists = [n for n, s in info.shapes.items() if s == ListShape(Scalar("int"))]
+    lists += [f"_old_{n}" for n in lists if any(f"_old_{n}" in s.env for s in snapshots)]
+    if not lists:
+        return []
+    names = [n for n, s in info.shapes.items() if s == Scalar("int") and not n.startswith("_")]
+    names += [f"_old_{n}" for n in names if any(f"_old_{n}" in s.env for s in snapshots)]
+    points = []
+    for snapshot in snapshots:
+        values = [snapshot.env.get(n) for n in names]
+        sums = [_sum(snapshot.env.get(n)) for n in lists]
+        if all(type(v) is int and v.bit_length() < 64 for v in [*values, *sums]):
+            points.append([v for v in [*values, *sums] if isinstance(v, int)])
+    variables = [*names, *(f"sum({_name(n)})" for n in lists)]
+    monomials = list(_monomials(len(variables), 1))
+    if len(points) < len(monomials) + 3:
+        return []
+    space = _null_space(points, monomials)
+    found = [_text(v, monomials, variables) for v in space if _plausible(v)]
+    return [text for text in found if "sum(" in text][:8]
+
+
+def _sum(value: object) -> object:
+    return sum(value) if isinstance(value, list) and all(type(v) is int for v in value) else None
 
 
 def _monomials(count: int, degree: int) -> Iterator[tuple[int, ...]]:

@@ -130,6 +130,40 @@ def replace(node: ast.expr, mapping: dict[str, str]) -> ast.expr:
     return out
 
 
+class _Cutter(ast.NodeTransformer):
+    def __init__(self, name: str, part: str) -> None:
+        self.name = name
+        self.part = ast.parse(part, mode="eval").body
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == "old":
+            return node
+        node.args = [self.visit(a) for a in node.args]
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        node.slice = self.visit(node.slice)
+        from_end = isinstance(node.slice, ast.UnaryOp) and isinstance(node.slice.op, ast.USub)
+        if isinstance(node.slice, ast.Slice) or from_end or not isinstance(node.value, ast.Name):
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id == self.name and isinstance(node.ctx, ast.Load):
+            return copy.deepcopy(self.part)
+        return node
+
+
+def cut(node: ast.expr, name: str, part: str) -> ast.expr:
+    """A sequence replaced by a part of it from its start, but where an element of it is read.
+
+    ``xs[best]`` stays: that place is one of the part, or the statement has no value either way.
+    """
+    out = _Cutter(name, part).visit(copy.deepcopy(node))
+    assert isinstance(out, ast.expr)
+    return out
+
+
 def conjuncts(node: ast.expr) -> list[ast.expr]:
     """``a and b`` and ``a < b < c`` taken apart."""
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
@@ -189,3 +223,81 @@ def _assigned(
             yield "sum", name, ast.unparse(value.left), tests
     if isinstance(value, ast.Constant) and isinstance(value.value, bool):
         yield "set", name, str(value.value), tests
+
+
+def copied(text: str | None) -> str | None:
+    """The list that an initial value is a copy of, where its text shows that."""
+    if text is None:
+        return None
+    node = ast.parse(text, mode="eval").body
+    if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == ":":
+        node = node.value
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "list" and len(node.args) == 1:
+        node = node.args[0]
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "copy"
+        and not node.args
+    ):
+        node = node.func.value
+    whole = ast.unparse(node)
+    return whole if isinstance(node, ast.Name) or whole.startswith("old(") else None
+
+
+def stepped(source: ast.expr, index: str) -> list[str]:
+    """Where a walk over ``range(start, stop, step)`` stands, for a step other than one."""
+    if not (isinstance(source, ast.Call) and ast.unparse(source.func) == "range"):
+        return []
+    if len(source.args) != 3 or ast.unparse(source.args[2]) in ("1", "-1"):
+        return []
+    start, _, step = map(ast.unparse, source.args)
+    return [f"{start} + {index} * ({step})"]
+
+
+def ranges(node: ast.expr) -> list[tuple[str, str]]:
+    """The ranges in an expression, as (text, start with a comma)."""
+    found: dict[str, str] = {}
+    for n in ast.walk(node):
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "range":
+            found[ast.unparse(n)] = f"{ast.unparse(n.args[0])}, " if len(n.args) == 2 else ""
+    return list(found.items())
+
+
+def folded(clause: ast.expr) -> list[str]:
+    """The sums, counts and extremes that a clause speaks of where nothing is bound, as texts."""
+    bound = {
+        n.id
+        for made in ast.walk(clause)
+        if isinstance(made, ast.comprehension)
+        for n in ast.walk(made.target)
+        if isinstance(n, ast.Name)
+    }
+    found: dict[str, None] = {}
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.Call) and _is_fold(node):
+            inside = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            own = {
+                n.id
+                for made in ast.walk(node)
+                if isinstance(made, ast.comprehension)
+                for n in ast.walk(made.target)
+                if isinstance(n, ast.Name)
+            }
+            if not (inside & bound) - own and "result" not in inside:
+                found[ast.unparse(node)] = None
+                return
+        for kid in ast.iter_child_nodes(node):
+            visit(kid)
+
+    visit(clause)
+    return list(found)[:4]
+
+
+def _is_fold(node: ast.Call) -> bool:
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr == "count"
+    made = node.args and isinstance(node.args[0], ast.GeneratorExp | ast.ListComp)
+    name = ast.unparse(node.func)
+    return name in ("sum", "max", "min") or (name == "len" and bool(made))

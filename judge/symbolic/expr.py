@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from judge.symbolic import (
+    bags,
     calls,
     closures,
     comprehension,
@@ -317,6 +318,8 @@ def choose(m: Machine, test: Term, then: Callable[[], Value], other: Callable[[]
 
 
 def _comparison(m: Machine, node: ast.Compare) -> Value:
+    if (known := bags.compared(m, node)) is not None:
+        return BoolV(known)
     left = evaluate(m, node.left)
     return BoolV(_chain(m, left, list(zip(node.ops, node.comparators, strict=True)), node.lineno))
 

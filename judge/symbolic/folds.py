@@ -15,6 +15,9 @@ from itertools import permutations
 from judge.symbolic import decimals, laws, powers, quotients, readings, recursive
 from judge.symbolic import term as T
 from judge.symbolic.fold_families import instances_that_agree
+from judge.symbolic.fold_sorted import rearranged
+from judge.symbolic.fold_touched import written
+from judge.symbolic.fold_twins import alike
 from judge.symbolic.keyed import Listed
 from judge.symbolic.sortedness import sorted_lemmas
 from judge.symbolic.term import INT, Term
@@ -91,6 +94,8 @@ def prefix_sum(hole: Term, body: Term, index: Term, places: bool = True) -> Term
     """The sum of ``body`` over ``0 <= hole < index`` (for a negative index: minus the rest)."""
     if T.literal(body) is not None:
         return T.mul(body, index)
+    if T.literal(index) == 0:
+        return index
     fold, actual = _define("sum", hole, body, T.true(), T.num(0), places)
     return _apply(fold, actual, index)
 
@@ -100,12 +105,25 @@ def span_sum(lo: Term, hi: Term, summand: Callable[[Term], Term], places: bool =
     a, b = T.literal(lo), T.literal(hi)
     if a is not None and b is not None and b - a <= UNROLL:
         return T.add(T.num(0), *(summand(T.num(j)) for j in range(a, b)))
-    if hi.op == "ite" and a is not None and any(k.op == "int" for k in hi.kids[1:]):
+    hi = _as_cases(hi)
+    if hi.op == "ite" and any(k is lo or (a is not None and k.op == "int") for k in hi.kids[1:]):
         c, x, y = hi.kids
         return T.ite(c, span_sum(lo, x, summand, places), span_sum(lo, y, summand, places))
     hole = T.fresh_bvar()
     body = summand(hole)
     return T.sub(prefix_sum(hole, body, hi, places), prefix_sum(hole, body, lo, places))
+
+
+def _as_cases(end: Term) -> Term:
+    """``start + (count if some else 0)``, which ends a range, as two cases."""
+    if end.op != "+":
+        return end
+    choices = [k for k in end.kids if k.op == "ite"]
+    if len(choices) != 1:
+        return end
+    rest = T.sub(end, choices[0])
+    c, x, y = choices[0].kids
+    return T.ite(c, T.add(rest, x), T.add(rest, y))
 
 
 def sum_of(seq: Seq, summand: Callable[[Value], Term]) -> Term:
@@ -244,7 +262,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     lemmas += instances_that_agree(applied, known)
     lemmas += [*_bits_taken(applied), *powers.squares(applied, [*roots, *result.values()])]
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
-    lemmas += [*_alike([t for t in applied if t.id in asked]), *powers.laws(applied, asked)]
+    lemmas += alike([t for t in applied if t.id in asked], known)
+    lemmas += powers.laws(applied, asked)
     for f in [*_pair_lemmas(applied, asked), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]
@@ -279,13 +298,19 @@ def _instances(t: Term) -> list[Term]:
             return []
         # Under a quantifier: state the defining equation for every index instead, or where the
         # index is fixed, for whatever varies beside it.
-        return [_general(fold) if index.bound else _step_for_all(fold, actual, index)]
+        step = _general(fold) if index.bound else _step_for_all(fold, actual, index)
+        return [step, *_moved(fold, t)]
     if fold.kind == "sum":
         steps = [_sum_step(fold, actual, index), *_filter_steps(fold, actual, index)]
-        return [*steps, *_over_digits(fold, actual, index)]
+        return [*steps, *_over_digits(fold, actual, index), *_moved(fold, t)]
     if fold.kind == readings.VALUE:
         return [_value_step(fold, actual, index)]
     return _extreme_facts(fold, actual, index)
+
+
+def _moved(fold: Fold, t: Term) -> list[Term]:
+    """A sum over a list that was written to or sorted, by the one over the list before."""
+    return [*written(fold, t, prefix_sum), *rearranged(fold, t, sum_of)]
 
 
 def _at(fold: Fold, actual: Iterable[Term], index: Term, what: Term) -> Term:
@@ -466,52 +491,6 @@ def _counts_a_filter(fold: Fold) -> bool:
         and fold.body is T.ite(other.keep, T.num(1), T.num(0))
         for other in T.definitions().values()
     )
-
-
-MAX_ALIKE = 6
-
-
-def _alike(occurrences: list[Term]) -> list[Term]:
-    """Two sums over as many elements are equal, or some summands differ (by induction).
-
-    Of a negative index it says nothing: a prefix sum there is minus the sum of what lies between.
-    """
-    sums = [
-        (t, fold)
-        for t in occurrences
-        if isinstance(fold := T.definitions().get(str(t.args[0])), Fold)
-        and fold.kind == "sum"
-        and not t.bound
-        and T.literal(t.kids[-1]) is None
-    ]
-    result = []
-    for n, (a, f) in enumerate(sums):
-        for b, g in sums[n + 1 :]:
-            if a.kids[-1] is not b.kids[-1]:
-                continue
-            if (both := _constant_together(f.body, g.body)) is not None:
-                result.append(T.eq(T.add(a, b), T.mul(T.num(both), a.kids[-1])))
-                continue
-            k = T.fresh_bvar()
-            inside = T.and_(T.le(T.num(0), k), T.lt(k, a.kids[-1]))
-            one, other = (_at(h, t.kids[:-1], k, h.body) for h, t in ((f, a), (g, b)))
-            differ = T.and_(inside, T.not_(T.eq(one, other)))
-            some = T.quantify("exists", [k], differ)
-            result.append(T.or_(T.lt(a.kids[-1], T.num(0)), T.eq(a, b), some))
-    return result[:MAX_ALIKE]
-
-
-def _constant_together(a: Term, b: Term) -> int | None:
-    """What two summands make together, where that is one number: a test and its opposite."""
-    if a.op != "ite" or b.op != "ite":
-        return None
-    (c, x, y), (d, u, v) = a.kids, b.kids
-    if d is T.not_(c):
-        u, v = v, u
-    elif d is not c:
-        return None
-    whole, other = T.literal(T.add(x, u)), T.literal(T.add(y, v))
-    return int(whole) if whole is not None and whole == other else None
 
 
 MAX_EXCESSES = 6

@@ -32,9 +32,19 @@ def sorted_seq(m: Machine, seq: Seq, line: int) -> Seq:
     if not isinstance(name, str):
         name = T.fresh_name("sorted")
         T.definitions()[key] = name
+        T.definitions()[f"{name} source"] = seq
     array = T.var(name, "(Array Int Int)")
     m.state.facts += _facts(name, array, seq)
     return Seq((View(lambda j: IntV(T.select(array, j)), T.num(0), seq.length),))
+
+
+def is_sorted_form(seq: Seq) -> bool:
+    """Whether a sequence is what ``sorted`` made, element for element."""
+    element = at(seq, T.bvar("probe")) if seq.pieces else None
+    if not isinstance(element, IntV) or element.term.op != "select":
+        return False
+    array, place = element.term.kids
+    return place is T.bvar("probe") and f"{array.args[0]} source" in T.definitions()
 
 
 def _name_of_members(value: SetV) -> str:

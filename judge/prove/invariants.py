@@ -143,7 +143,7 @@ def translatable(
             term = executor.formula(text, head)
         except (Unsupported, RecursionError):
             continue
-        if not T.is_true(term) and not T.is_false(term):
+        if not term.bound and not T.is_true(term) and not T.is_false(term):
             kept.setdefault(term.id, text)
     known = set(found)
     return [text for text in kept.values() if text not in known]

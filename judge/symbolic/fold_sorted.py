@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from judge.symbolic import term as T
+from judge.symbolic.fold_touched import loosened
 from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
 from judge.symbolic.values import Seq, Value
@@ -22,6 +23,7 @@ SumOf = Callable[[Seq, Callable[[Value], Term]], Term]
 
 def rearranged(fold: Fold, t: Term, sum_of: SumOf) -> list[Term]:
     """What is known of an occurrence ``t`` of a sum over a sorted list."""
+    t, free = loosened(t)
     *actual, end = t.kids
     hole = T.fresh_bvar()
     mapping = {o.id: a for o, a in zip(fold.outer, actual, strict=True)}
@@ -45,5 +47,4 @@ def rearranged(fold: Fold, t: Term, sum_of: SumOf) -> list[Term]:
         return T.substitute(inner, {mark.id: number})
 
     known = T.implies(T.le(T.num(0), end), T.eq(t, sum_of(source, summand)))
-    free = [v for v in T.subterms([known]) if v.op == "bvar" and str(v.args[0]) in known.bound]
     return [T.quantify("forall", free, known)]

@@ -23,12 +23,17 @@ Sum = Callable[[Term, Term, Term], Term]
 
 def written(fold: Fold, t: Term, prefix: Sum) -> list[Term]:
     """What is known of an occurrence ``t`` of a sum over a list that was written to."""
+    t, free = loosened(t)
     *actual, end = t.kids
     known = _difference(fold, actual, end, prefix)
-    if known is None:
-        return []
-    free = [v for v in T.subterms([known]) if v.op == "bvar" and str(v.args[0]) in known.bound]
-    return [T.quantify("forall", free, known)]
+    return [] if known is None else [T.quantify("forall", free, known)]
+
+
+def loosened(t: Term) -> tuple[Term, list[Term]]:
+    """A term with new names for what quantifiers around it bind, so that none of its parts binds
+    them when they are put elsewhere; and those names."""
+    names = {v.id: T.fresh_bvar() for v in T.subterms([t]) if v.op == "bvar"}
+    return T.substitute(t, names), list(names.values())
 
 
 def _difference(fold: Fold, actual: Iterable[Term], end: Term, prefix: Sum) -> Term | None:

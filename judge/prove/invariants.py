@@ -96,7 +96,7 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
         if not number or progress.news(fresh):
             with T.fresh_table():
                 found = attempt(session, base, progress, fresh, tier.patience)
-        if number == HORN and isinstance(found, str) and session.z3.left:
+        if number == HORN and not isinstance(found, Proof) and session.z3.left:
             found = _by_horn(session, first, base, progress) or found
         if isinstance(found, Proof):
             return found

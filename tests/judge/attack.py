@@ -343,7 +343,9 @@ class Inputs:
         count = self._random.randint(0, max(1, self._long - 2 * depth))
         if self._order == "flat" and count:
             first = self._value(kind, depth + 1)
-            return [first if self._random.random() < 0.8 else self._value(kind, depth + 1)] * count
+            one = first if self._random.random() < 0.8 else self._value(kind, depth + 1)
+            # Equal objects, not one: proofs take what is inside an argument for distinct objects.
+            return [copy.deepcopy(one) for _ in range(count)]
         items = [self._value(kind, depth + 1) for _ in range(count)]
         if kind in (int, float, str) and self._order != "any":
             items.sort(reverse=self._order == "down")

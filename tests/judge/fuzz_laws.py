@@ -76,6 +76,8 @@ NUMBERS = """
     sum([x_ for x_ in {sequence} if x_ > {int0}]) | max([x_ - i_ for i_, x_ in enumerate({sequence})], default=0)
 """
 TRUTHS = """
+    sorted({list0}) == sorted({list0}) | {list0} == sorted({list0}) | sorted({str0}) == sorted({str0}) | sorted({list0} + {list0}) == sorted({list0})
+    sum(x_ * x_ for x_ in sorted({list0})) == {int} | sorted({list0}).count({int0}) == {int} | sorted({list0})[0] == {int} | {list0} == {list0}[::-1]
     {int} == {int} | {int} != {int} | {int} <= {int} | {int} < {int} | {int} == {int0} | {int} + {int} == {int}
     sorted({sequence}) == {sequence} | all(x_ > {int0} for x_ in {sequence}) | any(x_ == {int0} for x_ in {sequence})
     {str0}.strip() == {str0} | {str0}.lower() == {str0} | {str0}.upper() == {str0}.lower() | {str0}.title() == {str0} | {str0}.startswith({str0}.strip())

@@ -12,6 +12,7 @@ import tokenize
 import unicodedata
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_BYTES = 262_144
 """Largest candidate that is read, in bytes of UTF-8; model answers are a hundred times smaller."""
@@ -182,6 +183,7 @@ def function_of(node: ast.FunctionDef) -> Function | Fault:
     )
 
 
+@lru_cache(maxsize=256)  # asked several times for each candidate of a task
 def signature_of(text: str) -> Function | Fault:
     """Read ``def f(x: int) -> int`` as a task states it, with or without colon and body."""
     stripped = text.strip()

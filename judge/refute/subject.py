@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from judge.contract import Submission
@@ -111,15 +112,25 @@ _MOST = 48
 def read_words(submission: Submission) -> Words:
     """Collect constants, in the order of their first appearance."""
     contract = submission.contract
-    ints: dict[int, None] = {}
-    floats: dict[float, None] = {}
-    strings: dict[str, None] = {}
-    for text in (*contract.requires, *contract.ensures, submission.code, contract.helpers):
-        tree = parse(text)
-        for node in ast.walk(tree) if tree is not None else ():
-            if isinstance(node, ast.Constant) and not _docstring(node, tree):
-                _sort_in(node.value, ints, floats, strings)
-    return Words(tuple(ints)[:_MOST], tuple(floats)[:_MOST], tuple(strings)[:_MOST])
+    said = _constants((*contract.requires, *contract.ensures))
+    written = _constants_of(submission.code)
+    help_ = _constants((contract.helpers,))
+    found: tuple[dict[Any, None], ...] = ({}, {}, {})
+    for value in (*said, *written, *help_):
+        _sort_in(value, *found)
+    ints, floats, strings = (tuple(part)[:_MOST] for part in found)
+    return Words(ints, floats, strings)
+
+
+@lru_cache(maxsize=256)  # the same for all candidates of a task
+def _constants(texts: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(value for text in texts for value in _constants_of(text))
+
+
+def _constants_of(text: str) -> list[Any]:
+    tree = parse(text)
+    nodes = ast.walk(tree) if tree is not None else ()
+    return [n.value for n in nodes if isinstance(n, ast.Constant) and not _docstring(n, tree)]
 
 
 def _docstring(node: ast.Constant, tree: ast.Module | None) -> bool:

@@ -24,6 +24,7 @@ from judge.sandbox.model import Call, Kind, Limits, Outcome
 
 _KINDS = frozenset(get_args(Kind))
 _CHUNK = 512
+_read: Callable[[str], Any] = json.JSONDecoder().decode
 _TAMPERED = Outcome("forbidden", message="it wrote to the channel that carries the results")
 
 
@@ -231,8 +232,8 @@ class Session:
 
     def _collect(self, body: bytes, outcomes: list[Outcome], first: int, total: int) -> int:
         """Append the outcomes of a frame; returns the number of the call said to be running."""
-        for line in body.split(b"\n"):
-            record = json.loads(line)
+        for line in body.decode("utf-8").split("\n"):
+            record = _read(line)
             expected = len(outcomes) - first
             if type(record) is not list or not record or record[0] != expected or expected >= total:
                 raise _TamperedError

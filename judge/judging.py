@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 QUICK_CASES = 24
 """How many inputs are tried before the prover is asked; most wrong answers fall here."""
 
+RECHECK_RLIMIT = 4_000_000
+"""For one obligation that cvc5 is asked about alone: some seconds at most. A certificate's verifier
+gives it more."""
+
 
 @dataclass(slots=True)
 class _Dossier:
@@ -277,7 +281,8 @@ class Bench:
         submission, budget = dossier.submission, dossier.budget
         outcome = Recheck.NONE
         if budget.recheck and proof.obligations:
-            report = check(proof.obligations, rlimit=budget.rlimit, known=shared_answers())
+            limit = min(budget.rlimit, RECHECK_RLIMIT)
+            report = check(proof.obligations, rlimit=limit, known=shared_answers())
             shared_answers().flush()
             outcome = report.outcome
             if report.disputed:

@@ -229,8 +229,8 @@ class Solvers:
                     found[n] = Answer("cvc5", child.version, word, "", *share)
         return found
 
-    def horn(self, text: str, *, rlimit: int, cpu_seconds: float) -> tuple[str, str]:
-        """Ask Z3's Spacer about Horn clauses: (``sat``, relations as text) where it finds some.
+    def horn(self, text: str, *, rlimit: int, cpu_seconds: float) -> tuple[str, str, int]:
+        """Ask Z3's Spacer about Horn clauses: (``sat``, relations as text, units) where it can.
 
         What it says is a guess: whoever uses the relations checks them. It may crash or hang, so
         it runs in the child like everything else; then the answer is ``error``.
@@ -239,7 +239,11 @@ class Solvers:
         with self._locks["z3"]:
             child = self._child("z3")
             got = child.ask(request, self.fuse_seconds) if child.alive else None
-        return ("error", "") if got is None else (str(got["result"]), str(got["model"]))
+        if got is None:
+            return "error", "", rlimit
+        used = got["rlimit"]
+        assert isinstance(used, int)
+        return str(got["result"]), str(got["model"]), used
 
     def close(self) -> None:
         """End the children of this process; those of a process that we were forked from live on."""

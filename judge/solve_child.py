@@ -111,9 +111,13 @@ def horn(request: dict[str, Any]) -> dict[str, Any]:
         solver.set("rlimit", request["rlimit"])
         solver.from_string(request["horn"])
         word = str(solver.check())
-        return {"result": word, "model": solver.model().sexpr() if word == "sat" else ""}
+        statistics = solver.statistics()
+        known = "rlimit count" in statistics.keys()  # noqa: SIM118
+        used = int(statistics.get_key_value("rlimit count")) if known else request["rlimit"]
+        model = solver.model().sexpr() if word == "sat" else ""
+        return {"result": word, "model": model, "rlimit": used}
     except refusals("z3") as problem:
-        return {"result": "error", "model": "", "reason": str(problem)[:500]}
+        return {"result": "error", "model": str(problem)[:500], "rlimit": request["rlimit"]}
 
 
 def refusals(solver: str) -> tuple[type[Exception], ...]:

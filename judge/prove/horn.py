@@ -22,7 +22,7 @@ from judge.symbolic.shapes import ListShape, Scalar
 from judge.symbolic.term import BOOL, INT, Term
 from judge.symbolic.values import Unsupported
 
-RLIMIT = 6_000_000
+RLIMIT = 3_000_000
 """Units for one search; Spacer finds what it finds in a tenth of that."""
 CPU_SECONDS = 6.0
 MAX_CLAUSE = 60_000
@@ -47,8 +47,8 @@ def relations(session: Session, first: Derivation, base: Plan) -> dict[str, list
     from judge.solve import shared_solvers
 
     limit = min(RLIMIT, session.z3.left)
-    answer, model = shared_solvers().horn(text, rlimit=limit, cpu_seconds=CPU_SECONDS)
-    session.z3.spent += limit // 4 if answer == "sat" else limit
+    answer, model, used = shared_solvers().horn(text, rlimit=limit, cpu_seconds=CPU_SECONDS)
+    session.z3.spent += min(used, limit)
     if answer != "sat":
         return {}
     names = {_symbol(key): key for key in unknowns}

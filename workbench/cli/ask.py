@@ -148,6 +148,9 @@ def command(
         ),
     ] = False,
     judge: Annotated[bool, typer.Option("--judge/--no-judge", help="Judge the answers.")] = True,
+    ask_hints: Annotated[
+        str | None, typer.Option(help="Ask this teacher for the invariants of open proofs.")
+    ] = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -211,6 +214,8 @@ def command(
         answers, failed = _ask(store, settings, asked, door)
         if judge:
             _judge(store, settings, answers, json)
+        if judge and ask_hints is not None:
+            _hints(store, settings, ask_hints, answers, door)
         _print(store, settings, answers, json)
     raise typer.Exit(1 if failed else 0)
 
@@ -370,6 +375,16 @@ def _judge(store: Store, settings: Settings, answers: Sequence[int], quiet: bool
         judge_answers(store, settings, answers, reporter=Reporter(store, listener))
     for alert in check_quality(store, settings, answers):
         note(f"alert: {alert}")
+
+
+def _hints(
+    store: Store, settings: Settings, teacher: str, answers: Sequence[int], door: Door
+) -> None:
+    from workbench.stages.hinted import judge_with_hints
+
+    report = judge_with_hints(store, settings, teacher, answers, door=door)
+    for sentence in (*report.failed, report.sentence(teacher)):
+        note(sentence)
 
 
 def _print(store: Store, settings: Settings, answers: Sequence[int], json: bool) -> None:

@@ -18,7 +18,7 @@ from workbench.errors import StageError
 from workbench.settings import Settings
 from workbench.stages.events import Reporter
 from workbench.stages.prompts import storable
-from workbench.store.canonical import canonical, digest
+from workbench.store.canonical import canonical, digest, parse
 from workbench.store.database import Store
 from workbench.store.tables import AnswerRow, CandidateRow, ObligationRow, TaskRow, VerdictRow
 from workbench.tasks import Task, submission, task_of
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from judge.contract import Submission
     from judge.verdict import Counterexample, Judgement
 
-__all__ = ["JudgeReport", "identity_of", "judge_answers", "verdicts_of"]
+__all__ = [
+    "JudgeReport",
+    "Pair",
+    "identity_of",
+    "judge_answers",
+    "pairs_of",
+    "save_verdict",
+    "submission_of",
+    "verdicts_of",
+]
 
 
 @dataclass(slots=True)
@@ -47,7 +56,7 @@ class JudgeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class Pair:
     """A candidate and the task it answers."""
 
     candidate_id: str
@@ -84,7 +93,7 @@ def judge_answers(
     reporter = reporter or Reporter(store)
     identity = identity_of(settings)
     report = JudgeReport()
-    pairs = _pairs(store, answer_ids)
+    pairs = pairs_of(store, answer_ids)
     known = _known(store, digest(canonical(identity)))
     missing = [pair for pair in pairs if (pair.candidate_id, pair.task_id) not in known]
     report.known = len(pairs) - len(missing)
@@ -150,9 +159,9 @@ def verdicts_of(
     return found
 
 
-def _pairs(store: Store, answer_ids: Sequence[int]) -> list[_Pair]:
+def pairs_of(store: Store, answer_ids: Sequence[int]) -> list[Pair]:
     """Return the distinct (candidate, task) of the answers, in their order."""
-    pairs: dict[_Pair, None] = {}
+    pairs: dict[Pair, None] = {}
     with store.read() as session:
         for begin in range(0, len(answer_ids), 500):
             query = (
@@ -162,7 +171,7 @@ def _pairs(store: Store, answer_ids: Sequence[int]) -> list[_Pair]:
             )
             for candidate, task in session.exec(query):
                 if candidate is not None:
-                    pairs[_Pair(candidate, task)] = None
+                    pairs[Pair(candidate, task)] = None
     return list(pairs)
 
 
@@ -174,21 +183,29 @@ def _known(store: Store, identity_digest: str) -> set[tuple[str, str]]:
         return {(candidate, task) for candidate, task in session.exec(query)}
 
 
-def _submissions(store: Store, pairs: Iterator[_Pair]) -> Iterator[Submission]:
+def _submissions(store: Store, pairs: Iterator[Pair]) -> Iterator[Submission]:
     """Yield what the judge gets, numbered in order; code and tasks are read as they are needed."""
     tasks: dict[str, Task] = {}
     for number, pair in enumerate(pairs):
-        with store.read() as session:
-            candidate = session.get(CandidateRow, pair.candidate_id)
-            if pair.task_id not in tasks:
-                row = session.get(TaskRow, pair.task_id)
-                assert row is not None
-                tasks[pair.task_id] = task_of(row)
-        assert candidate is not None
-        yield submission(tasks[pair.task_id], candidate.code, str(number))
+        yield submission_of(store, pair, str(number), tasks)
 
 
-def _save(store: Store, pair: _Pair, identity: dict[str, Any], judgement: Judgement) -> None:
+def submission_of(
+    store: Store, pair: Pair, name: str, tasks: dict[str, Task] | None = None
+) -> Submission:
+    """Return what the judge gets of a pair; ``tasks`` are those that were read before."""
+    known = {} if tasks is None else tasks
+    with store.read() as session:
+        candidate = session.get(CandidateRow, pair.candidate_id)
+        if pair.task_id not in known:
+            row = session.get(TaskRow, pair.task_id)
+            assert row is not None
+            known[pair.task_id] = task_of(row)
+    assert candidate is not None
+    return submission(known[pair.task_id], candidate.code, name)
+
+
+def _save(store: Store, pair: Pair, identity: dict[str, Any], judgement: Judgement) -> None:
     """Write the obligations' texts, then the verdict and its obligations in one transaction."""
     store.blobs.put_all(obligation.smt2 for obligation in judgement.obligations)
     identity_json = canonical(identity)
@@ -215,7 +232,22 @@ def _save(store: Store, pair: _Pair, identity: dict[str, Any], judgement: Judgem
             )
 
 
-def _row_of(session: Session, pair: _Pair, name: str, identity_json: str) -> VerdictRow:
+def save_verdict(
+    store: Store, settings: Settings, pair: Pair, judgement: Judgement | None, note: str
+) -> None:
+    """Put a later judgement in the place of the present one; without one only add the note."""
+    identity = identity_of(settings)
+    if judgement is not None:
+        _save(store, pair, identity, judgement)
+        return
+    identity_json = canonical(identity)
+    with store.write() as session:
+        row = _row_of(session, pair, digest(identity_json), identity_json)
+        row.findings_json = canonical([*parse(row.findings_json), storable(note)])
+        session.add(row)
+
+
+def _row_of(session: Session, pair: Pair, name: str, identity_json: str) -> VerdictRow:
     """Return a new row, or that of an earlier ERROR, which this judgement replaces."""
     query = select(VerdictRow).where(
         VerdictRow.candidate_id == pair.candidate_id,

@@ -50,6 +50,8 @@ class RoundConfig(_Frozen):
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     max_tokens: int = Field(default=1024, ge=1)
     repair: int = Field(default=2, ge=0, le=3)
+    ask_hints: str | None = None
+    """A teacher who is asked for the loop invariants of open proofs; what it says is checked."""
     minimum: Literal["proved", "bounded", "tested"] = "proved"
     weights: tuple[float, float, float] = (0.5, 0.3, 0.2)
     """Verification, agreement, history."""

@@ -28,6 +28,7 @@ from workbench.stages.evaluate import (
 )
 from workbench.stages.events import Listener, Reporter
 from workbench.stages.filtering import parse_filters
+from workbench.stages.hinted import judge_with_hints
 from workbench.stages.judge import judge_answers
 from workbench.stages.plan import find_round, plan_round
 from workbench.stages.promote import decide, promote_round, promoted_student
@@ -241,6 +242,10 @@ class _Machine:
         rows = round_answers(self.store, self.round_id, "teacher", "repair")
         ids = [row.id for row in rows if row.id is not None]
         judge_answers(self.store, self.settings, ids, reporter=self.reporter)
+        if self.config.ask_hints is not None:
+            judge_with_hints(
+                self.store, self.settings, self.config.ask_hints, ids, reporter=self.reporter
+            )
 
     def repair(self) -> None:
         """Refuted answers are given back."""

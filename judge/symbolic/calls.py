@@ -412,8 +412,14 @@ def _dict(m: Machine, args: list[Value], line: int) -> Value:
     plain = m.plain(args[0])
     if isinstance(plain, DictV):
         return replace(plain, fresh=True, default=None)
+    listed = _elements(m, plain, line, eager=True)
+    if m.forks is None and len(listed.pieces) == 1 and isinstance(listed.pieces[0], View):
+        from judge.symbolic.built_dicts import of_pairs
+
+        m.copied(listed)
+        return replace(of_pairs(m, listed.pieces[0], line), owned=False)
     pairs = []
-    for item in ordering.singles(_elements(m, plain, line, eager=True), "dict() of pairs", line):
+    for item in ordering.singles(listed, "dict() of pairs", line):
         both = seqs.tuple_items(m.plain(item))
         if both is None or len(both) != 2:
             raise Unsupported("dict() of anything but pairs", line)

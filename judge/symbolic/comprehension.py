@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from judge.symbolic import dicts, folds, iterators, sets
+from judge.symbolic import built_dicts, dicts, folds, iterators, sets
 from judge.symbolic import term as T
 from judge.symbolic.compare import as_seq, bounds_of
 from judge.symbolic.forks import concrete
@@ -392,6 +392,8 @@ def dict_comp(m: Machine, node: ast.DictComp) -> DictV:
     """A dict from pairs in order; the last of equal keys counts, the first keeps its place."""
     pair = ast.copy_location(ast.Tuple([node.key, node.value], ast.Load()), node)
     pieces = _build(m, node.generators, pair).pieces
+    if len(pieces) == 1 and isinstance(pieces[0], View):
+        return built_dicts.of_pairs(m, pieces[0], node.lineno)
     pairs = []
     for piece in pieces:
         if not isinstance(piece, Single) or not isinstance(piece.value, TupleV):

@@ -81,7 +81,8 @@ def _indices(hole: Term, body: Term) -> list[Term]:
         digits = t.op == "app" and t.args[0] in decimals.DIGITS
         if t.op == "select" or digits:
             index = t.kids[0 if digits else 1]
-            if str(hole.args[0]) not in index.bound and index.op not in ("int", "bvar"):
+            own = str(hole.args[0]) in index.bound or not index.bound <= body.bound
+            if not own and index.op not in ("int", "bvar"):
                 found[index.id] = index
     return list(found.values())
 
@@ -212,23 +213,31 @@ def _ELEMENTS_OF(fold: Fold, value: Callable[[Term], Value]) -> None:  # noqa: N
 
 def token(value: Value, hole: Term) -> Term:
     """A term that stands for a value of any kind, to tell two filters apart."""
-    from judge.symbolic.values import BoolV, IntV, StrV, TupleV
+    from judge.symbolic.values import BoolV, Choice, IntV, ListV, NoneV, StrV, TupleV
 
     if isinstance(value, IntV):
         return T.app("token.int", [value.term], INT)
     if isinstance(value, BoolV):
         return T.app("token.bool", [value.term], INT)
+    if isinstance(value, NoneV):
+        return T.app("token.none", [T.num(0)], INT)
     if isinstance(value, TupleV):
         return T.app("token.tuple", [token(v, hole) for v in value.items] or [hole], INT)
-    if isinstance(value, StrV):
+    if isinstance(value, Choice):
+        choices = [part for c, v in value.options for part in (c, token(v, hole))]
+        return T.app("token.choice", choices, INT)
+    if isinstance(value, StrV | ListV):
         probe = T.var("any place")
         parts: list[Term] = []
         for piece in value.seq.pieces:
-            element = piece.at(probe)
-            parts += [piece.length, token(element, hole)]
+            inside = piece.at(probe)
+            if not isinstance(inside, IntV | BoolV):
+                raise Unsupported("a filtered comprehension over such elements")
+            parts += [piece.length, token(inside, hole)]
             if isinstance(piece, View):
                 parts.append(piece.lo)
-        return T.app("token.str", parts or [hole], INT)
+        kind = "str" if isinstance(value, StrV) else "list"
+        return T.app(f"token.{kind}", parts or [hole], INT)
     raise Unsupported("a filtered comprehension over such elements")
 
 

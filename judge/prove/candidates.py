@@ -17,6 +17,7 @@ from judge.prove import (
     exit_guesses,
     nested_guesses,
     pair_guesses,
+    part_guesses,
     region_guesses,
     table_guesses,
     turn_guesses,
@@ -125,6 +126,7 @@ class Guesses:
             node = replace(parse_expression(text), {"result": result})
         except SyntaxError:
             return
+        yield from self._parts(node)
         counters = [self.info.index] if self.info.index else self.changed[:3]
         for counter in counters:
             for known, start in ranges(node)[:1]:
@@ -314,6 +316,7 @@ class Guesses:
     def _partial(self, node: ast.expr) -> Iterator[str]:
         """A complete statement, and the same about what is done so far."""
         yield ast.unparse(node)
+        yield from self._parts(node)
         spans = ranges(node)
         for counter in self.counters:
             for text, start in spans:
@@ -336,6 +339,14 @@ class Guesses:
                 if name in self.changed:
                     yield ast.unparse(replace(node, {name: f"old({name}) - {name}"}))
                     yield ast.unparse(replace(node, {name: f"old({name})"}))
+
+    def _parts(self, node: ast.expr) -> Iterator[str]:
+        """What a clause says of the keys or rows that are done."""
+        prefix = self._prefix()
+        if isinstance(self.node, ast.For) and prefix is not None and self.info.sequence:
+            yield from part_guesses.of_keys(self.node, prefix, node)
+        if self.info.index is not None:
+            yield from part_guesses.of_rows(node, self.info.index)
 
     def _requires(self) -> Iterator[str]:
         for text in self.session.contract.requires:

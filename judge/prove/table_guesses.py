@@ -43,12 +43,43 @@ def from_for(
             if fixed is not None and fixed not in ("set()", "{}", "dict()"):
                 yield f"all(any({text} == k_ {each}{where}) or k_ in {fixed} for k_ in {name})"
                 yield f"all(k_ in {name} for k_ in {fixed})"
+        base = _copied(fixed)
+        if name in dicts and value is not None and base is not None:
+            rest = (
+                f"for {target} in {prefix.rsplit('[:', 1)[0]}[{prefix.rsplit('[:', 1)[-1][:-1]}:]"
+            )
+            yield from _upon(kind, name, text, ast.unparse(value), base, each, rest)
         if name in dicts and value is not None:
             yield from _values(kind, name, text, value, (each, where, whole, other), copies)
     for name in sets:
         for filled in lists:
             yield f"all(x_ in {name} for x_ in {filled})"
             yield f"all(x_ in {filled} for x_ in {name})"
+
+
+def _copied(start: str | None) -> str | None:
+    """The dict that another one starts as a copy of."""
+    if start is None or start in ("{}", "dict()"):
+        return None
+    node = ast.parse(start, mode="eval").body
+    if isinstance(node, ast.Call) and not node.keywords:
+        if isinstance(node.func, ast.Name) and node.func.id == "dict" and len(node.args) == 1:
+            return ast.unparse(node.args[0])
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and not node.args:
+            return ast.unparse(node.func.value)
+    return start if isinstance(node, ast.Name) else None
+
+
+def _upon(
+    kind: str, name: str, key: str, value: str, base: str, each: str, rest: str
+) -> Iterator[str]:
+    """A dict that starts as another one: changed at what was met, as before elsewhere."""
+    more = f"{base}.get({key}, 0) + ({value})" if kind == "add" else value
+    yield f"all({key} in {name} and {name}[{key}] == {more} {each})"
+    yield f"all({name}.get({key}, 0) == {base}.get({key}, 0) {rest})"
+    yield f"all(any({key} == k_ {each}) or k_ in {base} for k_ in {name})"
+    yield f"all(any({key} == k_ {each}) or {name}[k_] == {base}[k_] for k_ in {name})"
+    yield f"all(k_ in {name} for k_ in {base})"
 
 
 def _values(

@@ -86,6 +86,7 @@ class Executor(Machine):
         self.vague = False
         self.defining: list[recursive.Definition] = []
         """The recursive helpers whose bodies are being run, innermost last."""
+        self.vague_conditions: set[int] = set()
         self.homes: list[ast.FunctionDef | None] = []
         """For each nested function being run, the function in which it was made."""
 
@@ -180,7 +181,8 @@ class Executor(Machine):
             raised = [o.state.facts[-1] for o in self.pending]
             negated = {T.not_(r).id for r in raised}
             extra = [f for f in self.state.facts[before:] if f.id not in negated]
-            self.vague = any((o.exception or "").startswith(VAGUE) for o in self.pending)
+            vague = [o for o in self.pending if (o.exception or "").startswith(VAGUE)]
+            self.vague, self.vague_conditions = bool(vague), {o.state.facts[-1].id for o in vague}
         finally:
             self.state, self.frames, self.pending, self.pure = saved
         return result, raised, extra

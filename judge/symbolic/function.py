@@ -126,6 +126,30 @@ def violates(candidate: Candidate, contract: Contract, inputs: dict[str, Value])
     return run.broken(alive[0])
 
 
+def _gone_through(node: ast.expr) -> bool:
+    """Whether an expression that is true has met every element it speaks of: ``all(...)``."""
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        return all(map(_gone_through, node.values))
+    parts: list[ast.expr] = [node]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "all":
+        if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
+            return False
+        made = node.args[0]
+        parts = [made.elt, *(p for g in made.generators for p in (g.iter, *g.ifs))]
+    return not any(_may_stop(n) for part in parts for n in ast.walk(part))
+
+
+_WHOLE = ("len", "abs", "range", "ord", "sum", "min", "max", "enumerate", "zip", "isinstance")
+_INNER = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.Lambda)
+
+
+def _may_stop(node: ast.AST) -> bool:
+    """Whether something may be left out inside: all but operators and a few plain calls."""
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and node.func.id in _WHOLE)
+    return isinstance(node, _INNER)
+
+
 class _Run:
     def __init__(self, candidate: Candidate, contract: Contract, plan: Plan, mode: Mode) -> None:
         self.candidate = candidate
@@ -265,9 +289,11 @@ class _Run:
             value, raised, extra = self.x.pure_value(node, state, True)
         except Unsupported as problem:
             raise Unsupported(f"{problem.what} in the precondition {text!r}") from None
-        if self.x.vague:
-            raise Unsupported(f"a precondition that may raise half-way through: {text!r}")
         assert isinstance(value, Term)
+        # Where any() or all() may stop before something raises, its value stands all the same
+        # whenever there is one; that nothing raised is known of what was gone through wholly.
+        if self.x.vague and not _gone_through(node):
+            raised = [r for r in raised if r.id not in self.x.vague_conditions]
         state.facts += [*extra, *(T.not_(r) for r in raised), value]
 
     # ------------------------------------------------------------ ends

@@ -72,18 +72,29 @@ def _define(
 
 
 def _indices(hole: Term, body: Term) -> list[Term]:
-    """The indices at which elements are read, but for those that change with the fold.
+    """What the form depends on beside the fold's own index, so that it can be an argument.
 
-    And the numbers whose digits are read.
+    The largest integers that are read from somewhere or vary around the fold; of rows that are
+    read inside it, the index of the row.
     """
     found: dict[int, Term] = {}
-    for t in T.subterms([body]):
-        digits = t.op == "app" and t.args[0] in decimals.DIGITS
-        if t.op == "select" or digits:
-            index = t.kids[0 if digits else 1]
-            own = str(hole.args[0]) in index.bound or not index.bound <= body.bound
-            if not own and index.op not in ("int", "bvar"):
-                found[index.id] = index
+    own, todo, seen = str(hole.args[0]), [body], set[int]()
+    while todo:
+        t = todo.pop()
+        if t.id in seen or t.op in ("int", "bvar"):
+            continue
+        seen.add(t.id)
+        fixed = own not in t.bound and t.bound <= body.bound
+        read = t.op == "select" and t.kids[1].op != "int"
+        if fixed and t.sort == INT and (read or t.bound):
+            found[t.id] = t
+            continue
+        index = t.kids[1] if read else t
+        if read and index.op != "bvar" and own not in index.bound and index.bound <= body.bound:
+            found[index.id] = index
+            todo.append(t.kids[0])
+            continue
+        todo += t.kids
     return list(found.values())
 
 

@@ -249,7 +249,8 @@ def _range(m: Machine, args: list[Value], line: int) -> Value:
         return RangeV(T.num(0), bounds[0], 1)
     step = T.literal(bounds[2]) if len(bounds) == 3 else 1
     if step is None:
-        raise Unsupported("a range whose step is not a constant", line)
+        seqs.positive(m, bounds[2], "a range", line)
+        return RangeV(bounds[0], bounds[1], 0, bounds[2])
     if step == 0:
         m.raise_if(T.true(), "ValueError", line)
         raise Dead

@@ -50,6 +50,8 @@ UNROLL = 16
 def range_seq(r: RangeV) -> Seq:
     """A range as a sequence: element number j is ``start + step*j``."""
     count = range_length(r)
+    if (stride := r.stride) is not None:
+        return Seq((View(lambda j: IntV(T.add(r.start, T.mul(stride, j))), T.num(0), count),))
     if r.step == 1 and T.literal(count) is None:
         return Seq((View(IntV, r.start, T.add(r.start, count)),))
     return Seq((View(lambda j: IntV(T.add(r.start, T.mul(T.num(r.step), j))), T.num(0), count),))
@@ -57,6 +59,9 @@ def range_seq(r: RangeV) -> Seq:
 
 def range_length(r: RangeV) -> Term:
     """How many numbers a range has."""
+    if r.stride is not None:
+        span = T.sub(r.stop, r.start)
+        return T.ite(T.lt(T.num(0), span), pieces_of(span, r.stride), T.num(0))
     if r.step > 0:
         gap = T.sub(r.stop, r.start)
     else:
@@ -64,6 +69,11 @@ def range_length(r: RangeV) -> Term:
     size = abs(r.step)
     whole = T.floordiv(T.add(gap, T.num(size - 1)), T.num(size))
     return T.ite(T.lt(T.num(0), gap), whole, T.num(0))
+
+
+def pieces_of(length: Term, size: Term) -> Term:
+    """How many pieces of that positive size cover a length that is not negative."""
+    return T.floordiv(T.sub(T.add(length, size), T.num(1)), size)
 
 
 def as_seq(value: Value) -> Seq | None:

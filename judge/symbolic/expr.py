@@ -411,6 +411,8 @@ def _in_range(a: Value, r: RangeV) -> Term:
     number = as_int(a)
     if number is None:
         raise Unsupported("membership of a non-integer in a range")
+    if r.stride is not None:
+        raise Unsupported("membership in a range whose step is not a constant")
     if r.step > 0:
         inside = T.and_(T.le(r.start, number), T.lt(number, r.stop))
     else:
@@ -425,8 +427,11 @@ def _subscript(m: Machine, node: ast.Subscript) -> Value:
     if isinstance(node.slice, ast.Slice):
         bounds = [_bound(m, b) for b in (node.slice.lower, node.slice.upper, node.slice.step)]
         step = 1 if bounds[2] is None else T.literal(bounds[2])
-        if step is None:
-            raise Unsupported("a slice step that is not a constant", line)
+        if step is None and (stride := bounds[2]) is not None:
+            return m.each(
+                value, lambda v: _strided(m, v, (bounds[0], bounds[1]), stride, line), line
+            )
+        assert step is not None
         return m.each(value, lambda v: _slice(m, v, bounds[0], bounds[1], int(step), line), line)
     return read_item(m, value, evaluate(m, node.slice), line)
 
@@ -444,6 +449,16 @@ def _bound(m: Machine, node: ast.expr | None) -> Term | None:
         return None
     value = m.plain(evaluate(m, node))
     return None if isinstance(value, NoneV) else seqs.index_term(m, value, node.lineno)
+
+
+def _strided(
+    m: Machine, value: Value, bounds: tuple[Term | None, Term | None], stride: Term, line: int
+) -> Value:
+    if not isinstance(value, StrV | ListV):
+        raise Unsupported("a slice step that is not a constant", line)
+    seqs.positive(m, stride, "a slice", line)
+    part = seqs.slice_of(m, value.seq, *bounds, 1, line)
+    return seqs.slice_like(value, seqs.every(part, stride))
 
 
 def _slice(

@@ -68,7 +68,7 @@ def merge(c: Term, a: Value, b: Value) -> Value:
         return _merge_dict(c, a, b)
     if isinstance(a, SetV) and isinstance(b, SetV):
         return _merge_set(c, a, b)
-    if isinstance(a, RangeV) and isinstance(b, RangeV) and a.step == b.step:
+    if isinstance(a, RangeV) and isinstance(b, RangeV) and a.step == b.step != 0:
         return RangeV(T.ite(c, a.start, b.start), T.ite(c, a.stop, b.stop), a.step)
     return _choice(c, a, b)
 
@@ -253,7 +253,7 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Ref) and isinstance(b, Ref):
         return a.address == b.address
     if isinstance(a, RangeV) and isinstance(b, RangeV):
-        return (a.start, a.stop, a.step) == (b.start, b.stop, b.step)
+        return (a.start, a.stop, a.step, a.stride) == (b.start, b.stop, b.step, b.stride)
     if isinstance(a, TupleV) and isinstance(b, TupleV):
         return len(a.items) == len(b.items) and all(map(same, a.items, b.items))
     if isinstance(a, ListV | StrV) and isinstance(b, ListV | StrV):
@@ -299,7 +299,10 @@ def put(value: Value, mapping: Mapping[int, Term]) -> Value:
         return ListV(put_seq(value.seq, mapping))
     if isinstance(value, RangeV):
         return RangeV(
-            T.substitute(value.start, mapping), T.substitute(value.stop, mapping), value.step
+            T.substitute(value.start, mapping),
+            T.substitute(value.stop, mapping),
+            value.step,
+            None if value.stride is None else T.substitute(value.stride, mapping),
         )
     if isinstance(value, Choice):
         return Choice(tuple((T.substitute(c, mapping), put(v, mapping)) for c, v in value.options))

@@ -128,6 +128,22 @@ def slice_of(
     return Seq((View(lambda j: at(part, T.mul(T.num(step), j)), T.num(0), count),))
 
 
+def positive(m: Machine, step: Term, what: str, line: int) -> None:
+    """A step that is not a constant has to be known to be positive."""
+    if m.settle(T.lt(T.num(0), step)) is not True:
+        raise Unsupported(f"{what} whose step is not known to be positive", line)
+
+
+def every(seq: Seq, step: Term) -> Seq:
+    """The first element and every ``step``-th after it, for a positive step."""
+    if not seq.pieces:
+        return seq
+    from judge.symbolic.compare import pieces_of
+
+    count = pieces_of(seq.length, step)
+    return Seq((View(lambda j: at(seq, T.mul(step, j)), T.num(0), count),))
+
+
 def cut(m: Machine, seq: Seq, lo: Term, hi: Term) -> Seq:
     """The elements from ``lo`` up to ``hi``, both within 0..length; empty when ``hi < lo``."""
     hi = choose(m, T.le(lo, hi), hi, lo)

@@ -176,11 +176,13 @@ class StrV(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangeV(Value):
-    """``range(start, stop, step)`` with a literal step that is not zero."""
+    """``range(start, stop, step)``: with a literal step that is not zero, or with one that is
+    known to be positive, the ``stride``; the literal is 0 then."""
 
     start: Term
     stop: Term
     step: int
+    stride: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from judge.symbolic import comprehension, folds, ordering, seqs
 from judge.symbolic import term as T
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.merge import merge
 from judge.symbolic.numbers import as_int
+from judge.symbolic.shapes import INT_SHAPE
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     BoolV,
+    DictV,
     FloatV,
     IntV,
     ListV,
@@ -23,8 +26,11 @@ from judge.symbolic.values import (
     SetV,
     Single,
     StrV,
+    TupleV,
+    Unbound,
     Unsupported,
     Value,
+    View,
 )
 
 
@@ -145,7 +151,7 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
         if set(keywords) - {"default", "key"}:
             raise m.type_error(line)
         values = [evaluate(m, a) for a in starred(m, node.args, line)]
-        key = _key(m, keywords.get("key"))
+        key = _key(m, keywords.get("key"), node.args)
         default = keywords.get("default")
         if not values:
             raise m.type_error(line)
@@ -157,8 +163,12 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
                 return evaluate(m, default)
             if isinstance(source, StrV) or key is not None:
                 seq = Seq(tuple(_char(source, p) for p in seq.pieces))
+                if m.forks is None and T.literal(seq.length) is None:
+                    return _first_extreme(m, kind, seq, key, default, line)
                 parts = ordering.singles(seq, f"{kind}() with a key or of a string", line)
                 return ordering.extreme_by(m, kind, parts, key, line)
+            if m.forks is None and _texts_or_tuples(seq):
+                return _first_extreme(m, kind, seq, None, default, line)
             other = None if default is None else evaluate(m, default)
             return _extreme_of(m, kind, seq, other, line)
         if key is not None:
@@ -166,6 +176,29 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
         return _pick(m, kind, values, line)
 
     return run
+
+
+def _texts_or_tuples(seq: Seq) -> bool:
+    """Whether there is an unknown number of them, and they are no plain numbers."""
+    if len(seq.pieces) != 1 or isinstance(seq.pieces[0], Single):
+        return False
+    return isinstance(seq.pieces[0].at(T.bvar("probe")), StrV | TupleV)
+
+
+def _first_extreme(
+    m: Machine, kind: str, seq: Seq, key: Value | None, default: ast.expr | None, line: int
+) -> Value:
+    """The first largest or smallest of an unknown number of elements."""
+    from judge.symbolic.key_order import extreme_by
+
+    empty = seqs.decide(m, T.eq(seq.length, T.num(0)))
+    if default is not None:
+        other = m.plain(evaluate(m, default))
+        with m.guarded(T.not_(empty)):
+            found = extreme_by(m, kind, seq, key, line)
+        return merge(empty, other, found)
+    m.raise_if(empty, "ValueError", line)
+    return extreme_by(m, kind, seq, key, line)
 
 
 def starred(m: Machine, nodes: list[ast.expr], line: int) -> list[ast.expr]:
@@ -176,12 +209,24 @@ def starred(m: Machine, nodes: list[ast.expr], line: int) -> list[ast.expr]:
 
 
 def _char(source: Value, piece: Piece) -> Piece:
-    if isinstance(source, StrV) and isinstance(piece, Single):
+    if not isinstance(source, StrV):
+        return piece
+    if isinstance(piece, Single):
         return Single(seqs.char(piece.value))
-    return piece
+    get = piece.get
+    return View(lambda j: seqs.char(get(j)), piece.lo, piece.hi)
 
 
-def _key(m: Machine, node: ast.expr | None) -> Value | None:
+def _looks_up(m: Machine, node: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether it is ``d.get`` of a dict."""
+    if not isinstance(node, ast.Attribute) or node.attr != "get":
+        return False
+    return isinstance(node.value, ast.Name) and isinstance(
+        m.plain(m.state.env.get(node.value.id, Unbound())), DictV
+    )
+
+
+def _key(m: Machine, node: ast.expr | None, over: Sequence[ast.expr] = ()) -> Value | None:
     """The value of ``key=``; a lambda is called at once, so what it closes over cannot change."""
     if node is None:
         return None
@@ -189,6 +234,15 @@ def _key(m: Machine, node: ast.expr | None) -> Value | None:
         from judge.symbolic.closures import make
 
         return make(m, node, immediate=True)
+    if _looks_up(m, node):
+        # key=counts.get: what the dict holds for each.
+        name = ast.arg("k_")
+        wanted = ast.Name("k_", ast.Load())
+        call: ast.expr = ast.Call(node, [wanted], [])
+        if len(over) == 1 and ast.dump(over[0]) == ast.dump(node.value):
+            call = ast.Subscript(node.value, wanted, ast.Load())  # every key of a dict is there
+        wrapped = ast.Lambda(ast.arguments([], [name], None, [], [], None, []), call)
+        return _key(m, ast.fix_missing_locations(ast.copy_location(wrapped, node)))
     value = m.plain(evaluate(m, node))
     return None if isinstance(value, NoneV) else value
 
@@ -198,7 +252,7 @@ def sort(m: Machine, node: ast.Call) -> Value:
     if len(node.args) != 1:
         raise m.type_error(node.lineno)
     value = evaluate(m, _unlisted(m, node.args[0]))
-    return ListV(sort_by(m, value, node.keywords, node.lineno), fresh=True)
+    return ListV(sort_by(m, value, node.keywords, node.lineno, node.args), fresh=True)
 
 
 def _unlisted(m: Machine, node: ast.expr) -> ast.expr:
@@ -217,18 +271,25 @@ def _unlisted(m: Machine, node: ast.expr) -> ast.expr:
     return node
 
 
-def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) -> Seq:
+def sort_by(
+    m: Machine,
+    value: Value,
+    keywords: list[ast.keyword],
+    line: int,
+    over: Sequence[ast.expr] = (),
+) -> Seq:
     """The sorted elements, by the keywords of ``sorted`` and ``sort``."""
     named = {k.arg: k.value for k in keywords}
     if set(named) - {"key", "reverse"}:
         raise m.type_error(line)
-    key = _key(m, named.get("key"))
+    key = _key(m, named.get("key"), over)
     reverse = False
     if "reverse" in named:
         test = truth(m, evaluate(m, named["reverse"]))
         reverse = m.sure(test, "an unknown reverse=", line)
     plain = m.plain(value)
-    if isinstance(plain, SetV) and plain.entries is None and key is None:
+    numbers = isinstance(plain, SetV) and (plain.source is None or plain.element == INT_SHAPE)
+    if isinstance(plain, SetV) and plain.entries is None and key is None and numbers:
         from judge.symbolic.sorting import sorted_members
 
         rising = sorted_members(m, plain, line)
@@ -239,8 +300,11 @@ def sort_by(m: Machine, value: Value, keywords: list[ast.keyword], line: int) ->
     if len(parts) == len(seq.pieces) and (m.forks is not None or _plain_order(parts, key)):
         values = ordering.ordered(m, parts, key, reverse, line)
         return Seq(ordering.as_pieces([m.held(v) for v in values]))
-    if key is not None or isinstance(source, StrV):
-        raise Unsupported("sorting by a key, or a string, of unknown length", line)
+    if m.forks is None and (key is not None or _texts_or_tuples(seq)):
+        from judge.symbolic.key_order import sorted_by
+
+        m.copied(seq)
+        return sorted_by(m, seq, key, reverse, line)
     from judge.symbolic.sorting import sorted_seq
 
     done = sorted_seq(m, seq, line)

@@ -17,7 +17,7 @@ from judge.symbolic.keyed import Listed, code, places
 from judge.symbolic.machine import Machine
 from judge.symbolic.shapes import Shape, key_shape, shape_of
 from judge.symbolic.term import INT, Term
-from judge.symbolic.values import DictV, Seq, TupleV, Unsupported, Value, View
+from judge.symbolic.values import BoolV, DictV, Seq, TupleV, Unsupported, Value, View
 
 
 def of_pairs(m: Machine, piece: View, line: int) -> DictV:
@@ -38,7 +38,7 @@ def of_pairs(m: Machine, piece: View, line: int) -> DictV:
         assert isinstance(both, TupleV)
         return both.items[0], both.items[1]
 
-    name = _name(hole, probe, keep(hole), lo, hi)
+    name = folds.form_name("dict", hole, [probe, BoolV(keep(hole))], [lo, hi])
 
     def here(j: Term, integers: list[Term]) -> Term:
         """Whether pair number ``j`` is there, with a key of that code."""
@@ -67,24 +67,6 @@ def of_pairs(m: Machine, piece: View, line: int) -> DictV:
 
     listing = _listing(_Pairs(pair, keep, lo, hi, here, shape, found))
     return DictV(has, found, shape, value_shape, True, listing=listing, by_code=True, owned=True)
-
-
-def _name(hole: Term, probe: TupleV, keep: Term, lo: Term, hi: Term) -> str:
-    """The same pairs give the same function, so that code and contract speak of one dict."""
-    try:
-        token = folds.token(probe, hole)
-    except Unsupported:
-        return T.fresh_name("dict.last")
-    if any(part.bound - {str(hole.args[0]), "probe"} for part in (token, keep, lo, hi)):
-        raise Unsupported("a dict of unknown length inside a comprehension")
-    mark = {hole.id: T.bvar("@dict")}
-    parts = (T.substitute(token, mark), T.substitute(keep, mark), lo, hi)
-    key = " ".join(["dict", *(str(p.id) for p in parts)])
-    known = T.definitions().get(key)
-    if not isinstance(known, str):
-        known = T.definitions()[key] = T.fresh_name("dict.last")
-        assert isinstance(known, str)
-    return known
 
 
 @dataclass(frozen=True, slots=True)

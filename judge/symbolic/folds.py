@@ -222,6 +222,26 @@ def _ELEMENTS_OF(fold: Fold, value: Callable[[Term], Value]) -> None:  # noqa: N
     T.definitions()[f"{fold.name} elements"] = value
 
 
+def form_name(what: str, hole: Term, values: list[Value], bounds: list[Term]) -> str:
+    """A name for what is made of values that vary with ``hole``: the same form, the same name.
+
+    So code and contract speak of one thing. Raises ``Unsupported`` where more varies around it.
+    """
+    try:
+        parts = [token(v, hole) for v in values]
+    except Unsupported:
+        return T.fresh_name(what.replace(" ", "."))
+    if any(p.bound - {str(hole.args[0]), "probe"} for p in (*parts, *bounds)):
+        raise Unsupported(f"{what.split()[0]} of unknown length inside a comprehension")
+    mark = {hole.id: T.bvar("@form")}
+    key = " ".join(["form", what, *(str(T.substitute(p, mark).id) for p in (*parts, *bounds))])
+    known = T.definitions().get(key)
+    if not isinstance(known, str):
+        known = T.definitions()[key] = T.fresh_name(what.replace(" ", "."))
+        assert isinstance(known, str)
+    return known
+
+
 def token(value: Value, hole: Term) -> Term:
     """A term that stands for a value of any kind, to tell two filters apart."""
     from judge.symbolic.values import BoolV, Choice, IntV, ListV, NoneV, StrV, TupleV

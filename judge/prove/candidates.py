@@ -342,6 +342,8 @@ class Guesses:
 
     def _parts(self, node: ast.expr) -> Iterator[str]:
         """What a clause says of the keys or rows that are done."""
+        if any(isinstance(shape, DictShape | SetShape) for shape in self.info.shapes.values()):
+            yield ast.unparse(node)  # what holds all the way, beside what the table remembers
         prefix = self._prefix()
         if isinstance(self.node, ast.For) and prefix is not None and self.info.sequence:
             yield from part_guesses.of_keys(self.node, prefix, node)

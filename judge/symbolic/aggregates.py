@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeGuard
 
 from judge.symbolic import comprehension, folds, ordering, seqs
 from judge.symbolic import term as T
@@ -217,13 +216,12 @@ def _char(source: Value, piece: Piece) -> Piece:
     return View(lambda j: seqs.char(get(j)), piece.lo, piece.hi)
 
 
-def _looks_up(m: Machine, node: ast.expr) -> TypeGuard[ast.Attribute]:
+def _looks_up(m: Machine, node: ast.expr) -> bool:
     """Whether it is ``d.get`` of a dict."""
-    if not isinstance(node, ast.Attribute) or node.attr != "get":
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return False
-    return isinstance(node.value, ast.Name) and isinstance(
-        m.plain(m.state.env.get(node.value.id, Unbound())), DictV
-    )
+    held = m.state.env.get(node.value.id, Unbound())
+    return node.attr == "get" and isinstance(m.plain(held), DictV)
 
 
 def _key(m: Machine, node: ast.expr | None, over: Sequence[ast.expr] = ()) -> Value | None:
@@ -234,7 +232,7 @@ def _key(m: Machine, node: ast.expr | None, over: Sequence[ast.expr] = ()) -> Va
         from judge.symbolic.closures import make
 
         return make(m, node, immediate=True)
-    if _looks_up(m, node):
+    if isinstance(node, ast.Attribute) and _looks_up(m, node):
         # key=counts.get: what the dict holds for each.
         name = ast.arg("k_")
         wanted = ast.Name("k_", ast.Load())

@@ -231,7 +231,7 @@ def form_name(what: str, hole: Term, values: list[Value], bounds: list[Term]) ->
         parts = [token(v, hole) for v in values]
     except Unsupported:
         return T.fresh_name(what.replace(" ", "."))
-    if any(p.bound - {str(hole.args[0]), "probe"} for p in (*parts, *bounds)):
+    if any(p.bound - {str(hole.args[0])} for p in (*parts, *bounds)):
         raise Unsupported(f"{what.split()[0]} of unknown length inside a comprehension")
     mark = {hole.id: T.bvar("@form")}
     key = " ".join(["form", what, *(str(T.substitute(p, mark).id) for p in (*parts, *bounds))])

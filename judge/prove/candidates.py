@@ -476,6 +476,7 @@ class Guesses:
             for f, g in combinations([*self.fixed, *self.old], 2):
                 yield f"{a} <= {f} + {g}"
                 yield f"{a} == {f} * {g}"
+                yield f"{a} <= {f} * {g}"
         for a, b, c in list(combinations(self.counters, 3))[:4]:
             for limit in limits[:6]:
                 yield f"{a} + {b} + {c} == {limit}"

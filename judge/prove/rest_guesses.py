@@ -81,6 +81,8 @@ def _relations(
     pairs = _named(whole, parameters)
     if not pairs:
         return
+    now = {p: p.removeprefix("old(").removesuffix(")") for p in pairs}
+    yield f"({ast.unparse(replace(whole, now))}) == {text}"
     firsts = [p for p in pairs if p == f"old({name})"] or pairs
     for first in firsts:
         rest = ast.unparse(replace(whole, {first: name}))

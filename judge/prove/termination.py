@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, combinations
 
 from judge.prove.houdini import Houdini, Tag
 from judge.prove.session import Session
@@ -88,6 +88,9 @@ def _guesses(info: LoopInfo, candidate: Candidate) -> Iterator[str]:
                     for y in changed:
                         if x < y:
                             yield f"{a} + {b} - {x} - {y}"
+    for a, b in combinations(fixed[:3], 2):
+        for name in changed[:2]:
+            yield f"{a} * {b} - {name}"
     for name in parameters:
         for limit in fixed:
             yield f"old({name}) + {limit} - {name}"

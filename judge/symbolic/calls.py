@@ -357,8 +357,9 @@ def _divmod(m: Machine, args: list[Value], line: int) -> Value:
 def _pow(m: Machine, args: list[Value], line: int) -> Value:
     from judge.symbolic.expr import operate
 
-    if len(args) != 2:
-        raise Unsupported("pow() with three arguments", line)
+    _arity(m, args, 2, 3, line)
+    if len(args) == 3:
+        return numbers.modular_power(m, args, line)
     return operate(m, ast.Pow(), args[0], args[1], line)
 
 

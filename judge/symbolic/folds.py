@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import permutations
 
-from judge.symbolic import decimals, laws, powers, quotients, readings, recursive
+from judge.symbolic import decimals, divisors, laws, powers, quotients, readings, recursive
 from judge.symbolic import term as T
 from judge.symbolic.fold_families import instances_that_agree
 from judge.symbolic.fold_sorted import rearranged
@@ -300,6 +300,8 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     known = {n: f for n, f in T.definitions().items() if isinstance(f, Fold) and n == f.name}
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
     lemmas += instances_that_agree(applied, known)
+    lemmas += [*divisors.euclid(applied), *divisors.exact(applied, roots)]
+    lemmas += divisors.cofactors(applied, roots)
     lemmas += [*_bits_taken(applied), *powers.squares(applied, [*roots, *result.values()])]
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
     lemmas += alike([t for t in applied if t.id in asked], known)
@@ -319,6 +321,10 @@ def _instances(t: Term) -> list[Term]:
         return _root_facts(t) if not t.bound else []
     if name in decimals.LENGTHS or name in decimals.DIGITS:
         return decimals.facts(t)
+    if name == divisors.GCD:
+        return divisors.gcd_facts(t)
+    if name == divisors.FACTORIAL:
+        return divisors.factorial_facts(t)
     if name == readings.ONTO:
         return readings.onto_facts(t)
     if name == "floor.div":
@@ -569,7 +575,8 @@ def _moves(fold: Fold, a: Term, b: Term, low: int | None, high: int | None) -> T
         claims.append(T.le(T.mul(T.num(low), steps), difference))
     if high is not None:
         claims.append(T.le(difference, T.mul(T.num(high), steps)))
-    if low is None:
+    near = T.literal(steps)
+    if low is None and (near is None or abs(near) > 3):
         k = T.fresh_bvar()
         inside = T.and_(T.le(a.kids[-1], k), T.lt(k, b.kids[-1]))
         body = _at(fold, a.kids[:-1], k, fold.body)

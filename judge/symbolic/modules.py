@@ -14,7 +14,7 @@ import string
 import sys
 from collections.abc import Callable
 
-from judge.symbolic import floats, seqs
+from judge.symbolic import divisors, floats, seqs
 from judge.symbolic import term as T
 from judge.symbolic.machine import Dead, Machine
 from judge.symbolic.numbers import as_int
@@ -115,8 +115,21 @@ def _integers(m: Machine, args: list[Value], line: int) -> list[T.Term]:
 def _gcd(m: Machine, args: list[Value], line: int) -> Value:
     numbers = [T.literal(n) for n in _integers(m, args, line)]
     if any(n is None for n in numbers):
-        raise Unsupported("math.gcd() of unknown integers", line)
+        terms = _integers(m, args, line)
+        if m.forks is not None or len(terms) != 2:
+            raise Unsupported("math.gcd() of unknown integers", line)
+        return IntV(divisors.gcd(*terms))
     return IntV(T.num(math.gcd(*(int(n) for n in numbers if n is not None))))
+
+
+def _lcm(m: Machine, args: list[Value], line: int) -> Value:
+    terms = _integers(m, args, line)
+    numbers = [T.literal(n) for n in terms]
+    if None not in numbers:
+        return IntV(T.num(math.lcm(*(int(n) for n in numbers if n is not None))))
+    if m.forks is not None or len(terms) != 2:
+        raise Unsupported("math.lcm() of unknown integers", line)
+    return IntV(divisors.lcm(*terms))
 
 
 def _isqrt(m: Machine, args: list[Value], line: int) -> Value:
@@ -184,6 +197,8 @@ def _factorial(m: Machine, args: list[Value], line: int) -> Value:
     (number,) = _integers(m, args, line)
     m.raise_if(T.lt(number, T.num(0)), "ValueError", line)
     known = T.literal(number)
+    if known is None and m.forks is None:
+        return IntV(divisors.factorial(number))
     if known is None or known > 200:
         raise Unsupported("math.factorial() of an unknown or large integer", line)
     if known < 0:
@@ -296,6 +311,7 @@ _FUNCTIONS: dict[str, Module] = {
     "math.prod": _prod,
     "math.gcd": _gcd,
     "math.isqrt": _isqrt,
+    "math.lcm": _lcm,
     "math.sqrt": _sqrt,
     "math.floor": _rounded("floor"),
     "math.ceil": _rounded("ceil"),

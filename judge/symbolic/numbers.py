@@ -96,6 +96,18 @@ def _unknown_power(m: Machine, base: Term, exponent: Term, line: int) -> Value:
     return IntV(powers.power(base, exponent))
 
 
+def modular_power(m: Machine, args: list[Value], line: int) -> Value:
+    """``pow(b, e, n)``: an inverse for a negative exponent is not modelled."""
+    terms = [as_int(m.plain(a)) for a in args]
+    base, exponent, modulus = terms
+    if base is None or exponent is None or modulus is None:
+        raise Unsupported("pow() with three arguments that are not integers", line)
+    negative = T.lt(exponent, T.num(0))
+    m.raise_if(negative, "an inverse by pow() (not modelled)", line)
+    m.raise_if(T.eq(modulus, T.num(0)), "ValueError", line)
+    return IntV(T.floormod(powers.power(base, exponent), modulus))
+
+
 def _shift(m: Machine, op: ast.operator, a: Term, b: Term, line: int) -> Value:
     amount = T.literal(b)
     if amount is None:

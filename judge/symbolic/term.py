@@ -413,6 +413,12 @@ def _multiple(a: Term, b: Term) -> tuple[_Poly, Term]:
     return times, _from_poly(rest)
 
 
+def multiple(a: Term, b: Term) -> tuple[Term, Term]:
+    """(times, rest) with ``a == times * b + rest``, as far as the monomials of ``a`` show it."""
+    times, rest = _multiple(a, b)
+    return _from_poly(times), rest
+
+
 def floordiv(a: Term, b: Term) -> Term:
     """Python's ``a // b``; ``b`` must not be zero where the value matters.
 

@@ -72,6 +72,7 @@ NUMBERS = """
     len({str0}.split('a')) | len({str0}.split(' ')) | len({str0}.lower()) | len({str0}.upper()) | len({str0}.rjust({int0})) | {str0}.lower().count('b')
     bin({int0}).count('1') | len(bin({int0})) | len(hex({int0} * 9)) | int(str(abs({int0}))[::-1]) | sum(int(c_) for c_ in str(abs({int0})))
     str({int0}).count('1') | len(str({int0}).zfill(3)) | ({int0} & ({int0} - 1)) | bin({int0} & ({int0} - 1)).count('1') | ({int0} * {int0}) ** abs({int0} // 2)
+    math.gcd({int0}, {int0}) | math.lcm({int0}, {int0}) | math.factorial(abs({int0})) | pow({int0}, abs({int0}), 5) | ({int0} * {int0} // math.gcd({int0}, {int0}))
     int('0' + str(abs({int0}))) | int(str(abs({int0})) + str(abs({int0}))[::-1]) | len(str(-{int0})) | {int0} ** abs({int0})
     sum([x_ for x_ in {sequence} if x_ > {int0}]) | max([x_ - i_ for i_, x_ in enumerate({sequence})], default=0)
 """

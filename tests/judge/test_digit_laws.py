@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import product
 
@@ -76,6 +77,12 @@ class World:
             )
         if name == "fold.power":
             return args[0] ** args[1] if args[1] >= 0 else self.anything(name, args)
+        if name == "floor.div":
+            return args[0] // args[1] if args[1] else self.anything(name, args)
+        if name == "math.gcd":
+            return math.gcd(*args)
+        if name == "math.factorial":
+            return math.factorial(args[0]) if args[0] >= 0 else self.anything(name, args)
         if name == "bit.and":
             return args[0] & args[1]
         return self._fold(name, args)

@@ -14,7 +14,6 @@ from itertools import permutations
 
 from judge.symbolic import decimals, divisors, laws, powers, quotients, readings, recursive
 from judge.symbolic import term as T
-from judge.symbolic.fold_families import instances_that_agree
 from judge.symbolic.fold_sorted import rearranged
 from judge.symbolic.fold_touched import written
 from judge.symbolic.fold_twins import alike
@@ -299,7 +298,6 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     applied = [t for t in T.subterms([*roots, *result.values()]) if t.op == "app"]
     known = {n: f for n, f in T.definitions().items() if isinstance(f, Fold) and n == f.name}
     lemmas = [*quotients.neighbours(applied), *quotients.common_divisors(applied)]
-    lemmas += instances_that_agree(applied, known)
     lemmas += [*divisors.euclid(applied), *divisors.exact(applied, roots)]
     lemmas += divisors.cofactors(applied, roots)
     lemmas += [*_bits_taken(applied), *powers.squares(applied, [*roots, *result.values()])]

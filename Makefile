@@ -83,6 +83,7 @@ bench-distill: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.dataset_decontamination
 	$(BIN)/python -m benchmarks.dataset_semantic --rows 10000
 	$(BIN)/python -m benchmarks.dataset_export --rows 1000000
+	$(BIN)/python -m benchmarks.interval_coverage
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.judge.fuzz --seconds $(or $(SECONDS_),60) $(ARGS)

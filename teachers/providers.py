@@ -114,7 +114,7 @@ def open_teacher(name: str, env: Mapping[str, str] | None = None) -> Teacher:
         close = _closest(provider_name, loaded)
         hint = f"; did you mean {close}?" if close else ""
         forms = ", ".join(provider.form for provider in loaded.values())
-        raise TeacherError(f"there is no teacher {name!r}{hint} Known are: {forms}")
+        raise TeacherError(f"there is no teacher {name!r}{hint}. Known are: {forms}")
     return found.open(rest.strip(), settings)
 
 

@@ -26,7 +26,7 @@ from workbench.tasks import Task, task_of
 if TYPE_CHECKING:
     from workbench.stages.student import Pupil
 
-__all__ = ["Budget", "Sat", "contest_tasks", "sit", "sit_pupil"]
+__all__ = ["Budget", "Sat", "contest_tasks", "require_source", "sit", "sit_pupil"]
 
 UNANSWERED = "unanswered"
 
@@ -159,17 +159,31 @@ def _pupil(store: Store, name: str, base: str) -> Pupil | None:
         return load_student(store, base)
     if Path(name).is_dir():
         return load_student(store, name, name=f"model:{Path(name).name}")
-    wanted = None if name == "student" else name.removeprefix("student:")
-    with store.read() as session:
-        known = wanted is None or session.get(RoundRow, wanted) is not None
-        known = known or session.get(AdapterRow, wanted) is not None
-    if not known:
+    if not _trained_here(store, name):
         return None
+    wanted = None if name == "student" else name.removeprefix("student:")
     row = chosen_adapter(store, wanted)
     return load_student(
         store, row.base, adapter=store.home / row.path, name=f"student:{row.round_id or row.id}",
         adapter_id=row.id,
     )  # fmt: skip
+
+
+def _trained_here(store: Store, name: str) -> bool:
+    """Whether ``name`` is the student in use, or a round or an adapter of this home."""
+    wanted = name.removeprefix("student:")
+    with store.read() as session:
+        known = session.get(RoundRow, wanted) or session.get(AdapterRow, wanted)
+    return name == "student" or known is not None
+
+
+def require_source(store: Store, name: str) -> None:
+    """Raise ``InputError`` unless ``name`` is a source that :func:`sit` knows; asks nothing."""
+    from workbench.stages.ask import open_teachers
+
+    ours = name in ("base", "student:base") or Path(name).is_dir() or _trained_here(store, name)
+    if not ours:
+        open_teachers([name])
 
 
 def _student_answers(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import InputError
 from workbench.settings import Settings
-from workbench.stages.contest import Budget, Sat, sit
+from workbench.stages.contest import Budget, Sat, require_source, sit
 from workbench.stages.events import Listener, Reporter
 from workbench.store.database import Store
 from workbench.tasks import Task
@@ -63,6 +63,8 @@ def run_duel(
 
     reporter = Reporter(store, on_event)
     given = budget or Budget()
+    for name in names:
+        require_source(store, name)  # before the first is asked and paid for
     first, second = (
         sit(store, settings, name, tasks, given, base=base, reporter=reporter) for name in names
     )

@@ -148,8 +148,8 @@ def roll_back(store: Store) -> Promoted:
         pointer = _pointer(session)
         if pointer.adapter_id is None and not pointer.previous:
             raise StageError(
-                "No student was ever promoted here, so there is nothing to roll back.",
-                "Finish a round first: workbench demo",
+                "The plain base model is in use; there is nothing to roll back to.",
+                "Put one in use: workbench promote ROUND",
             )
         earlier = pointer.previous[-1] if pointer.previous else None
         source = None

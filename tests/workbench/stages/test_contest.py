@@ -58,6 +58,10 @@ def test_a_duel_says_who_is_ahead_beyond_chance(home: tuple[Store, str], base: P
     )  # fmt: skip
     assert back.overall.gain == -1.0
     assert back.sentence.startswith("examples is ahead of student:base")
+    with pytest.raises(InputError, match=r"no teacher 'nobody'\. Known are"):
+        run_duel(store, store.settings, ("nobody", "neither"), tasks, base="/nowhere")
+    with pytest.raises(InputError, match=r"no teacher 'nobody'\. Known are"):
+        run_duel(store, store.settings, ("base", "nobody"), tasks, base="/nowhere")
     with pytest.raises(InputError, match="the same source"):
         run_duel(store, store.settings, ("base", str(base)), tasks, base=str(base))
 

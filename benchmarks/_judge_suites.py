@@ -155,7 +155,8 @@ def _with_old(clause: str, names: set[str]) -> str:
 
 def _closed(row: dict[str, Any]) -> Submission:
     """A closed program: ``check`` returns without raising."""
-    contract = Contract(raises=tuple(row.get("raises_ok") or ()))
+    named = [name for name in row.get("raises_ok") or () if name.replace(".", "").isidentifier()]
+    contract = Contract(raises=tuple(named))  # one row says `lambda: 0`, which is no name
     return Submission(row["id"], row["entry"], row["source"], contract)
 
 

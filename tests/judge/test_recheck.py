@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from judge.recheck import check
-from judge.smtlib import read
-from judge.solve import Answer, Solvers
+from judge.smtlib import Script, read
+from judge.solve import Answer, SolverName, Solvers, _logic
 from judge.verdict import Obligation, Recheck
 
 HEAD = "(set-logic ALL)\n(declare-const v.x Int)\n(declare-const v.y Int)\n"
@@ -196,3 +196,56 @@ def test_constant_arrays_and_quantified_arrays_are_both_answered(solvers: Solver
     )
     for text in (constant, quantified):
         assert solvers.solve("cvc5", text, rlimit=2_000_000).result == "unsat"
+
+
+class Undecided(Solvers):
+    """Decides nothing together; what it is asked alone is written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alone: list[str] = []
+
+    def solve_batch(self, scripts: Sequence[Script], *, rlimit: int) -> list[Answer | None]:
+        return [None] * len(scripts)
+
+    def solve(
+        self,
+        solver: SolverName,
+        script: Script | str | bytes,
+        *,
+        rlimit: int,
+        cpu_seconds: float | None = None,
+    ) -> Answer:
+        assert isinstance(script, str)
+        self.alone.append(script)
+        return Answer(solver, "1", "unsat" if script == TRUE_GOAL else "sat")
+
+
+def test_after_the_prover_an_undecided_companion_is_not_asked_about_alone_but_goals_are() -> None:
+    pool = Undecided()
+    report = check([obligation(FALSE_GOAL, "sat"), obligation(TRUE_GOAL)], pool=pool)
+    assert pool.alone == [TRUE_GOAL]
+    assert report.outcome is Recheck.CONFIRMED
+
+
+def test_a_verifier_asks_both_solvers_about_a_companion() -> None:
+    pool = Undecided()
+    check([obligation(FALSE_GOAL, "sat")], solvers=("z3", "cvc5"), pool=pool)
+    assert pool.alone == [FALSE_GOAL, FALSE_GOAL]
+
+
+@pytest.mark.parametrize(
+    ("body", "logic"),
+    [
+        ("(assert (< (* 3 v.x) (+ v.y 1)))", "QF_LIA"),
+        ("(assert (< (* (- 1) v.x) (div v.y 2)))", "QF_LIA"),
+        ("(assert (= (mod (+ v.x v.y) 7) 0))", "QF_LIA"),
+        ("(assert (< (* v.x v.y) 0))", "ALL"),
+        ("(assert (< (* 2 v.x v.y) 0))", "ALL"),
+        ("(assert (= (mod 7 v.x) 0))", "ALL"),
+        ("(assert (= (div 7 (+ v.x 1)) 0))", "ALL"),
+        ("(assert (forall ((b.z Int)) (< b.z v.x)))", "ALL"),
+    ],
+)
+def test_only_what_is_linear_is_called_so(body: str, logic: str) -> None:
+    assert _logic(read(f"{HEAD}{body}\n(check-sat)\n")) == logic

@@ -11,6 +11,7 @@ from judge.contract import Budget, Case, Contract, Submission
 from judge.refute import SearchReport, minimise, replay, search
 from judge.refute.shapes import conforms
 from judge.refute.subject import read_subject, read_words
+from judge.refute.trial import Trial, Try
 from judge.refute.values import Values
 from judge.sandbox import Sandbox, open_sandbox
 
@@ -264,3 +265,21 @@ def test_values_are_of_the_annotated_type(annotation: str) -> None:
     assert len(made) > 1 or annotation == "None"
     for (value,) in made:
         assert conforms(value, subject.shapes[0]), value
+
+
+def test_a_wrong_answer_to_the_first_inputs_waits_for_no_later_one_that_hangs(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    run = Trial.run_admitted
+
+    def noting(trial: Trial, inputs: list[tuple[Any, ...]]) -> list[Try]:
+        sizes.append(len(inputs))
+        return run(trial, inputs)
+
+    monkeypatch.setattr(Trial, "run_admitted", noting)
+    code = "def f(n: int) -> int:\n    while abs(n) > 3:\n        pass\n    return n + (n == 0)\n"
+    report = search(sandbox, Submission("h", "f", code, Contract(ensures=("result == n",))))
+    assert report.counterexample is not None
+    assert report.counterexample.args == (0,)
+    assert max(sizes) <= 6

@@ -11,6 +11,7 @@ import ast
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import combinations
 
 from judge.prove import (
@@ -92,12 +93,17 @@ class Guesses:
 
     # ------------------------------------------------------------ tiers
 
+    def hinted(self) -> list[str]:
+        """What somebody suggested, and nothing else."""
+        self.add(self._hints(), trusted=True)
+        return list(self.found)
+
     def lean(self) -> list[str]:
         """Hints, the body, the exits, and the contract about what this loop has done so far.
 
         A few guesses that fit are decided where the same ones among many are not.
         """
-        self.add(self.session.hints, trusted=True)
+        self.add(self._hints(), trusted=True)
         self.add(self._from_body())
         self.add(self._from_exits())
         self.add(totals(self.info, self.snapshots))
@@ -121,6 +127,24 @@ class Guesses:
         cheap = [t for t in self.first() if not any(word in t for word in _COSTLY)]
         return [*self.lean(), *cheap]
 
+    def _hints(self) -> Iterator[str]:
+        """The hints as they are, and with ``k`` or the loop's own variable as its counter.
+
+        At the head of ``for i in range(n)`` a person means by ``i`` the round that comes next.
+        """
+        names = {"k"}
+        loop = self.node if self.info.range_text is not None else None
+        if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name):
+            names.add(loop.target.id)
+        for text in self.session.hints:
+            yield text
+            index = self.info.index
+            here = sorted(names - self.shapes.keys())
+            if index is not None and here:
+                with suppress(SyntaxError, ValueError, RecursionError):
+                    tree = ast.parse(text, mode="eval").body
+                    yield ast.unparse(replace(tree, dict.fromkeys(here, index)))
+
     def _so_far(self, text: str, result: str) -> Iterator[str]:
         try:
             node = replace(parse_expression(text), {"result": result})
@@ -138,7 +162,7 @@ class Guesses:
     def first(self) -> list[str]:
         """Hints, the contract, the body, and simple bounds."""
         if not self.firsts:
-            self.add(self.session.hints, trusted=True)
+            self.add(self._hints(), trusted=True)
             self.add(self._from_body())
             self.add(self._from_exits())
             self.add(self._from_helpers())

@@ -85,7 +85,7 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
     }
     progress = Progress({key: {} for key in guessers})
     reason = "no invariant was found"
-    for number, tier in enumerate(TIERS):
+    for number, tier in enumerate((Tier(Guesses.hinted), *TIERS) if session.hints else TIERS):
         fresh = {}
         for key, guesser in guessers.items():
             known = progress.found[key]
@@ -96,7 +96,7 @@ def search_tiers(session: Session, first: Derivation, base: Plan) -> Proof:
         if not number or progress.news(fresh):
             with T.fresh_table():
                 found = attempt(session, base, progress, fresh, tier.patience)
-        if number == HORN and not isinstance(found, Proof) and session.z3.left:
+        if tier is TIERS[HORN] and not isinstance(found, Proof) and session.z3.left:
             found = _by_horn(session, first, base, progress) or found
         if isinstance(found, Proof):
             return found

@@ -43,6 +43,8 @@ _SYSTEM = (
     "reason why the proof is missing. Answer with loop invariants only: a JSON list of strings, "
     "each one Python boolean expression that holds whenever the head of a loop is reached. Use "
     "the function's own names, old(x) for a parameter's value on entry, and only pure builtins. "
+    "In a for loop k is the index of the element that comes next; in one over a range it is the "
+    "number that comes next, and so is the loop's own variable. "
     "Every expression is checked; a wrong one does no harm, a missing one does."
 )
 

@@ -50,6 +50,8 @@ BOUNDS = "{int0} | {int0} + 1 | {int0} - 1 | len({list0}) | len({list0}) + 1 | l
 SUMMANDS = "i_ | i_ * i_ | 2 * i_ + 1 | i_ * {int0} | i_ % 2 | i_ // 2 | 3 - i_ | {int0} | (1 if i_ > {int0} else 0)"  # fmt: skip
 SEQUENCES = "{list0} | {list0}[:{int0}] | {list0}[{int0}:] | {list0}[{int0}:{int0}] | {list0}[::-1] | {list0}[1:] | {list0}[:-1]"  # fmt: skip
 NUMBERS = """
+    max({list0}, key=lambda v_: v_ % 3, default={int0}) | (sorted({list0}, key=lambda v_: -v_) + [{int0}])[0] | sorted({list0}, key=abs).count({int0})
+    math.gcd({int0}, {int0}) | math.lcm({int0}, {int0}) | math.factorial(abs({int0})) | ({int0} * {int0} // math.gcd({int0}, {int0}))
     len(str({int0})) | int(str(abs({int0}))[::-1]) | bin({int0}).count('1') | len(bin({int0})) | sum(int(d_) for d_ in str(abs({int0})))
     str({int0}).count('1') | int(str(abs({int0})) + str(abs({int0}))) | int({digits}) | int({digits}[:{int0}] or '0') | len(hex(abs({int0})))
     ({int0} ** max({int0}, 0)) | (({int0} * {int0}) ** (max({int0}, 0) // 2)) | int('0' + {digits}) | ({int0} & ({int0} - 1)) | sum(1 for c_ in bin({int0}) if c_ == '0')

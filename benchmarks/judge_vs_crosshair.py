@@ -169,9 +169,9 @@ def is_wrong(item: Item, finding: Finding) -> bool:
 
 
 HEAD = (
-    f"{'suite':<11}{'':<11}{'holds':>6}{'proved':>8}{'partial':>8}{'bounded':>8}{'tested':>7}"
-    f"{'unkn.':>6} |{'viol.':>6}{'refuted':>8}{'left':>5} |{'WRONG':>6}{'error':>6} |"
-    f"{'prove ms: med':>14}{'p95':>7}{'refute ms: med':>15}{'p95':>7}{'cvc5':>7}"
+    f"{'suite':<11}{'':<11}{'holds':>6}{'proved':>9}{'partial':>8}{'bounded':>8}{'tested':>7}"
+    f"{'unkn.':>6} |{'viol.':>6}{'refuted':>9}{'left':>5} |{'WRONG':>6}{'error':>6} |"
+    f"{'prove ms: med':>14}{'p95':>7}{'refute ms: med':>15}{'p95':>7}{'cvc5':>10}"
 )
 
 
@@ -181,13 +181,13 @@ def print_line(suite: str, engine: str, answers: Sequence[Answer]) -> None:
     held, lost = line.holds, line.violated
     true, false = sum(held.values()), sum(lost.values())
     errors = sum(f.word in ("error", "killed", "crash") for _, f in answers)
-    cells = [f"{share(held['proved'], true):>8}", f"{held['partial']:>8}", f"{held['bounded']:>8}"]
+    cells = [f"{share(held['proved'], true):>9}", f"{held['partial']:>8}", f"{held['bounded']:>8}"]
     cells += [f"{held['tested']:>7}", f"{held['unknown']:>6} |", f"{false:>6}"]
-    cells += [f"{share(lost['refuted'] + lost['unsafe'], false):>8}"]
+    cells += [f"{share(lost['refuted'] + lost['unsafe'], false):>9}"]
     cells += [f"{false - lost['refuted'] - lost['unsafe']:>5} |", f"{len(line.wrong):>6}"]
     cells += [f"{errors:>6} |", f"{middle(line.prove_ms):>14}", f"{p95(line.prove_ms):>7}"]
     cells += [f"{middle(line.refute_ms):>15}", f"{p95(line.refute_ms):>7}"]
-    cells += [f"{share(line.confirmed, line.proofs):>7}"]
+    cells += [f"{share(line.confirmed, line.proofs):>10}"]
     print(f"{suite:<11}{engine:<11}{true:>6}{''.join(cells)}", flush=True)
     for item, found in answers:
         if why := suites.DISPUTED.get(item.id):

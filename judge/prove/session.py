@@ -140,6 +140,8 @@ REFUTED_ELSEWHERE = object()
 def decide(z3: Z3, text: str, limit: int) -> tuple[Answer, Any]:
     """Decide one script: first the incremental core, then the full tactic for what it leaves."""
     answer = z3.check(z3.solver(text), min(limit, 400_000))
+    if answer == "unknown":
+        z3.settle()  # what comes now takes seconds
     if answer == "unknown" and z3.left:
         seconds = min(CPU_SECONDS, 1.0 + z3.left / A_SECOND)
         shown = refuted_by_bitwuzla(text, seconds)

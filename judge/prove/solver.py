@@ -40,8 +40,8 @@ class Broken(Exception):
 class Z3:
     """One Z3 context with a budget of resource units.
 
-    ``doubt`` is asked once, when ``DOUBT`` units are spent: whether an input is known by then that
-    breaks the claim. If so, ``check`` raises ``Broken``.
+    ``doubt`` is asked once, when ``DOUBT`` units are spent or a caller says ``settle``: whether an
+    input is known by then that breaks the claim. If so, ``Broken`` is raised.
     """
 
     def __init__(self, budget: int, doubt: Callable[[], bool] | None = None) -> None:
@@ -77,12 +77,17 @@ class Z3:
         solver.from_string(text)
         return solver
 
-    def check(self, solver: Any, limit: int, assumptions: Iterable[Any] = ()) -> Answer:
-        """Check within ``limit`` units (and within what is left of the budget)."""
-        if self._doubt is not None and self.spent >= DOUBT:
+    def settle(self) -> None:
+        """Ask whether the claim is known to be false, where nobody has asked yet."""
+        if self._doubt is not None:
             doubt, self._doubt = self._doubt, None
             if doubt():
                 raise Broken
+
+    def check(self, solver: Any, limit: int, assumptions: Iterable[Any] = ()) -> Answer:
+        """Check within ``limit`` units (and within what is left of the budget)."""
+        if self.spent >= DOUBT:
+            self.settle()
         limit = min(limit, self.left)
         if limit <= 0:
             return "unknown"

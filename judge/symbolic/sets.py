@@ -13,7 +13,7 @@ from judge.symbolic import term as T
 from judge.symbolic.compare import contains, element_equal
 from judge.symbolic.keyed import any_key, places
 from judge.symbolic.machine import Machine
-from judge.symbolic.shapes import join, key_shape, precise_element
+from judge.symbolic.shapes import Scalar, join, key_shape, precise_element
 from judge.symbolic.term import Term
 from judge.symbolic.values import (
     DictV,
@@ -26,6 +26,10 @@ from judge.symbolic.values import (
     Unsupported,
     Value,
 )
+
+
+OTHER = Scalar("other")
+"""Stands for members whose kinds have no shape, so that they are not taken for none at all."""
 
 
 def of_distinct(members: tuple[Value, ...], fresh: bool = True) -> SetV:
@@ -53,7 +57,7 @@ def of_seq(m: Machine, seq: Seq, line: int) -> SetV:
     try:
         element = precise_element(seq)
     except Unsupported:
-        element = None
+        element = OTHER
     return SetV(lambda v: contains(v, seq), seq, None, element, True)
 
 

@@ -27,7 +27,6 @@ from judge.symbolic.values import (
     Value,
 )
 
-
 OTHER = Scalar("other")
 """Stands for members whose kinds have no shape, so that they are not taken for none at all."""
 

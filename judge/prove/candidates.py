@@ -295,7 +295,9 @@ class Guesses:
         prefix = self._prefix()
         outer = [n for n in self.fixed if re.fullmatch(r"_i\d+", n)]
         if outer and prefix is not None and isinstance(self.node, ast.For):
-            yield from nested_guesses.guesses(part, self.node, prefix, outer, self.sequences)
+            yield from nested_guesses.guesses(
+                part, self.node, prefix, outer, self.sequences, self._sizes()
+            )
 
     def _kept(self, clause: ast.expr, written: set[str]) -> Iterator[str]:
         """A clause about all of a list that is changed in place, which may hold all along."""
@@ -325,6 +327,10 @@ class Guesses:
             for fixed in [*self.fixed, *self.changed[:3]]:
                 if fixed not in self.parameters and not fixed.startswith("_"):
                     yield f"{fixed} == {name}"
+
+    def _sizes(self) -> list[str]:
+        """The parameters that are integers and stay as they are."""
+        return [n for n in self.fixed if n in self.parameters][:3]
 
     def _from_helpers(self) -> Iterator[str]:
         clauses = []

@@ -28,7 +28,12 @@ def before_this_loop(loop: ast.For, prefix: str) -> Iterator[str]:
 
 
 def guesses(
-    clause: ast.expr, loop: ast.For, prefix: str, outer: list[str], sequences: list[str]
+    clause: ast.expr,
+    loop: ast.For,
+    prefix: str,
+    outer: list[str],
+    sequences: list[str],
+    fixed: list[str],
 ) -> Iterator[str]:
     """The clause about the outer part done so far, of the totals as they were."""
     for total in before_this_loop(loop, prefix):
@@ -37,5 +42,7 @@ def guesses(
             for name in sequences:
                 yield ast.unparse(replace(node, {name: f"{name}[:{index}]"}))
                 yield ast.unparse(replace(node, {f"len({name})": index}))
+            for name in fixed:
+                yield ast.unparse(replace(node, {name: index}))
             for known, start in ranges(node)[:2]:
                 yield ast.unparse(replace(node, {known: f"range({start}{index})"}))

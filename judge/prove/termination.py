@@ -32,7 +32,9 @@ def measures(
     for key, info in derived.loops.items():
         if info.has_measure:
             continue
+        bounds = _from_bounds(info, search.active, key)
         texts = list(dict.fromkeys(_guesses(info, session.candidate)))[:MAX_TRIES]
+        texts = list(dict.fromkeys([*texts, *bounds]))
         for text in chain(texts, _in_turn(derived, search, info, texts)):
             core = _holds(derived, search, info, text)
             if core is not None:
@@ -42,6 +44,23 @@ def measures(
             if not session.z3.left:
                 break
     return found, used
+
+
+def _from_bounds(info: LoopInfo, active: dict[Tag, str], key: str) -> list[str]:
+    """What is left up to a bound that is known to hold: ``x <= E`` suggests ``E - x``."""
+    found = []
+    for (loop, _), text in active.items():
+        node = ast.parse(text, mode="eval").body
+        if loop != key or not isinstance(node, ast.Compare) or len(node.ops) != 1:
+            continue
+        name, limit = ast.unparse(node.left), ast.unparse(node.comparators[0])
+        if info.shapes.get(name) != Scalar("int") or isinstance(node.comparators[0], ast.Constant):
+            continue
+        if isinstance(node.ops[0], ast.LtE | ast.Lt):
+            found.append(f"({limit}) - {name}")
+        elif isinstance(node.ops[0], ast.GtE | ast.Gt):
+            found.append(f"{name} - ({limit})")
+    return found[:MAX_PARTS]
 
 
 def _in_turn(

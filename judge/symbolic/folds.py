@@ -304,6 +304,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     asked = {t.id for t in T.subterms(roots) if t.op == "app"}
     lemmas += alike([t for t in applied if t.id in asked], known)
     lemmas += powers.laws(applied, asked)
+    lemmas += quotients.products(applied, T.subterms(roots))
     for f in [*_pair_lemmas(applied, asked), *lemmas]:
         result[f.id] = f
     return [f for f in result.values() if not T.is_true(f)]

@@ -50,6 +50,24 @@ def neighbours(occurrences: list[Term]) -> list[Term]:
     return result[:MAX_PAIRS]
 
 
+def products(occurrences: list[Term], everything: list[Term]) -> list[Term]:
+    """A product is a multiple of each factor: where ``a`` is ``b * c``, ``a // b`` is ``c``."""
+    made = [t for t in everything if t.op == "*" and not t.bound and len(t.kids) == 2]
+    result = []
+    for t in occurrences:
+        if t.args[0] != "floor.div" or t.bound:
+            continue
+        a, b = t.kids
+        for product in made:
+            factors = [k for k in product.kids if k is b]
+            if not factors or product is a:
+                continue
+            other = product.kids[1] if product.kids[0] is b else product.kids[0]
+            same = T.and_(T.eq(a, product), T.not_(T.eq(b, T.num(0))))
+            result.append(T.implies(same, T.eq(t, other)))
+    return result[:MAX_PAIRS]
+
+
 def common_divisors(occurrences: list[Term]) -> list[Term]:
     """What divides ``y`` divides ``x`` exactly if it divides ``x - k*y``, for dividends at hand.
 

@@ -8,18 +8,14 @@ its part so far), the loop's own body (accumulators as folds over the prefix), a
 from __future__ import annotations
 
 import ast
-import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import combinations
 
 from judge.prove import (
     exit_guesses,
     nested_guesses,
-    pair_guesses,
     part_guesses,
-    region_guesses,
     table_guesses,
     turn_guesses,
 )
@@ -27,76 +23,33 @@ from judge.prove.divisor_guesses import common_divisors
 from judge.prove.filtering import sensible
 from judge.prove.helper_guesses import guesses, helper_calls
 from judge.prove.order_guesses import growing, in_order
+from judge.prove.place_guesses import Places
 from judge.prove.polynomials import polynomials, totals
 from judge.prove.rest_guesses import from_rest, read_so_far
-from judge.prove.session import Session
 from judge.prove.syntax import (
-    Loops,
     accumulators,
     conjuncts,
-    copied,
     cut,
     folded,
     ranges,
     replace,
-    stepped,
 )
-from judge.prove.traces import Snapshot, constants_of
+from judge.prove.templates import Templates
 from judge.symbolic.function import parse_expression
-from judge.symbolic.plan import LoopInfo
-from judge.symbolic.shapes import ChoiceShape, DictShape, ListShape, Scalar, SetShape, Shape
+from judge.symbolic.shapes import DictShape, ListShape, Scalar, SetShape
 
-MAX_CANDIDATES = 1500
-_TWICE_CUT = re.compile(r"\[[^\[\]]*:[^\[\]]*\]\[[^\[\]]*:")
-"""A slice of a slice says nothing that one slice does not, and makes every query harder."""
 _COSTLY = (" for ", ":", ".count(", "sum(", "max(", "min(", " in ")
 
 
-class Guesses:
+class Guesses(Templates, Places):
     """The guesses for one loop, in order, without repeats."""
-
-    def __init__(
-        self, session: Session, info: LoopInfo, loops: Loops, snapshots: list[Snapshot]
-    ) -> None:
-        self.session = session
-        self.snapshots = snapshots
-        self.info = info
-        self.loops = loops
-        self.found: dict[str, None] = {}
-        self.firsts: list[str] = []
-        node = loops.nodes.get(info.key)
-        self.node = node
-        both = {**info.fixed, **info.shapes}
-        self.changed = [n for n, s in info.shapes.items() if s == Scalar("int")]
-        self.counters = [*([info.index] if info.index else []), *self.changed]
-        self.fixed = [n for n, s in info.fixed.items() if s == Scalar("int")]
-        self.sequences = [n for n, s in both.items() if _is_sequence(s) and not n.startswith("_")]
-        if info.sequence and info.sequence.startswith("_"):
-            self.sequences.append(info.sequence)
-        self.parameters = [p for p, _ in session.candidate.parameters]
-        self.old = [f"old({p})" for p in self.parameters if info.shapes.get(p) == Scalar("int")]
-        self.booleans = [n for n, s in info.shapes.items() if s == Scalar("bool")]
-        self.optional = [n for n, s in info.shapes.items() if isinstance(s, ChoiceShape)]
-        self.shapes = both
-
-    def add(self, texts: Iterable[str], trusted: bool = False) -> None:
-        """Add guesses, normalised; those that a person or a teacher wrote as they are."""
-        for text in texts:
-            if len(self.found) >= MAX_CANDIDATES:
-                return
-            try:
-                clean = ast.unparse(ast.parse(text, mode="eval").body)
-            except SyntaxError:
-                continue
-            if trusted or not _TWICE_CUT.search(clean):
-                self.found.setdefault(clean, None)
 
     # ------------------------------------------------------------ tiers
 
     def hinted(self) -> list[str]:
         """What somebody suggested, and nothing else."""
         self.add(self._hints(), trusted=True)
-        return list(self.found)
+        return self._all()
 
     def lean(self) -> list[str]:
         """Hints, the body, the exits, and the contract about what this loop has done so far.
@@ -116,11 +69,6 @@ class Guesses:
             for text in self.session.contract.ensures:
                 self.add(self._so_far(text, result))
         return self._all()
-
-    def _all(self) -> list[str]:
-        """Everything that is guessed so far; the next tier starts anew."""
-        texts, self.found = list(self.found), {}
-        return texts
 
     def plain(self) -> list[str]:
         """Of the first guesses those without elements and folds: cheap, and much rests on them."""
@@ -265,14 +213,6 @@ class Guesses:
         gone = f"{self.info.index} - ({text[0]})"
         return [gone if text[2] > 0 else f"({text[0]}) - {self.info.index}"]
 
-    def _results(self) -> list[str]:
-        """What may stand for the result: returned expressions, and what the loop changes."""
-        results = [*self.loops.returned]
-        results += [n for n in self.info.shapes if not n.startswith("_") and n not in results]
-        if isinstance(self.node, ast.While):
-            results += exit_guesses.compounds(self.node, self.changed, self.fixed)
-        return results[:24]
-
     def _from_contract(self) -> Iterator[str]:
         ensures = [*self.session.contract.ensures, *self.session.hints]
         for text in ensures:
@@ -390,146 +330,9 @@ class Guesses:
                 yield ast.unparse(part)
                 yield ast.unparse(replace(part, {p: f"old({p})" for p in self.parameters}))
 
-    # ------------------------------------------------------------ templates
-
-    def _limits(self) -> list[str]:
-        lengths = [f"len({s})" for s in self.sequences]
-        texts = [*self.fixed, *self.old, *lengths, *self.loops.bounds]
-        return list(dict.fromkeys(texts))[:16]
-
-    def _numbers(self) -> list[int]:
-        node = self.session.candidate.function
-        found = {0, 1, *constants_of(node)}
-        for text in (*self.session.contract.requires, *self.session.contract.ensures):
-            try:
-                found |= {v for n in constants_of(parse_expression(text)) for v in (n, -n)}
-            except SyntaxError:
-                continue
-        return sorted(found, key=lambda n: (abs(n), n))[:10]
-
-    def _bounds(self) -> Iterator[str]:
-        for name in self.counters:
-            for value in self._numbers():
-                yield f"{name} >= {value}"
-                yield f"{name} <= {value}"
-            for limit in self._limits():
-                if limit == name:
-                    continue
-                yield f"{name} <= {limit}"
-                yield f"{name} >= {limit}"
-                yield f"{name} < {limit}"
-                yield f"{name} <= {limit} + 1"
-        for a, b in combinations(self.counters, 2):
-            yield f"{a} <= {b}"
-            yield f"{b} <= {a}"
-            yield f"{a} == {b}"
-            yield f"{a} < {b}"
-            yield f"{a} + {b} >= 0"
-        if self.info.guard_text:
-            yield self.info.guard_text.replace("<", "<=").replace("<==", "<=")
-            yield self.info.guard_text.replace(">", ">=").replace(">==", ">=")
-            yield self.info.guard_text.replace("!=", "<=")
-            yield self.info.guard_text.replace("!=", ">=")
-
-    def _lists(self) -> Iterator[str]:
-        changed = [s for s in self.sequences if s in self.info.shapes]
-        for name in changed:
-            for counter in self.counters:
-                yield f"len({name}) == {counter}"
-                yield f"len({name}) <= {counter}"
-                yield f"len({name}) == {counter} + 1"
-            for a, b in combinations([*self.counters, *self.fixed], 2):
-                if a in self.counters:
-                    yield f"len({name}) == {a} + {b}"
-            for other in self.sequences:
-                if other != name:
-                    yield f"len({name}) == len({other})"
-            for p in self.parameters:
-                if p == name:
-                    yield f"len({name}) == len(old({name}))"
-            if self.info.range_text and self.info.index:
-                for number in self.changed:
-                    yield f"{self.info.index} < {self.info.range_text[1]} or {number} == 0"
-                yield f"len({name}) + {self.info.index} == {self.info.range_text[0]}"
-                yield f"len({name}) == {self.info.index} - ({self.info.range_text[0]})"
-            for value in (0, 1):
-                yield f"len({name}) >= {value}"
-        for name in [*self.changed, *self.optional]:
-            for seq in self.sequences:
-                for counter in self.counters:
-                    if counter == name:
-                        continue
-                    yield f"{name} == max({seq}[:{counter} + 1])"
-                    yield f"{name} == min({seq}[:{counter} + 1])"
-                    done = f"{seq}[:{counter}]"
-                    yield f"all(x_ <= {name} for x_ in {done})"
-                    yield f"all(x_ >= {name} for x_ in {done})"
-                    yield f"{name} in {done}"
-                    yield f"{name} in {seq}[:{counter} + 1]"
-                    yield f"{name} == sum({done})"
-                    yield f"{name} == max({done})"
-                    yield f"{name} == min({done})"
-                yield f"{name} in {seq}"
-        for fixed in self.fixed:
-            for seq in self.sequences:
-                for counter in self.counters:
-                    yield f"{fixed} not in {seq}[:{counter}]"
-                    yield f"all(x_ < {fixed} for x_ in {seq}[:{counter}])"
-                    yield f"all(x_ >= {fixed} for x_ in {seq}[{counter}:])"
-                    yield f"all(x_ > {fixed} for x_ in {seq}[{counter}:])"
-                    yield f"all(x_ > {fixed} for x_ in {seq}[{counter} + 1:])"
-                    yield f"all(x_ <= {fixed} for x_ in {seq}[:{counter}])"
-
-    def _pairs(self) -> Iterator[str]:
-        limits = [*self._limits(), *map(str, self._numbers())]
-        for a, b in combinations(self.counters, 2):
-            for limit in limits:
-                yield f"{a} + {b} == {limit}"
-                yield f"{a} + {b} == {limit} - 1"
-                yield f"{a} + {b} <= {limit}"
-                yield f"{a} + {b} >= {limit}"
-                yield f"{a} - {b} == {limit}"
-                yield f"{a} - {b} <= {limit}"
-                yield f"{b} - {a} <= {limit}"
-            yield f"{a} == 2 * {b}"
-            yield f"{b} == 2 * {a}"
-            for f in self.fixed:
-                yield f"{a} == {b} * {f}"
-                yield f"{b} == {a} * {f}"
-                yield f"{a} == ({b} - 1) * {f}"
-                yield f"{a} == {b} ** 2"
-        for a in self.counters:
-            for value in self._numbers():
-                if abs(value) > 1:
-                    yield f"{a} % {abs(value)} == 0"
-                    yield f"{a} % {abs(value)} == 1"
-            for f, g in combinations([*self.fixed, *self.old], 2):
-                yield f"{a} <= {f} + {g}"
-                yield f"{a} == {f} * {g}"
-                yield f"{a} <= {f} * {g}"
-        for a, b, c in list(combinations(self.counters, 3))[:4]:
-            for limit in limits[:6]:
-                yield f"{a} + {b} + {c} == {limit}"
-                yield f"{a} * {b} + {c} == {limit}"
-
-    def _elements(self) -> Iterator[str]:
-        changed = [s for s in self.sequences if isinstance(self.info.shapes.get(s), ListShape)]
-        for name in changed:
-            for other in [s for s in self.sequences if s != name]:
-                yield f"all({name}[k_] == {other}[k_] for k_ in range(len({name})))"
-                mirror = f"{other}[len({other}) - 1 - k_]"
-                yield f"all({name}[k_] == {mirror} for k_ in range(len({name})))"
-                yield f"all(x_ in {other} for x_ in {name})"
-                for counter in self.counters:
-                    yield f"len({name}) + {counter} == len({other})"
-                    yield f"len({name}) + {counter} == len({other}) - 1"
-                for counter in self.counters:
-                    yield f"all({name}[k_] == {other}[k_] for k_ in range({counter}))"
-            for bound in [*self.fixed, *self.changed, "0"]:
-                for op in ("<", "<=", ">=", ">", "!="):
-                    yield f"all(x_ {op} {bound} for x_ in {name})"
-            yield f"all({name}[k_] <= {name}[k_ + 1] for k_ in range(len({name}) - 1))"
-            yield f"all(x_ >= 0 for x_ in {name})"
+    def regional(self) -> list[str]:
+        """What holds of parts of lists, and once more what there are few of."""
+        return [*self.regions(), *self.lean()]
 
     def ordered(self) -> list[str]:
         """Order in the lists of integers that the function rearranges."""
@@ -543,98 +346,6 @@ class Guesses:
         found = [*found, *growing(grown, [x for x in lists if x not in grown], moving)]
         self.add(sensible(found, self.snapshots))
         return self._all()
-
-    def regional(self) -> list[str]:
-        """What holds of each place in a part of a list; see ``region_guesses``."""
-        written = self.loops.written[self.info.key] & self.info.shapes.keys()
-        lists = [s for s in self.sequences if isinstance(self.shapes.get(s), ListShape)]
-        changed = [s for s in lists if s in written]
-        found = [f"{s}[k_] == {o}[k_]" for s in changed for o in self._origins(s)]
-        for clause in self._clauses():
-            results = [r for r in self._results() if r in lists or r in self.changed][:3]
-            for what in region_guesses.of_clause(clause):
-                node = parse_expression(what)
-                found += [ast.unparse(replace(node, {"result": r})) for r in results or ["result"]]
-        marks = self._marks(lists)
-        if self.node is not None:
-            found += region_guesses.of_tests(self.node, self._places(), self._element())
-        ends = list(dict.fromkeys([*(f"len({s})" for s in changed or lists[:1]), *self._stops()]))
-        starts = [f"old({n})" for n in self.changed if n in self.parameters]
-        parts = region_guesses.regions(marks, ["0", *starts[:2]], ends[:3])
-        texts = [*self._pairs_done(marks), *region_guesses.guesses(found, parts)]
-        self.add(sensible(texts, self.snapshots))
-        return [*self._all(), *self.lean()]
-
-    def _marks(self, lists: list[str]) -> list[str]:
-        """Where one part of a list may end and another begin."""
-        index, node = self.info.index, self.node
-        marks = [*self.changed, *([index] if index else [])]
-        marks += [f"len({s})" for s in lists if s in self.loops.grown[self.info.key]]
-        steered = self.loops.steered[self.info.key]
-        marks += [n for n in self.fixed if n in steered and n not in self.parameters]
-        if index and isinstance(node, ast.For):
-            size = f"len({lists[0]})" if lists else "0"
-            marks += [f"min({place}, {size})" for place in stepped(node.iter, index)]
-        return marks
-
-    def _pairs_done(self, marks: list[str]) -> Iterator[str]:
-        results = [r for r in self._results() if r in self.changed][:2]
-        for clause in self._clauses():
-            for text in pair_guesses.guesses(clause, marks):
-                node = parse_expression(text)
-                yield from (
-                    ast.unparse(replace(node, {"result": r})) for r in results or ["result"]
-                )
-
-    def _clauses(self) -> list[ast.expr]:
-        """The postconditions and hints, taken apart."""
-        found = []
-        for text in (*self.session.contract.ensures, *self.session.hints):
-            with contextlib.suppress(SyntaxError):
-                found += conjuncts(parse_expression(text))
-        return found
-
-    def _origins(self, name: str) -> list[str]:
-        """The lists that a changed one may still agree with where it was not touched."""
-        source = copied(self.loops.initial(self.info.key, name))
-        return [f"old({name})" if name in self.parameters else name] if source is None else [source]
-
-    def _places(self) -> list[str]:
-        """The names that stand for a place in a list."""
-        names = [*self.changed, *([self.info.index] if self.info.index else [])]
-        if (
-            isinstance(self.node, ast.For)
-            and self.info.range_text
-            and isinstance(self.node.target, ast.Name)
-        ):
-            names.append(self.node.target.id)
-        return names
-
-    def _element(self) -> dict[str, str]:
-        """The variable of a ``for`` over a list, and that list."""
-        node, sequence = self.node, self.info.sequence
-        if isinstance(node, ast.For) and sequence and isinstance(node.target, ast.Name):
-            return {node.target.id: sequence}
-        return {}
-
-    def _stops(self) -> list[str]:
-        if self.info.range_text:
-            return [self.info.range_text[1]]
-        return [f"old({n}) + 1" for n in self.changed if n in self.parameters]
-
-    def _flags(self) -> Iterator[str]:
-        plain = [t for t in self.found if len(t) < 120]
-        for flag in self.booleans:
-            for text in plain[:80]:
-                yield f"not {flag} or ({text})"
-                yield f"{flag} or ({text})"
-        for name in self.optional:
-            yield f"{name} is None or {name} >= 0"
-            for counter in self.counters[:2]:
-                yield f"({name} is None) == ({counter} == 0)"
-                yield f"{name} is not None or {counter} == 0"
-            for text in [t for t in plain if name in t][:60]:
-                yield f"{name} is None or ({text})"
 
 
 def _sorted_sides(node: ast.expr) -> Iterator[ast.expr]:
@@ -651,7 +362,3 @@ def _sorted_sides(node: ast.expr) -> Iterator[ast.expr]:
 def _as_a_whole(node: ast.expr, name: str) -> bool:
     """Whether more is said of a sequence than of elements at places."""
     return "_whole_" in ast.unparse(cut(node, name, "_whole_"))
-
-
-def _is_sequence(shape: Shape) -> bool:
-    return isinstance(shape, ListShape) or shape == Scalar("str")

@@ -98,7 +98,7 @@ def euclid(occurrences: list[Term]) -> list[Term]:
 
 
 def _ways(t: Term) -> Iterator[tuple[Term, Term]]:
-    yield from permutations(t.kids, 2)  # type: ignore[misc]
+    yield from permutations(t.kids, 2)
 
 
 def _reduced(x: Term, u: Term, y: Term) -> bool:

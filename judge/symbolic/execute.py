@@ -86,6 +86,8 @@ class Executor(Machine):
         self.vague = False
         self.defining: list[recursive.Definition] = []
         """The recursive helpers whose bodies are being run, innermost last."""
+        self.settled = False
+        """Whether what the helpers owe is settled, so that no other may join them."""
         self.vague_conditions: set[int] = set()
         self.homes: list[ast.FunctionDef | None] = []
         """For each nested function being run, the function in which it was made."""

@@ -143,8 +143,10 @@ def split(kinds: Iterable[str], terms: tuple[Term, ...]) -> list[tuple[Term, ...
 
 
 def facts_of(kind: str, terms: tuple[Term, ...]) -> list[Term]:
-    """What always holds: a list does not end before it starts."""
-    return [] if kind in ("int", "bool") else [T.le(terms[1], terms[2])]
+    """What holds of a stretch of an array: it does not end before it starts, nor start below 0."""
+    if kind in ("int", "bool"):
+        return []
+    return [T.le(T.num(0), terms[1]), T.le(terms[1], terms[2])]
 
 
 def size_of(kind: str, terms: tuple[Term, ...]) -> Term:

@@ -272,6 +272,8 @@ def _define(
 ) -> Definition:
     """Run the body once on unknown arguments."""
     line = function.lineno
+    if x.settled:
+        raise Unsupported(f"the helper {name!r}, which nothing else speaks of", line)
     if not plain_body(function):
         raise Unsupported(f"recursion of the helper {name!r}", line)
     unknown = [passing.unknowns(f"rec {name} {p}", k) for p, k in zip(names, kinds, strict=True)]
@@ -501,14 +503,22 @@ def _bare(term: Term, prefix: str) -> Term:
 
 
 def owed(x: Executor) -> None:
-    """Emit the goals on which the equations rest."""
-    for found in list(T.definitions().values()):
-        if isinstance(found, Definition):
-            for prefix, goals in ((NOTHING, found.ends()), (BARE, found.keeps())):
+    """Emit the goals on which the equations rest; none is added after that."""
+    done: set[str] = set()
+    while True:
+        # A lemma may speak of a helper that nobody spoke of before: it owes its goals too.
+        found = [d for d in T.definitions().values() if isinstance(d, Definition)]
+        todo = [d for d in found if d.key not in done]
+        if not todo:
+            break
+        for one in todo:
+            done.add(one.key)
+            for prefix, goals in ((NOTHING, one.ends()), (BARE, one.keeps())):
                 for what, facts, claim in goals:
                     known = [_bare(f, prefix) for f in facts]
-                    text = f"{found.name} {what}"
-                    x.emit("definition", text, found.line, known, _bare(claim, prefix))
+                    text = f"{one.name} {what}"
+                    x.emit("definition", text, one.line, known, _bare(claim, prefix))
+    x.settled = True
 
 
 __all__ = [

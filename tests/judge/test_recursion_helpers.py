@@ -66,11 +66,6 @@ TRUE: dict[str, tuple[Any, ...]] = {
         ("n >= 0",),
         FACT,
     ),
-    "a nested function over a list that it closes over": (
-        "def f(xs: list[int]) -> int:\n    def go(i: int) -> int:\n        if i == len(xs):\n"
-        "            return 0\n        return xs[i] + go(i + 1)\n    return go(0)\n",
-        ("result == sum(xs)",),
-    ),
     "a function beside it keeps a remainder": (
         "def digits(n: int) -> int:\n    return n if n < 10 else n % 10 + digits(n // 10)\n\n"
         "def f(n: int) -> bool:\n    return digits(n) % 9 == 0\n",
@@ -163,13 +158,15 @@ FORGED = [
     HelperPlan(requires=("fact(n) == 7",)),
     HelperPlan(measure="0 - n", lemmas=("result == 7",)),
     HelperPlan(requires=("n == 5",), measure="n"),
+    HelperPlan(lemmas=("result >= 1 or bad(0) == 5",)),
 ]
 
 
 @pytest.mark.parametrize("forged", FORGED, ids=repr)
 def test_a_forged_plan_owes_what_does_not_hold(forged: HelperPlan) -> None:
     code = "def f(n: int) -> int:\n    return 7\n"
-    contract = Contract(("n >= 0",), ("result == fact(n)",), (), FACT)
+    bad = "def bad(n: int) -> int:\n    return bad(n // 2) + 1\n"
+    contract = Contract(("n >= 0",), ("result == fact(n)",), (), FACT + bad)
     plan = Plan("straight-line", helpers={"fact": forged}).dumps()
     try:
         owed = derive(code, "f", contract, plan)

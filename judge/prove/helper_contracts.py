@@ -25,7 +25,7 @@ from judge.symbolic.term import INT, Term
 from judge.symbolic.values import Unsupported
 
 PROBE = 60_000
-HARD = 200_000
+HARD = 600_000
 """Units for one question about a domain, and about a lemma."""
 MAX_MEASURES = 24
 MAX_PAIRS = 3

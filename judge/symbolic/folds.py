@@ -74,7 +74,7 @@ def _indices(hole: Term, body: Term) -> list[Term]:
     """What the form depends on beside the fold's own index, so that it can be an argument.
 
     The largest integers that are read from somewhere or vary around the fold; of rows that are
-    read inside it, the index of the row.
+    read inside it, the index of the row; the numbers whose digits are read.
     """
     found: dict[int, Term] = {}
     own, todo, seen = str(hole.args[0]), [body], set[int]()
@@ -84,6 +84,13 @@ def _indices(hole: Term, body: Term) -> list[Term]:
             continue
         seen.add(t.id)
         fixed = own not in t.bound and t.bound <= body.bound
+        if t.op == "app" and t.args[0] in decimals.DIGITS:
+            todo += t.kids[1:]
+            number = t.kids[0]
+            outside = own not in number.bound and number.bound <= body.bound
+            if outside and number.op not in ("int", "bvar"):
+                found[number.id] = number
+            continue
         read = t.op == "select" and t.kids[1].op != "int"
         if fixed and t.sort == INT and (read or t.bound):
             found[t.id] = t

@@ -151,6 +151,9 @@ class Machine:
         self.frames.append(frame)
         try:
             yield
+        except Dead:
+            # Every element raises; where there is none, nothing does, and the run goes on.
+            raise Unsupported("an element whose evaluation always raises") from None
         finally:
             self.frames.pop()
             vague = lazy or len({name for _, name, _ in frame.raises}) > 1

@@ -59,6 +59,13 @@ FALSE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         A + "    xs = [3, 2, 1]\n    xs.sort(key=lambda x: len(xs) * x)\n    return xs[0]\n", "result == 1", ()),
     "an inner list looks empty while it is sorted": (
         A + "    g = [[3, 2, 1]]\n    g[0].sort(key=lambda x: len(g[0]) * x)\n    return g[0][0]\n", "result == 1", ()),
+    "a comprehension whose elements all raise, over none": (
+        XS + "    ys = [[][x] for x in xs]\n    return len(xs)\n", "result > 0", ("IndexError",)),
+    "a map whose calls all raise, over none": (
+        XS + "    ys = list(map(lambda x: [][x], xs))\n    return len(xs)\n", "result > 0", ("IndexError",)),
+    "a helper that always raises, called for none": (
+        "def g(n: int) -> int:\n    raise ValueError('x')\n\n\n" + XS
+        + "    ys = [g(x) for x in xs]\n    return len(xs)\n", "result > 0", ("ValueError",)),
     "a list in itself": (A + "    xs = [a]\n    xs.append(xs)\n    return len(xs[1])\n", "result == 1", ()),
     "a list put before itself": (A + "    xs = [a]\n    xs.insert(0, xs)\n    return len(xs[0])\n", "result == 1", ()),
     "a dict in itself": (A + "    d = {}\n    d[1] = d\n    return len(d[1])\n", "result == 0", ()),

@@ -97,7 +97,7 @@ def equal(a: Value, b: Value) -> Term:
     if isinstance(a, Unbound | Forgotten) or isinstance(b, Unbound | Forgotten):
         raise Unsupported("a comparison of a variable that may be unbound")
     if isinstance(a, Choice) or isinstance(b, Choice):
-        return _equal_choice(a, b)
+        return _equal_choice(a, b, equal)
     if isinstance(a, FloatV) or isinstance(b, FloatV):
         return floats.equal(a, b)
     x, y = as_int(a), as_int(b)
@@ -132,13 +132,9 @@ def element_equal(a: Value, b: Value) -> Term:
     """Equality as containers use it: identity first, which matters for NaN alone."""
     if isinstance(a, FloatV) and isinstance(b, FloatV):
         return floats.equal_or_identical(a, b)
-    if isinstance(a, Choice) and isinstance(b, Choice) and (_floats(a) and _floats(b)):
-        raise Unsupported("equality of containers of floats (NaN is compared by identity)")
+    if isinstance(a, Choice) or isinstance(b, Choice):
+        return _equal_choice(a, b, element_equal)
     return equal(a, b)
-
-
-def _floats(value: Choice) -> bool:
-    return any(isinstance(v, FloatV) for _, v in value.options)
 
 
 def _one_object(piece: Piece) -> bool:
@@ -168,12 +164,10 @@ def _kind(value: Value) -> str:
     return type(value).__name__.removesuffix("V").lower()
 
 
-def _equal_choice(a: Value, b: Value) -> Term:
+def _equal_choice(a: Value, b: Value, test: Callable[[Value, Value], Term]) -> Term:
     xs = a.options if isinstance(a, Choice) else ((T.true(), a),)
     ys = b.options if isinstance(b, Choice) else ((T.true(), b),)
-    cases = [
-        T.and_(c, d, equal(x, y)) for c, x in xs for d, y in ys if not T.is_false(T.and_(c, d))
-    ]
+    cases = [T.and_(c, d, test(x, y)) for c, x in xs for d, y in ys if not T.is_false(T.and_(c, d))]
     return T.or_(*cases)
 
 

@@ -113,12 +113,13 @@ class Printer:
         raise AssertionError(f"no text for {op}")
 
 
-def script(assertions: list[Term], exact: bool = False) -> str:
+def script(assertions: list[Term], exact: bool = False, lemmas_of_helpers: bool = True) -> str:
     """A complete SMT-LIB script asserting the terms and what is known of their folds.
 
     It is unsatisfiable only if they are; ``exact`` also keeps what is satisfiable about floats.
+    Without ``lemmas_of_helpers`` nothing is taken for granted that helpers' lemmas say.
     """
-    everything = [*folds.facts(assertions), *assertions]
+    everything = [*folds.facts(assertions, lemmas_of_helpers=lemmas_of_helpers), *assertions]
     if not exact:
         everything = by_order(everything)
     printer = Printer()
@@ -158,6 +159,6 @@ def companion(preconditions: list[Term]) -> Obligation:
 def _obligation(
     kind: str, text: str, assertions: list[Term], expected: str, line: int | None
 ) -> Obligation:
-    smt2 = script(flatten(assertions), exact=expected == "sat")
+    smt2 = script(flatten(assertions), expected == "sat", kind != "definition")
     digest = hashlib.sha256(smt2.encode("ascii")).hexdigest()
     return Obligation(kind, text, smt2, digest, "ALL", expected, line)

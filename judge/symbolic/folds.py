@@ -281,8 +281,12 @@ def token(value: Value, hole: Term) -> Term:
 # ---------------------------------------------------------------- what is known of them
 
 
-def facts(roots: list[Term], depth: int = 2) -> list[Term]:
-    """Instances of the folds' defining equations and lemmas for the terms in ``roots``."""
+def facts(roots: list[Term], depth: int = 2, lemmas_of_helpers: bool = True) -> list[Term]:
+    """Instances of the folds' defining equations and lemmas for the terms in ``roots``.
+
+    Without ``lemmas_of_helpers`` recursive helpers are known by their equations alone, also those
+    that a sum's summand speaks of: where their lemmas are still to be shown.
+    """
     everything = T.subterms(roots)
     if not any(t.op in ("app", "forall") for t in everything):
         return [f for f in _parities(everything) if not T.is_true(f)]
@@ -293,7 +297,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
         occurrences = [t for t in T.subterms(todo) if t.op == "app" and t.id not in seen]
         for t in occurrences:
             seen.add(t.id)
-            fresh += _instances(t)
+            fresh += _instances(t, lemmas_of_helpers)
         todo = [f for f in fresh if not T.is_true(f) and f.id not in result]
         result.update((f.id, f) for f in todo)
         if not todo:
@@ -317,7 +321,7 @@ def facts(roots: list[Term], depth: int = 2) -> list[Term]:
     return [f for f in result.values() if not T.is_true(f)]
 
 
-def _instances(t: Term) -> list[Term]:
+def _instances(t: Term, lemmas_of_helpers: bool) -> list[Term]:
     name = str(t.args[0])
     if name == powers.NAME:
         return powers.facts(t) if not t.bound else []
@@ -336,7 +340,7 @@ def _instances(t: Term) -> list[Term]:
     if name == "floor.div":
         return quotients.quotient_facts(t)
     if name.startswith(recursive.KNOWN):
-        return recursive.instances(t)
+        return recursive.instances(t, lemmas_of_helpers)
     fold = T.definitions().get(name)
     if isinstance(fold, Listed):
         return fold.facts()

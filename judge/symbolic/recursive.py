@@ -82,6 +82,8 @@ class Definition:
     measure_text: str = ""
     domain: Term = field(default_factory=T.true)
     lemmas: dict[str, Claim] = field(default_factory=dict)
+    complete: bool = False
+    """Whether measure and domain are what they will be: only then is it told where it ends."""
     ended: Term | None = None
     """Where the recursion ends, over the parameters, once that is settled."""
 
@@ -239,6 +241,9 @@ def apply(
     if around is not None and (found.around is None or not same(found.around, around)):
         raise Unsupported(f"recursion of {name!r}, made more than once", line)
     term = found.applied(terms)
+    if not x.defining and not found.complete:
+        # Its own domain or measure speaks of it: where it ends is not said yet.
+        raise Unsupported(f"where the helper {name!r} ends, told by itself", line)
     if x.defining:
         if x.binding or x.under_binder:
             raise Unsupported(f"recursion of the helper {name!r} inside a comprehension", line)
@@ -363,6 +368,8 @@ def _complete(x: Executor) -> None:
     for found in new:
         if found.measure is None:
             _choose_measure(found, [d for d in new if d.measure is None])
+    for found in new:
+        found.complete = True
 
 
 def number(x: Executor, found: Definition, text: str) -> Term:
@@ -443,17 +450,18 @@ def _falls(arg: Term, parameter: Term, parameters: tuple[Term, ...]) -> bool:
 # ---------------------------------------------------------------- what is known of them
 
 
-def instances(t: Term) -> list[Term]:
+def instances(t: Term, lemmas: bool) -> list[Term]:
     """The defining equation for one occurrence; for literal arguments all the way down."""
     name = str(t.args[0])
     bare = name.startswith(BARE)
+    lemmas = lemmas and not bare
     found = T.definitions().get(name.removeprefix(BARE))
     if not isinstance(found, Definition) or found.body.op == "open":
         return []
     if t.bound:
-        known = _general(found, t, not bare)
+        known = _general(found, t, lemmas)
     else:
-        known = [f for args in _down(found, t) for f in _known(found, args, not bare)]
+        known = [f for args in _down(found, t) for f in _known(found, args, lemmas)]
     return [_bare(f, BARE) for f in known] if bare else known
 
 

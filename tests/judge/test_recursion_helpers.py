@@ -191,3 +191,29 @@ def test_a_forged_measure_of_one_of_two_functions_that_call_each_other_proves_no
     plan = Plan(helpers={"g": HelperPlan((), "0", said), "h": HelperPlan((), None, said)})
     owed = derive(code, "f", Contract(ensures=said), plan.dumps())
     assert check(owed, rlimit=1_000_000).outcome is Recheck.DISPUTED
+
+
+def test_a_domain_that_speaks_of_its_own_function_is_refused() -> None:
+    # Asked where it ends before all of its domain was read, the function was said to end anywhere.
+    code = (
+        "def d(n: int) -> int:\n    if n % 2 == 5:\n        raise ValueError()\n"
+        "    return d(n) + 1\n\n\ndef f(n: int) -> int:\n    return d(n)\n"
+    )
+    plan = Plan(helpers={"d": HelperPlan(("d(n) == d(n)", "n != n"), "0")})
+    with pytest.raises(ValueError, match="told by itself"):
+        derive(code, "f", Contract(ensures=("result == 7",)), plan.dumps())
+
+
+@pytest.mark.parametrize(
+    "said", ["sum(h(i, {}) for i in range({})) >= 5", "max(h(i, {}) for i in range({})) >= 5"]
+)
+def test_a_lemma_is_not_shown_by_itself_inside_a_sum_or_a_largest(said: str) -> None:
+    code = (
+        "def h(n: int, m: int) -> int:\n    return 0 if n <= 0 else h(n - 1, m)\n\n\n"
+        "def f(n: int) -> int:\n    return h(0, n)\n"
+    )
+    plan = Plan(helpers={"h": HelperPlan(lemmas=(f"{said.format('m', 'm')} or m <= 0",))})
+    owed = derive(
+        code, "f", Contract(ensures=(f"n <= 1 or {said.format('n', 'n')}",)), plan.dumps()
+    )
+    assert check(owed, rlimit=1_000_000).outcome is not Recheck.CONFIRMED

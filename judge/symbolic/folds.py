@@ -606,11 +606,9 @@ def _range_of(body: Term) -> tuple[int | None, int | None]:
             min(a, c) if a is not None and c is not None else None,
             max(b, d) if b is not None and d is not None else None,
         )
-    if body.op == "mod" and isinstance(T.literal(body.kids[1]), int):
-        divisor = T.literal(body.kids[1])
-        assert isinstance(divisor, int)
-        return 0, abs(divisor) - 1
-    return None, None
+    divisor = T.literal(body.kids[1]) if body.op == "mod" else None
+    # By zero it is no number in particular; such a summand raises, yet formulas may speak of it.
+    return (0, abs(int(divisor)) - 1) if divisor else (None, None)
 
 
 def _parities(everything: list[Term]) -> list[Term]:

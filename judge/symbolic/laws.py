@@ -46,8 +46,17 @@ def named(kind: str, tokens: list[Term], say: Callable[[Term], list[Term]], line
 def number(
     kind: str, tokens: list[Term], size: Term, say: Callable[[Term], list[Term]], line: int
 ) -> Term:
-    """The one number that the function ``kind`` of these texts gives; ``size`` is a length."""
-    return T.app(named(kind, tokens, say, line), [size], INT)
+    """The one number that the function ``kind`` of these texts gives; ``size`` is a length.
+
+    What branches have settled is left out of terms, so the formula of a branch may speak of a slice
+    that ends before it starts where the branch is not taken. There is no such text, and its laws
+    would contradict each other; they are stated of texts only.
+    """
+
+    def of_texts(t: Term) -> list[Term]:
+        return [T.implies(T.le(T.num(0), size), fact) for fact in say(t)]
+
+    return T.app(named(kind, tokens, of_texts, line), [size], INT)
 
 
 __all__ = ["Law", "named", "number", "token"]

@@ -89,6 +89,8 @@ class Executor(Machine):
         self.settled = False
         """Whether what the helpers owe is settled, so that no other may join them."""
         self.vague_conditions: set[int] = set()
+        self.clause = False
+        """Whether a postcondition is read: it raises where a helper in it never ends."""
         self.homes: list[ast.FunctionDef | None] = []
         """For each nested function being run, the function in which it was made."""
 

@@ -318,10 +318,13 @@ class _Run:
 
     def _ensure(self, text: str, node: ast.expr, state: State, line: int | None) -> State:
         x = self.x
+        x.clause = True
         try:
             value, raised, extra = x.pure_value(node, state, True)
         except Unsupported as problem:
             raise Unsupported(f"{problem.what} in the postcondition {text!r}") from None
+        finally:
+            x.clause = False
         assert isinstance(value, Term)
         state.facts += extra
         if raised:

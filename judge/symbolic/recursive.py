@@ -255,8 +255,8 @@ def apply(
 
 
 def _entered(x: Executor, found: Definition, terms: tuple[Term, ...], line: int) -> None:
-    """A call from outside must end, and raise nothing; of a contract's own only the latter."""
-    if x.pure and not found.raises:
+    """A call from outside must end, and raise nothing; a guess's own only the latter."""
+    if x.pure and not found.raises and not x.clause:
         return
     defined = found.defined(terms)
     if x.binding or x.under_binder or x.pure:

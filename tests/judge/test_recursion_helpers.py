@@ -124,6 +124,12 @@ FALSE: dict[str, tuple[Any, ...]] = {
         ("n >= 0",),
         FACT,
     ),
+    "a helper of a contract that never ends": (
+        "def f(n: int) -> int:\n    return 7\n",
+        ("down(n) == down(n)",),
+        (),
+        "def down(n: int) -> int:\n    return 0 if n == 0 else down(n - 1)\n",
+    ),
     "a helper of a contract that raises": (
         "def f(xs: list[int]) -> int:\n    return 0\n",
         ("result == 0 * upto(xs, 0, len(xs) + 1)",),

@@ -31,9 +31,12 @@ def compared(m: Machine, node: ast.Compare) -> Term | None:
         return None
     from judge.symbolic.expr import evaluate
 
-    values = [m.plain(evaluate(m, p)) for p in plain]
-    if not (all(map(_integers, values)) or (None not in inner and all(map(_text, values)))):
-        return None
+    values: list[Value] = []
+    for side in plain:
+        # One after the other: what cannot be sorted raises before the other side is looked at.
+        values.append(m.plain(evaluate(m, side)))
+        if not (all(map(_integers, values)) or (None not in inner and all(map(_text, values)))):
+            return None
     a, b = (v.seq for v in values if isinstance(v, ListV | StrV))
     if T.literal(a.length) is not None and T.literal(b.length) is not None:
         return None

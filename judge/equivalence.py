@@ -7,6 +7,7 @@ the helper's. Both must return (an exception on either side is never 'the same')
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,6 +70,8 @@ def equivalent(
         t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets
         if isinstance(t, ast.Name)
     }  # fmt: skip
+    if any(name.startswith(PREFIX) for name in _identifiers(tree)):
+        return Equivalence("unknown", reason=f"a name in the second code begins with {PREFIX!r}")
     if _shadows(tree, names):
         return Equivalence("unknown", reason="a name is both global and local in the second code")
     renamed = ast.unparse(_Rename(names).visit(tree))
@@ -90,8 +93,25 @@ def _shadows(tree: ast.Module, names: set[str]) -> bool:
     """Whether a function of the module binds one of the module's own names."""
     for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
         for node in ast.walk(function):
-            if isinstance(node, ast.arg) and node.arg in names:
-                return True
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in names:
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+                continue
+            if names & set(_identifiers(node, deep=False)) and not isinstance(
+                node, ast.FunctionDef
+            ):
                 return True
     return False
+
+
+def _identifiers(tree: ast.AST, *, deep: bool = True) -> Iterator[str]:
+    """Names that the code reads or binds, as arguments, handlers, imports and patterns do too."""
+    for node in ast.walk(tree) if deep else [tree]:
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).split(".")[0]
+        elif isinstance(node, ast.FunctionDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            yield node.name or ""
+        elif isinstance(node, ast.MatchMapping):
+            yield node.rest or ""

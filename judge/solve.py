@@ -223,6 +223,8 @@ class Solvers:
             assert isinstance(results, list)
             assert isinstance(seconds, float)
             assert isinstance(used, int)
+            if len(results) != len(places):
+                continue  # something else was said between the answers: whose is which is not known
             share = -(-used // len(places)), seconds / len(places)
             for n, word in zip(places, results, strict=False):
                 if word in ("sat", "unsat"):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType
 
 from judge.renaming import take_names
+from judge.symbolic.closures import free_names
 from judge.symbolic.machine import Program
 from judge.symbolic.modules import imported
 from judge.symbolic.values import Unsupported
@@ -86,6 +87,7 @@ class _Module:
         self.before = self.functions.keys() | self.constants.keys()
         self.trees.append(tree)
         for node in tree.body:
+            _refuse_rebinding(node)
             self._statement(node)
 
     def program(self) -> Program:
@@ -95,11 +97,22 @@ class _Module:
         twice = sorted(self.imports.keys() & (self.functions.keys() | self.constants.keys()))
         if twice:
             raise Refusal(f"not modelled: {twice[0]!r} is both imported and defined")
+        self._refuse_borrowing()
         if self.checks:
             for tree in self.trees:
                 _refuse_meddling(tree, self.checks[0].lineno)
         lines = tuple(sorted({c.lineno for c in self.checks}))
         return Program(self.functions, self.constants, self.imports, lines)
+
+    def _refuse_borrowing(self) -> None:
+        """The contract's helpers are not there when the code runs: it has to bring its own."""
+        helpers, code = map(_bound, self.trees)
+        for function in [n for n in self.trees[1].body if isinstance(n, ast.FunctionDef)]:
+            for name in sorted(free_names(function) & (helpers - code)):
+                raise Refusal(
+                    f"not modelled: {name!r}, which only the contract defines "
+                    f"(line {function.lineno})"
+                )
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.FunctionDef):
@@ -168,6 +181,51 @@ class _Module:
         self.constants[target.id] = value
 
 
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that a module binds."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= _imported(node).keys()
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {t.id for t in targets if isinstance(t, ast.Name)}
+    return names
+
+
+def _refuse_rebinding(node: ast.stmt) -> None:
+    """What is evaluated when the module is loaded may not give its names another meaning."""
+    defaults: list[ast.expr | None] = []
+    notes: list[ast.expr | None] = []
+    if isinstance(node, ast.FunctionDef):
+        spec = node.args
+        everyone = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+        defaults = [*spec.defaults, *spec.kw_defaults]
+        notes = [node.returns, *(a.annotation for a in everyone if a is not None)]
+    elif isinstance(node, ast.AnnAssign):
+        notes = [node.annotation]
+    parts = [p for p in (*defaults, *notes) if p is not None]
+    walked = parts if not isinstance(node, ast.Assert | ast.Expr) else [node]
+    for inner in (n for part in walked for n in ast.walk(part)):
+        if isinstance(inner, ast.NamedExpr):
+            raise Refusal(f"not modelled: ':=' where the module is loaded (line {node.lineno})")
+    for inner in (n for part in parts for n in ast.walk(part)):
+        if isinstance(inner, ast.Call) and not _makes_plain(inner):
+            raise Refusal(f"not modelled: a call where the module is loaded (line {node.lineno})")
+
+
+def _makes_plain(node: ast.Call) -> bool:
+    """``float("inf")``, ``set()`` and the like: a builtin type called with literals."""
+    return (
+        isinstance(node.func, ast.Name)
+        and node.func.id in {*_PLAIN_TYPES, "frozenset"}
+        and not node.keywords
+        and all(map(_is_plain, node.args))
+    )
+
+
 _PLAIN_TYPES = {"int", "bool", "str", "float", "list", "tuple", "dict", "set"}
 _MEDDLERS = {
     "__builtins__", "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit",
@@ -215,7 +273,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def _refuse_shadow(name: str, line: int) -> None:
     """A module that gives a builtin another meaning could change what a contract says."""
-    if hasattr(builtins, name) or name == "old":
+    if hasattr(builtins, name) or name in ("old", "__builtins__"):
         raise Refusal(f"not modelled: {name!r} is given a new meaning (line {line})")
 
 

@@ -316,10 +316,12 @@ class Executor(Machine):
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in names or keyword.arg in result:
                 raise self.type_error(node.lineno)
+            if keyword.arg in {a.arg for a in spec.posonlyargs}:
+                raise self.type_error(node.lineno)
             result[keyword.arg] = evaluate(self, keyword.value)
         for name, default in zip(names[::-1], spec.defaults[::-1], strict=False):
             if name not in result:
-                if not harmless(default) or isinstance(default, ast.Name):
+                if not harmless(default) or any(isinstance(n, ast.Name) for n in ast.walk(default)):
                     raise Unsupported("a default argument that is not a literal", default.lineno)
                 result[name] = evaluate(self, default)
         if set(result) != set(names):
@@ -624,14 +626,52 @@ def _assert(x: Executor, node: ast.Assert) -> list[Outcome]:
 
 def _raise(x: Executor, node: ast.Raise) -> list[Outcome]:
     target = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-    if not isinstance(target, ast.Name) or exception_class(target.id) is None:
+    thrown = _meant(x, target)
+    if not isinstance(target, ast.Name) or thrown is None:
         raise Unsupported("raising anything but a builtin exception", node.lineno)
+    given = len(node.exc.args) if isinstance(node.exc, ast.Call) else 0
+    if issubclass(thrown, _CHOOSY) or (given > 1 and issubclass(thrown, OSError | SyntaxError)):
+        raise Unsupported(f"raising {target.id} with these arguments", node.lineno)
+    if node.cause is not None and not _is_exception(x, node.cause):
+        raise Unsupported("raising from this cause", node.lineno)
     if isinstance(node.exc, ast.Call):
         if node.exc.keywords:
             raise Unsupported("keyword arguments of an exception", node.lineno)
         for part in node.exc.args:
             _message(x, part, target.id)
     return [*x.take_pending(), Outcome("raise", x.state, None, target.id, node.lineno)]
+
+
+_CHOOSY = (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError, BaseExceptionGroup)
+"""They look at their arguments: most calls of theirs raise TypeError. OSError and SyntaxError do so
+with two arguments or more, and an OSError may then be one of its subclasses."""
+
+
+def _meant(x: Executor, node: ast.expr | None) -> type[BaseException] | None:
+    """The builtin exception that a name means here, where no variable stands before it."""
+    if not isinstance(node, ast.Name) or node.id in x.state.env:
+        return None
+    return exception_class(node.id)
+
+
+def _is_exception(x: Executor, cause: ast.expr) -> bool:
+    """Whether ``raise ... from cause`` surely has a cause: None, a type, what a handler caught."""
+    if isinstance(cause, ast.Constant):
+        return cause.value is None
+    if _meant(x, cause) is not None:
+        return not issubclass(_meant(x, cause) or BaseException, _CHOOSY)
+    if not isinstance(cause, ast.Name) or not x.code:
+        return False
+    for handler in ast.walk(x.code[-1]):
+        if isinstance(handler, ast.ExceptHandler) and handler.name == cause.id:
+            inside = [n for statement in handler.body for n in ast.walk(statement)]
+            again = any(
+                isinstance(n, ast.Name) and n.id == cause.id and not isinstance(n.ctx, ast.Load)
+                for n in inside
+            ) or any(cause.id in closures.bound_names(s) for s in handler.body)
+            if not again and any(n is cause for n in inside):
+                return True
+    return False
 
 
 def _message(x: Executor, node: ast.expr, raised: str) -> None:
@@ -714,11 +754,17 @@ def _handle(x: Executor, node: ast.Try, raised: Outcome) -> list[Outcome]:
             if handler.type is not None
             else []
         )
-        caught = [exception_class(n.id) if isinstance(n, ast.Name) else None for n in names]
+        caught = [
+            exception_class(n.id)
+            if isinstance(n, ast.Name) and n.id not in raised.state.env
+            else None
+            for n in names
+        ]
         if any(c is None for c in caught):
             raise Unsupported("catching anything but builtin exceptions", handler.lineno)
+        # ``except ():`` catches nothing.
         if thrown is not None and (
-            not caught or any(c is not None and issubclass(thrown, c) for c in caught)
+            handler.type is None or any(c is not None and issubclass(thrown, c) for c in caught)
         ):
             state = raised.state
             if not handler.name:

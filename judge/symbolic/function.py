@@ -429,6 +429,8 @@ class _Run:
         if isinstance(shape, DictShape):
             raise Unsupported("recursion that returns a dict", line)
         for exception in self.contract.raises:
+            if x.trying and _has_kinds(exception):
+                raise Unsupported(f"a recursive call that may raise a kind of {exception}", line)
             x.raise_if(T.var(T.fresh_name(f"raises.{exception}"), T.BOOL), exception, line)
         self.calls += 1
         value = unknown(shape, T.fresh_name(f"{name}.result"))
@@ -448,6 +450,13 @@ class _Run:
             given += [T.not_(r) for r in raised] + [term]
         x.state.facts += [T.implies(guard, g) for g in given if not T.is_true(g)]
         return value
+
+
+def _has_kinds(exception: str) -> bool:
+    """Whether it has builtin subclasses: a handler may catch some of them and not the others."""
+    whole = exception_class(exception)
+    kinds = (exception_class(name) for name in dir(builtins))
+    return whole is None or any(k is not whole and issubclass(k, whole) for k in kinds if k)
 
 
 def _flat(shape: Shape) -> bool:

@@ -44,3 +44,18 @@ def test_unreadable_code_is_unknown_with_the_reason() -> None:
     found = equivalent(MAX, "def f(x int)", "f", Contract(), BUDGET)
     assert found.outcome == "unknown"
     assert "does not parse" in (found.reason or "")
+
+
+def test_a_name_that_renaming_would_mix_up_is_not_equal() -> None:
+    one = "def f(x: int) -> int:\n    return 1\n"
+    handler = (
+        "def g():\n    return 1\n"
+        "def f(x: int) -> int:\n"
+        "    try:\n        1 // x\n    except ZeroDivisionError as g:\n        pass\n"
+        "    return g()\n"
+    )
+    prefixed = (
+        "def g():\n    return 2\ndef f(x: int) -> int:\n    other_g = lambda: 1\n    return g()\n"
+    )
+    for code in (handler, prefixed):
+        assert equivalent(one, code, "f", Contract(), Budget(rlimit=1_000_000)).outcome != "proved"

@@ -34,3 +34,13 @@ def test_a_false_contract_is_broken_by_its_witness_and_never_proved(row: dict[st
 
 def test_there_are_many() -> None:
     assert len(ROWS) >= 100
+
+
+def test_a_recursive_call_may_raise_a_subclass_of_what_the_contract_allows() -> None:
+    code = (
+        "def f(x: int) -> int:\n"
+        "    if x <= 0:\n        raise KeyError(x)\n"
+        "    try:\n        return f(x - 1)\n    except KeyError:\n        return -1\n"
+    )
+    contract = Contract(ensures=("result >= 0",), raises=("LookupError",))
+    assert prove(code, "f", contract, Budget(rlimit=1_000_000)).outcome not in ("proved", "partial")

@@ -94,6 +94,9 @@ def total(m: Machine, node: ast.Call) -> Value:
     if node.keywords or not 1 <= len(node.args) <= 2:
         raise Unsupported("sum() with these arguments", line)
     made = _generator(node)
+    if len(node.args) == 2 and not _quiet(m, node.args[1]):
+        # It is evaluated once, and before any element is.
+        raise Unsupported("a start of sum() that is computed", line)
 
     def number(value: Value) -> Term:
         term = as_int(m.plain(value))
@@ -118,6 +121,23 @@ def total(m: Machine, node: ast.Call) -> Value:
     if len(node.args) == 2:
         result = T.add(result, number(evaluate(m, node.args[1])))
     return IntV(result)
+
+
+def _quiet(m: Machine, node: ast.expr) -> bool:
+    """Whether it is all the same when and how often an argument is evaluated."""
+    from judge.symbolic.expr import maybe_unbound
+
+    if isinstance(node, ast.Name):
+        return not maybe_unbound(m.state.env.get(node.id, Unbound()))
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.List | ast.Tuple):
+        return all(_quiet(m, e) for e in node.elts)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult):
+        names = [n for n in (node.left, node.right) if isinstance(n, ast.Name)]
+        numbers = all(isinstance(m.state.env.get(n.id), IntV) for n in names)
+        return numbers and _quiet(m, node.left) and _quiet(m, node.right)
+    return isinstance(node, ast.Constant)
 
 
 def _float_sum(m: Machine, start: Value, seq: Seq, line: int) -> Value:
@@ -152,6 +172,9 @@ def extreme(kind: str) -> Callable[[Machine, ast.Call], Value]:
         values = [evaluate(m, a) for a in starred(m, node.args, line)]
         key = _key(m, keywords.get("key"), node.args)
         default = keywords.get("default")
+        if default is not None and not _quiet(m, default):
+            # It is evaluated always, once, and before any element is.
+            raise Unsupported(f"a default of {kind}() that is computed", line)
         if not values:
             raise m.type_error(line)
         if len(values) == 1:
@@ -319,19 +342,20 @@ def _plain_order(parts: list[Value], key: Value | None) -> bool:
 def _extreme_of(m: Machine, kind: str, seq: Seq, default: Value | None, line: int) -> Value:
     if all(isinstance(p, Single) for p in seq.pieces) and seq.pieces:
         return _pick(m, kind, [p.value for p in seq.pieces if isinstance(p, Single)], line)
-    booleans = False
+    kinds: set[bool] = set()
 
     def number(value: Value) -> Term:
-        nonlocal booleans
-        booleans = booleans or isinstance(value, BoolV)
+        kinds.add(isinstance(value, BoolV))
         term = as_int(value)
         if term is None:
             raise Unsupported(f"{kind}() of anything but integers", line)
         return term
 
     empty, best = folds.extreme(seq, kind, number)
+    if len(kinds) > 1:
+        raise Unsupported(f"{kind}() of integers and truth values together", line)
     empty = seqs.decide(m, empty)
-    result: Value = BoolV(T.eq(best, T.num(1))) if booleans else IntV(best)
+    result: Value = BoolV(T.eq(best, T.num(1))) if True in kinds else IntV(best)
     if default is not None:
         return merge(empty, m.plain(default), result)
     m.raise_if(empty, "ValueError", line)

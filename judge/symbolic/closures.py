@@ -33,6 +33,7 @@ def make(m: Machine, node: ast.Lambda | ast.FunctionDef, immediate: bool = False
                 raise Unsupported(
                     f"a closure over {name!r}, which is not bound exactly once", node.lineno
                 )
+    _made_quietly(node)
     closure = {
         n: m.state.env[n]
         for n in free
@@ -41,6 +42,40 @@ def make(m: Machine, node: ast.Lambda | ast.FunctionDef, immediate: bool = False
     if isinstance(node, ast.FunctionDef) and node.decorator_list:
         raise Unsupported("decorators", node.lineno)
     return LambdaV(node, closure, home)
+
+
+_READ = (
+    ast.Name, ast.Constant, ast.Subscript, ast.Tuple, ast.List, ast.Attribute, ast.BinOp,
+    ast.BitOr, ast.expr_context,
+)  # fmt: skip
+
+
+def _made_quietly(node: ast.Lambda | ast.FunctionDef) -> None:
+    """Refuse defaults and annotations that may raise or bind when the function is made."""
+    spec = node.args
+    for default in [*spec.defaults, *(d for d in spec.kw_defaults if d is not None)]:
+        plain = default.operand if isinstance(default, ast.UnaryOp) else default
+        if not isinstance(plain, ast.Constant):
+            raise Unsupported("a default argument that is not a literal", node.lineno)
+    if isinstance(node, ast.Lambda):
+        return
+    from judge.symbolic.shapes import shape_of_annotation
+
+    given = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg]
+    said = [a.annotation for a in given if a is not None] + [node.returns]
+    for annotation in [a for a in said if a is not None]:
+        if not all(isinstance(part, _READ) for part in ast.walk(annotation)):
+            raise Unsupported("an annotation that is computed", node.lineno)
+        for name in [n.id for n in ast.walk(annotation) if isinstance(n, ast.Name)]:
+            if not hasattr(builtins, name) and name not in _KNOWN:
+                shape_of_annotation(ast.Name(name, ast.Load(), lineno=node.lineno))
+
+
+_KNOWN = frozenset((
+    "Any", "Callable", "DefaultDict", "Dict", "FrozenSet", "Iterable", "Iterator", "List",
+    "Mapping", "Optional", "Sequence", "Set", "Tuple", "Union",
+))  # fmt: skip
+"""Names of the module typing, which a module that uses them imports."""
 
 
 def free_names(node: ast.Lambda | ast.FunctionDef) -> set[str]:

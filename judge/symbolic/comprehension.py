@@ -447,11 +447,16 @@ def _build_single(
             keep = T.boolean(taken)
         if T.is_false(keep):
             return []
-        with m.guarded(keep):
-            if rest:
-                inner: Seq = _build(m, rest, elt)
-            else:
-                inner = Seq((Single(m.stored(evaluate(m, elt))),))
+        try:
+            with m.guarded(keep):
+                if rest:
+                    inner: Seq = _build(m, rest, elt)
+                else:
+                    inner = Seq((Single(m.stored(evaluate(m, elt))),))
+        except Dead:
+            if T.is_true(keep):
+                raise
+            return []  # from here on the element is left out: where it is not, it raised
     if T.is_true(keep):
         return list(inner.pieces)
     if len(inner.pieces) == 1 and isinstance(inner.pieces[0], Single):

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from judge.symbolic import closures, iterators, modules, recursive, seqs
 from judge.symbolic import term as T
 from judge.symbolic.calls import as_text
-from judge.symbolic.expr import condition, evaluate, operate
-from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program
+from judge.symbolic.expr import condition, evaluate, maybe_unbound, operate
+from judge.symbolic.machine import VAGUE, Dead, Frame, Machine, Program, looks
 from judge.symbolic.merge import same
 from judge.symbolic.methods import delete, writable
 from judge.symbolic.places import assign_item, locate, write
@@ -118,6 +118,7 @@ class Executor(Machine):
         if handler is None:
             raise Unsupported(f"{type(statement).__name__} statement", statement.lineno)
         self.state = state
+        before, self.seen_here = self.seen_here, 0
         try:
             results = handler(self, statement)
         except Dead:
@@ -126,6 +127,8 @@ class Executor(Machine):
             if problem.line is None:
                 problem.line = statement.lineno
             raise
+        finally:
+            self.seen_here = before
         return [o for o in [*self.take_pending(), *results] if not o.state.dead]
 
     def normal(self) -> list[Outcome]:
@@ -214,6 +217,8 @@ class Executor(Machine):
         saved = (self.state, self.frames, self.pending, self.under_binder, self.pure)
         self.frames, self.pending = [Frame()], []
         self.under_binder, self.pure = False, False
+        seen = (self.seen_around, self.seen_here)
+        self.seen_around = self.seen_here = 0
         self.stack.append(name)
         self.code.append(function)
         try:
@@ -226,6 +231,7 @@ class Executor(Machine):
             self.stack.pop()
             self.code.pop()
             self.state, self.frames, self.pending, self.under_binder, self.pure = saved
+            self.seen_around, self.seen_here = seen
 
     def call_named(self, name: str, args: list[Value], line: int) -> Value:
         """Call a function of the program with values."""
@@ -247,6 +253,9 @@ class Executor(Machine):
             for name in closures.free_names(node) - around.keys():
                 if name in self.state.env:
                     around[name] = self.state.env[name]
+        if any(maybe_unbound(around[n]) for n in closures.free_names(node) & around.keys()):
+            # Reading it is a NameError there, not an UnboundLocalError.
+            raise Unsupported("a name of the function around that may have no value yet", line)
         values = self._positional(node, args, line)
         self.homes.append(function.home)
         try:
@@ -481,12 +490,16 @@ def assign(x: Executor, target: ast.expr, value: Value) -> None:
 def _annotated(x: Executor, node: ast.AnnAssign) -> list[Outcome]:
     if node.value is not None:
         assign(x, node.target, evaluate(x, node.value))
+    elif not isinstance(node.target, ast.Name):
+        raise Unsupported("an annotation of an element", node.lineno)
     return x.normal()
 
 
 def _augmented(x: Executor, node: ast.AugAssign) -> list[Outcome]:
     line = node.lineno
     if isinstance(node.target, ast.Name):
+        if node.target.id in closures.bound_names(node.value):
+            raise Unsupported("':=' of the name that is being changed", line)
         name = ast.copy_location(ast.Name(node.target.id), node)
         old = evaluate(x, name)
         plain = x.plain(old)
@@ -618,8 +631,13 @@ def _continue(x: Executor, node: ast.Continue) -> list[Outcome]:
 def _assert(x: Executor, node: ast.Assert) -> list[Outcome]:
     test = condition(x, node.test)
     if node.msg is not None and not T.is_true(test):
-        with x.guarded(T.not_(test)):
-            _message(x, node.msg, "AssertionError")
+        try:
+            with x.guarded(T.not_(test)):
+                _message(x, node.msg, "AssertionError")
+        except Dead:  # where the test fails; the run goes on where it holds
+            if T.is_false(test):
+                raise
+            return x.normal()
     x.raise_if(T.not_(test), "AssertionError", node.lineno)
     return x.normal()
 
@@ -734,7 +752,7 @@ def _try(x: Executor, node: ast.Try) -> list[Outcome]:
 
 def _finally(x: Executor, node: ast.Try, outcome: Outcome) -> list[Outcome]:
     """The last part runs whatever happened; what it returns or raises takes over."""
-    if isinstance(outcome.value, Ref):
+    if outcome.value is not None and (isinstance(outcome.value, Ref) or looks(outcome.value)):
         raise Unsupported("try … finally around a value that may still change", node.lineno)
     done: list[Outcome] = []
     for end in x.run(node.finalbody, outcome.state):

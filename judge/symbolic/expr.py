@@ -26,7 +26,7 @@ from judge.symbolic import term as T
 from judge.symbolic.compare import contains, equal, less
 from judge.symbolic.floats import constant as float_constant
 from judge.symbolic.floats import truth as float_truth
-from judge.symbolic.machine import Dead, Machine
+from judge.symbolic.machine import Dead, Machine, looks
 from judge.symbolic.merge import merge
 from judge.symbolic.numbers import as_int
 from judge.symbolic.term import Term
@@ -64,12 +64,19 @@ def evaluate(m: Machine, node: ast.expr) -> Value:
     handler = _HANDLERS.get(type(node))
     if handler is None:
         raise Unsupported(f"{_name(node)} expression", node.lineno)
+    around, here = m.seen_around, m.seen_here
+    m.seen_around, m.seen_here = max(around, here), 0
     try:
-        return handler(m, node)
+        value = handler(m, node)
     except Unsupported as problem:
         if problem.line is None:
             problem.line = node.lineno
         raise
+    finally:
+        m.seen_around, m.seen_here = around, here
+    if looks(value):
+        m.seen_here = max(here, m.state.next_address)
+    return value
 
 
 def _name(node: ast.AST) -> str:
@@ -131,7 +138,7 @@ def _constant(m: Machine, node: ast.Constant) -> Value:
 def _variable(m: Machine, node: ast.Name) -> Value:
     found = m.state.env.get(node.id)
     if found is not None:
-        return m.each(found, lambda v: v, node.lineno) if _maybe_unbound(found) else found
+        return m.each(found, lambda v: v, node.lineno) if maybe_unbound(found) else found
     constant = m.program.constants.get(node.id)
     if constant is not None:
         return evaluate(m, constant)
@@ -147,7 +154,8 @@ def _variable(m: Machine, node: ast.Name) -> Value:
     raise Dead
 
 
-def _maybe_unbound(value: Value) -> bool:
+def maybe_unbound(value: Value) -> bool:
+    """Whether a name with that value may have none."""
     return isinstance(value, Unbound | Forgotten) or (
         isinstance(value, Choice) and any(isinstance(v, Unbound) for _, v in value.options)
     )

@@ -117,6 +117,8 @@ def for_loop(x: Executor, node: ast.For) -> list[Outcome]:
     plain = x.plain(source)
     key = _key(x, node)
     number = _number(x, key)
+    if {f"_i{number}", f"_it{number}"} & {*x.state.env, *bound_names(node)}:
+        raise Unsupported(f"a variable named _i{number} or _it{number}", node.lineno)
     if isinstance(plain, RangeV) and abs(plain.step) == 1:
         loop = _range_loop(x, node, key, f"_i{number}", plain)
     else:

@@ -96,6 +96,10 @@ class Machine:
         """How many scopes of comprehensions or lambdas are open."""
         self.changing: list[int] = []
         """The places of the objects whose inner ones are being changed."""
+        self.seen_here = 0
+        """Objects at lower places may be among what an expression has read but not used yet."""
+        self.seen_around = 0
+        """The same for the expressions around it: nothing below that place may change."""
         self.pure = False
         """In a contract or an invariant: nothing may be assigned or changed."""
 
@@ -355,6 +359,21 @@ class Machine:
         if isinstance(value, IterV):
             raise Unsupported("an iterator kept in a variable")
         return value
+
+
+def looks(value: Value) -> bool:
+    """Whether a value is a picture of an object that somebody else holds too."""
+    if isinstance(value, ListV | DictV):
+        return not value.fresh or (not value.owned and holds_mutable(value))
+    if isinstance(value, SetV):
+        return not value.fresh
+    if isinstance(value, DictViewV):
+        return looks(value.of)
+    if isinstance(value, IterV):
+        return bool(value.walks)
+    if isinstance(value, TupleV):
+        return any(map(looks, value.items))
+    return isinstance(value, Choice) and any(looks(v) for _, v in value.options)
 
 
 class Dead(Exception):

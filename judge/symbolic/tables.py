@@ -34,6 +34,8 @@ def writable(m: Machine, target: Value, line: int) -> Ref:
         raise Unsupported("a change inside an expression that is not always evaluated", line)
     if not isinstance(target, Ref):
         raise Unsupported("changing a list that is part of another value", line)
+    if target.address < m.seen_around:
+        raise Unsupported("a change of what the same expression has read before", line)
     if m.state.heap[target.address].frozen:
         raise Unsupported("changing a list that has a second holder", line)
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import select
 
 import pytest
 
@@ -144,5 +145,6 @@ def test_a_shared_process_that_died_while_it_waited_is_replaced() -> None:
         assert ruled(box, "result == x", 1)
         for kept in box.shelf._idle:
             assert kept.session._child is not None
-            kept.session._child.kill()
+            kept.session._child.kill()  # is ordered; it has happened once the channel ends
+            assert select.select([kept.session._child.channel], [], [], 20)[0]
         assert ruled(box, "result == x", 1)
